@@ -1,0 +1,162 @@
+//! Numbers that know their unit.
+//!
+//! In: integers. Out: newtypes whose arithmetic cannot mix tokens, time and money. Must not know: anything else.
+
+use std::fmt;
+use std::ops::{Add, AddAssign, Sub};
+
+use serde::{Deserialize, Serialize};
+
+/// A span of time in whole milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Millis(pub u64);
+
+impl Millis {
+    /// The largest span: no limit.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// Whole seconds.
+    pub const fn secs(seconds: u64) -> Self {
+        Self(seconds * 1000)
+    }
+
+    /// What is left of `self` after `other`, never below zero.
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// For timers.
+    pub const fn duration(self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.0)
+    }
+}
+
+impl Add for Millis {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl Sub for Millis {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        self.saturating_sub(other)
+    }
+}
+
+impl AddAssign for Millis {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+/// As a policy author writes it: `250ms`, `12s`, `41.3s`, `4h`, `14d`.
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")];
+        for (size, unit) in UNITS {
+            if self.0 >= size && self.0.is_multiple_of(size) {
+                return write!(f, "{}{unit}", self.0 / size);
+            }
+        }
+        if self.0 >= 1000 {
+            return write!(f, "{:.1}s", self.0 as f64 / 1000.0);
+        }
+        write!(f, "{}ms", self.0)
+    }
+}
+
+/// A number of tokens, counted or estimated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Tokens(pub u64);
+
+/// As a policy author writes it: `800`, `64k`, `2M`.
+impl fmt::Display for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            n if n >= 1_000_000 && n.is_multiple_of(1_000_000) => write!(f, "{}M", n / 1_000_000),
+            n if n >= 1000 && n.is_multiple_of(1000) => write!(f, "{}k", n / 1000),
+            n => write!(f, "{n}"),
+        }
+    }
+}
+
+/// US dollars, held as whole millionths of a microdollar (1e-12), so that a price per token is an integer:
+/// a catalog price of `0.15` USD per million tokens is 150,000 of these per token. Holds up to 18 million dollars.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Usd(pub u64);
+
+impl Usd {
+    /// The largest amount: no limit.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// From dollars, as a policy or a catalog writes them.
+    pub fn from_dollars(dollars: f64) -> Self {
+        Self((dollars * 1e12).round().max(0.0) as u64)
+    }
+
+    /// The price of one token, from a price in dollars per million tokens.
+    pub fn per_token(dollars_per_million: f64) -> Self {
+        Self((dollars_per_million * 1e6).round().max(0.0) as u64)
+    }
+
+    /// `self` for each of `count` tokens.
+    pub const fn times(self, count: u64) -> Self {
+        Self(self.0.saturating_mul(count))
+    }
+
+    /// As a floating number of dollars, for metrics.
+    pub fn dollars(self) -> f64 {
+        self.0 as f64 / 1e12
+    }
+}
+
+impl Add for Usd {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl AddAssign for Usd {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+/// A decimal number of dollars without the sign: `0.0205`; at least two and at most six digits after the point, rounded up,
+/// so that a bound stays a bound.
+impl fmt::Display for Usd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micro = self.0.div_ceil(1_000_000);
+        let digits = format!("{:06}", micro % 1_000_000);
+        let shown = digits.trim_end_matches('0').len().max(2);
+        write!(f, "{}.{}", micro / 1_000_000, &digits[..shown])
+    }
+}
+
+/// Money is a decimal string in every JSON document.
+impl Serialize for Usd {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_read_as_an_author_writes_them() {
+        assert_eq!(Millis(250).to_string(), "250ms");
+        assert_eq!(Millis::secs(12).to_string(), "12s");
+        assert_eq!(Millis(41_300).to_string(), "41.3s");
+        assert_eq!(Millis::secs(14 * 86_400).to_string(), "14d");
+        assert_eq!(Tokens(64_000).to_string(), "64k");
+        assert_eq!(Tokens(1_500).to_string(), "1500");
+        assert_eq!(Usd::per_token(0.15).times(1_000_000).to_string(), "0.15");
+        assert_eq!(Usd(1).to_string(), "0.000001");
+        assert_eq!(Usd::default().to_string(), "0.00");
+    }
+}
