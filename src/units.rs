@@ -67,6 +67,38 @@ impl fmt::Display for Millis {
     }
 }
 
+/// From what `Display` writes: a whole number and `ms`, `s`, `m`, `h` or `d`.
+impl std::str::FromStr for Millis {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+        let wrong = || format!("`{text}` is not a duration; write `250ms`, `12s`, `20m`, `4h` or `14d`");
+        let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let (number, unit) = text.split_at(split);
+        let (_, size) = UNITS.into_iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        number.checked_mul(size).map(Self).ok_or_else(wrong)
+    }
+}
+
+/// A number of bytes, as configuration writes it: `512`, `64KiB`, `32MiB`, `1GiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bytes(pub u64);
+
+impl std::str::FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const UNITS: [(&str, u64); 4] = [("", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+        let wrong = || format!("`{text}` is not a size; write `65536`, `64KiB`, `32MiB` or `1GiB`");
+        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+        let (_, size) = UNITS.into_iter().find(|(name, _)| *name == unit.trim()).ok_or_else(wrong)?;
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        number.checked_mul(size).map(Self).ok_or_else(wrong)
+    }
+}
+
 /// A number of tokens, counted or estimated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tokens(pub u64);
@@ -146,6 +178,21 @@ impl Serialize for Usd {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_and_sizes_are_read_back() {
+        for text in ["250ms", "12s", "20m", "4h", "14d"] {
+            assert_eq!(text.parse::<Millis>().unwrap().to_string(), text);
+        }
+        assert_eq!("32MiB".parse(), Ok(Bytes(32 << 20)));
+        assert_eq!("512".parse(), Ok(Bytes(512)));
+        for wrong in ["", "12", "s", "12 s", "-1s", "99999999999999999999s", "300000000000d"] {
+            assert!(wrong.parse::<Millis>().unwrap_err().contains("write `250ms`"), "{wrong}");
+        }
+        for wrong in ["", "MiB", "3MB", "-1", "99999999999GiB"] {
+            assert!(wrong.parse::<Bytes>().unwrap_err().contains("write `65536`"), "{wrong}");
+        }
+    }
 
     #[test]
     fn units_read_as_an_author_writes_them() {

@@ -1,0 +1,37 @@
+//! `wayside.yaml`: what this sidecar listens on, whom it may call and with which keys.
+//!
+//! In: YAML text and the environment. Out: [`Config`], in which every default is filled in and every secret is read; the
+//! `check:` section alone is [`check::Settings`], which the language tools read too. Must not know: policies, sockets.
+//!
+//! Two types: [`raw`] is what was typed, `Config` is what it means.
+
+pub mod check;
+mod keys;
+#[cfg(feature = "serve")]
+mod meant;
+mod raw;
+#[cfg(feature = "serve")]
+mod secret;
+
+#[cfg(feature = "serve")]
+pub use meant::{BaseUrl, Config, Environment, Identity, Limits, Listen, Provider, ProviderKind, RequestLog};
+#[cfg(feature = "serve")]
+pub use secret::Secret;
+
+/// What is wrong with a configuration, one line each, in page order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors(pub Vec<String>);
+
+impl std::fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+impl From<String> for ConfigErrors {
+    fn from(error: String) -> Self {
+        Self(vec![error])
+    }
+}

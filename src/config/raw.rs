@@ -1,0 +1,105 @@
+//! `wayside.yaml` as typed.
+//!
+//! In: YAML. Out: one field for each key, all optional. Must not know: defaults.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Raw {
+    pub listen: Option<OneOrMany>,
+    pub admin: Option<String>,
+    pub policy: Option<String>,
+    pub catalog: Option<String>,
+    pub region: Option<String>,
+    pub identity: RawIdentity,
+    pub providers: BTreeMap<String, RawProvider>,
+    pub limits: RawLimits,
+    pub answer_headers: Option<bool>,
+    pub log: RawLog,
+    pub check: RawCheck,
+}
+
+/// `listen: A` or `listen: [A, B]`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// `identity:`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawIdentity {
+    pub tenant_header: Option<String>,
+    pub user_header: Option<String>,
+    pub plan_header: Option<String>,
+    pub residency_header: Option<String>,
+    pub feature_header: Option<String>,
+    pub priority_header: Option<String>,
+    pub default_plan: Option<String>,
+    pub default_residency: Option<String>,
+    pub default_feature: Option<String>,
+}
+
+/// A row of `providers:`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawProvider {
+    pub kind: Option<String>,
+    pub base_url: Option<String>,
+    pub key: Option<String>,
+    pub headers: BTreeMap<String, String>,
+    pub ca_file: Option<String>,
+    pub connect_timeout: Option<String>,
+    pub shares_fate: Option<String>,
+}
+
+/// `limits:`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawLimits {
+    pub head: Option<Size>,
+    pub body: Option<Size>,
+    pub connections: Option<usize>,
+    pub concurrent: Option<usize>,
+    pub read_timeout: Option<String>,
+    pub write_timeout: Option<String>,
+    pub keepalive: Option<String>,
+    pub drain: Option<String>,
+    pub pool: Option<usize>,
+    pub threads: Option<usize>,
+}
+
+/// `65536` or `64KiB`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Size {
+    Bytes(u64),
+    Text(String),
+}
+
+/// `log:`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawLog {
+    pub requests: Option<String>,
+    pub level: Option<String>,
+}
+
+/// `check:`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawCheck {
+    pub deny_warnings: Option<bool>,
+    pub select: Vec<String>,
+    pub allow: Vec<String>,
+    pub retire_window: Option<String>,
+    pub fuel: Option<u64>,
+    pub coverage: Option<u8>,
+    pub max_findings: Option<usize>,
+}
