@@ -6,3 +6,4 @@ pub mod failure;
 pub mod names;
 pub mod policy;
 pub mod units;
+pub mod usage;
