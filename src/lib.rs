@@ -5,5 +5,7 @@ pub mod config;
 pub mod failure;
 pub mod names;
 pub mod policy;
+#[cfg(feature = "serve")]
+pub mod telemetry;
 pub mod units;
 pub mod usage;

@@ -1,0 +1,191 @@
+//! One request, from admission to its last byte.
+//!
+//! In: borrowed pieces of an exchange that ended. Out: the JSON of the log line. Must not know: where lines go.
+//!
+//! The line carries the whole decision: `wayside explain --replay` needs nothing else.
+
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::policy::plan::DropReason;
+use crate::policy::readings::Readings;
+use crate::units::{Millis, Usd};
+use crate::usage::Usage;
+
+/// The line of one request.
+#[derive(Debug, Serialize)]
+pub struct Record<'a> {
+    /// Version of this shape; changes are additive.
+    pub schema: u8,
+    /// When it was admitted, RFC 3339 in UTC with milliseconds.
+    pub time: &'a str,
+    /// As the caller sees it in `x-request-id`.
+    pub request_id: &'a str,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The HTTP status the caller got; 0 when the caller left before one was sent.
+    pub status: u16,
+    /// Why it was refused or failed, in the words of `x-wayside-reason`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'a str>,
+    /// What was decided on.
+    pub request: Facts<'a>,
+    /// What memory and the clock said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readings: Option<&'a Readings>,
+    /// The policy's name.
+    pub policy: &'a str,
+    /// The policy's content hash.
+    pub policy_hash: &'a str,
+    /// The rule that decided; absent when the request was refused before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<&'a str>,
+    /// The tier the rule promises.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier: Option<&'a str>,
+    /// The chain as planned.
+    pub chain: &'a [HopRecord<'a>],
+    /// Hops that were left out, and why.
+    pub dropped: &'a [(&'a str, DropReason)],
+    /// What was tried, in order.
+    pub attempts: &'a [AttemptRecord<'a>],
+    /// The snapshot that answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<&'a str>,
+    /// Its position in the chain, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hop: Option<u8>,
+    /// The model the answer itself names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub served_model: Option<&'a str>,
+    /// The answer names another model than the pin.
+    pub drift: bool,
+    /// The degrade step that answered: `template sorry`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<&'a str>,
+    /// Tokens used, every attempt included.
+    pub usage: Usage,
+    /// What they cost; absent when the price is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<Usd>,
+    /// From admission to the first content event; streams only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_token_ms: Option<Millis>,
+    /// From admission to the last byte.
+    pub total_ms: Millis,
+    /// Bytes of the request body.
+    pub request_bytes: u64,
+    /// Bytes of the answer sent.
+    pub answer_bytes: u64,
+}
+
+/// The facts of the request, as `explain` takes them.
+#[derive(Debug, Default, Serialize)]
+pub struct Facts<'a> {
+    /// API endpoint.
+    pub endpoint: &'a str,
+    /// Tenant; absent when none was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<&'a str>,
+    /// The label for metrics: the tenant if it has a row, else `other`.
+    #[serde(skip)]
+    pub tenant_label: &'a str,
+    /// Plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<&'a str>,
+    /// Residency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub residency: Option<&'a str>,
+    /// Feature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feature: Option<&'a str>,
+    /// User.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<&'a str>,
+    /// The model the caller asked for.
+    pub requested_model: &'a str,
+    /// Least and most that `prompt_tokens` can be; equal when it was counted.
+    pub prompt_tokens: (u64, u64),
+    /// As sent by the caller; 0 when not given.
+    pub max_tokens: u64,
+    /// Streaming.
+    pub streaming: bool,
+    /// Tools.
+    pub tools: bool,
+    /// A schema demanded.
+    pub json_schema: bool,
+    /// Parts of the prompt: `text+image`.
+    pub modality: &'a str,
+    /// `interactive` or `batch`.
+    pub priority: &'a str,
+    /// Declared attributes: name and value.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub attributes: &'a [(&'a str, &'a str)],
+}
+
+/// A planned hop.
+#[derive(Clone, Debug, Serialize)]
+pub struct HopRecord<'a> {
+    /// Position, from 1.
+    pub hop: u8,
+    /// Which snapshot.
+    pub snapshot: &'a str,
+    /// Its tier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier: Option<&'a str>,
+}
+
+/// One attempt.
+#[derive(Clone, Debug, Serialize)]
+pub struct AttemptRecord<'a> {
+    /// Position of the hop, from 1.
+    pub hop: u8,
+    /// Which snapshot.
+    pub snapshot: &'a str,
+    /// Which try on this hop, from 1.
+    pub attempt: u32,
+    /// `None` when it answered.
+    pub failure: Option<Failure>,
+    /// The upstream's status, if it sent one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// From admission.
+    pub started_ms: Millis,
+    /// Until it failed or answered.
+    pub duration_ms: Millis,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A hop answered.
+    Answered,
+    /// A degrade step answered.
+    Degraded,
+    /// A rule said no.
+    Rejected,
+    /// The request was refused before any rule.
+    Refused,
+    /// No hop and no degrade step answered.
+    Failed,
+    /// A released stream broke; the caller was told.
+    Cut,
+    /// The caller left.
+    ClientGone,
+}
+
+impl Outcome {
+    /// As metrics label it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Degraded => "degraded",
+            Self::Rejected => "rejected",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Cut => "cut",
+            Self::ClientGone => "client_gone",
+        }
+    }
+}
