@@ -81,6 +81,8 @@ pub struct Checked {
     pub templates: Vec<Template>,
     /// Rules in page order; `otherwise`, if written, is the last, and its condition is [`Cond::True`].
     pub rules: Vec<Rule>,
+    /// Budgets, switches, classifiers and what else moves beside the rules.
+    pub moving: Moving,
     /// Constructs that parse and that this version does not carry out: what, and where.
     pub unsupported: Vec<(String, Span)>,
     /// The `policy` header's name, or the set's first byte: where findings about the whole set point.
@@ -261,6 +263,58 @@ pub enum Subject {
     Attribute(u16),
     /// `time` and `day`: the minute of the week, Monday 00:00 is 0
     Clock,
+    /// Index into [`Moving::budgets`]; the domain is `ok`, `warn`, `spent`.
+    Budget(u16),
+    /// Index into [`Moving::switches`].
+    Switch(u16),
+    /// Index into [`Moving::signals`].
+    Signal(u16),
+    /// Index into [`Moving::classifiers`]; the domain is its labels, then `unsure`.
+    Classifier(u16),
+}
+
+/// What moves beside the rules. Grows with the language; only [`super::resolve`] fills it.
+#[derive(Clone, Debug, Default)]
+pub struct Moving {
+    /// Declared budgets.
+    pub budgets: Vec<Named>,
+    /// Declared switches.
+    pub switches: Vec<Switch>,
+    /// Declared signals.
+    pub signals: Vec<Named>,
+    /// Declared classifiers.
+    pub classifiers: Vec<Classifier>,
+}
+
+/// A declaration of which only the name matters to a decision.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// A switch.
+#[derive(Clone, Debug)]
+pub struct Switch {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where it stands until somebody flips it.
+    pub default: bool,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// A classifier.
+#[derive(Clone, Debug)]
+pub struct Classifier {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its labels, without `unsure`.
+    pub labels: Vec<Arc<str>>,
+    /// Where it is declared.
+    pub span: Span,
 }
 
 /// Members of the `modality` set.
@@ -470,6 +524,15 @@ pub struct Chain {
     pub on_cut: OnCut,
     /// From admission; the least of header and rule (a feature's own is applied when planning).
     pub deadline: Millis,
+    /// Cache, guards and shadow.
+    pub extras: Extras,
+}
+
+/// What a rule adds around its chain. Grows with the language; only [`super::resolve`] fills it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Extras {
+    /// Names of guards, in the order written.
+    pub guards: Vec<Arc<str>>,
 }
 
 /// The tier a rule promises.
@@ -546,6 +609,17 @@ pub struct HopOptions {
     pub regions: Vec<Arc<str>>,
     /// The nearest written cap on the answer.
     pub max_output: Option<Tokens>,
+    /// A second leg beside a slow attempt.
+    pub hedge: Option<Hedge>,
+}
+
+/// `hedge after p95 up to 1`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hedge {
+    /// When the second leg starts; `None` is the observed p95 of the snapshot.
+    pub after: Option<Millis>,
+    /// Extra legs, 1 or 2.
+    pub legs: u8,
 }
 
 /// Attempts again on the same hop.
