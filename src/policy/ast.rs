@@ -15,6 +15,17 @@ pub struct File {
     pub id: FileId,
     /// Declarations, in page order.
     pub items: Vec<Item>,
+    /// What broken declarations would have declared, where that could be read: a use of such a name is not a second finding.
+    pub broken: Vec<BrokenDecl>,
+}
+
+/// A declaration that did not parse, as far as it could be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenDecl {
+    /// Its first word: `rule`, `define`, `attribute`.
+    pub kind: String,
+    /// The name it would have declared.
+    pub name: Name,
 }
 
 /// One declaration.
@@ -119,6 +130,8 @@ pub struct Tier {
     pub specialized: Option<Span>,
     /// Its lines.
     pub lines: Vec<TierLine>,
+    /// A line of it did not parse: what is absent may only be unreadable.
+    pub broken: bool,
 }
 
 /// A line of a tier.
@@ -128,7 +141,7 @@ pub enum TierLine {
     Member { candidate: Option<Span>, model: Model },
     /// `requires eval "suite" >= 92% within 180d`
     Requires { span: Span, suite: Spanned<String>, op: Spanned<CompareOp>, score: Value, within: Option<Value> },
-    /// Anything else of the form `key value*`.
+    /// Anything else of the form `key value*`; no version of the parser keeps one, it reports R002.
     Setting(Setting),
 }
 
@@ -137,6 +150,8 @@ pub enum TierLine {
 pub struct RuleBody {
     /// Statements that parsed.
     pub stmts: Vec<RuleStmt>,
+    /// A statement of it did not parse: what is absent may only be unreadable.
+    pub broken: bool,
 }
 
 /// A statement of section 3.3 and its whole span.
@@ -173,15 +188,16 @@ pub enum RuleStmtKind {
     NoCache,
     /// `cache exact for D per [..]`, `cache semantic S for D per [..]`; `similarity` is given for semantic.
     Cache { similarity: Option<Value>, fresh: Value, per: Option<Vec<Value>> },
-    /// `shadow P% to M, keep D, budget NAME`
-    Shadow { share: Value, model: Model, keep: Option<Value>, budget: Option<Name> },
+    /// `shadow P% to M, keep D, budget NAME, scored by JUDGE`
+    Shadow { share: Value, model: Model, keep: Option<Value>, budget: Option<Name>, scored: Option<Name> },
     /// `guard NAME` or `guard [..]`
     Guard(Vec<Value>),
     /// `hold first_token`, `hold N tokens`, `hold complete`
     Hold(Hold),
     /// `on cut error`, `on cut resume`
     OnCut(Spanned<OnCut>),
-    /// `deadline D`, `timeout D`, `in REGION`, `owner "…"`, `expires DATE`, `tag [..]`, and words nobody knows.
+    /// `deadline D`, `timeout D`, `max_output N`, `in REGION`, `owner "…"`, `expires DATE`, `tag [..]`. Words nobody knows are
+    /// reported by the parser (R002) and not kept.
     Setting(Setting),
 }
 
@@ -317,8 +333,10 @@ pub enum OnCut {
 pub struct Block {
     /// From brace to brace.
     pub span: Option<Span>,
-    /// Statements, in page order.
+    /// Statements, in page order. A key the kind does not know is reported by the parser (R002) and not kept.
     pub stmts: Vec<BlockStmt>,
+    /// A statement of it did not parse: what is absent may only be unreadable.
+    pub broken: bool,
 }
 
 /// One statement of a block.
