@@ -130,6 +130,17 @@ pub enum Stakes {
     High,
 }
 
+impl Stakes {
+    /// As a policy writes it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+        }
+    }
+}
+
 /// A declared feature.
 #[derive(Clone, Debug)]
 pub struct Feature {

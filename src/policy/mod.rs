@@ -8,8 +8,17 @@
 //! ```
 
 pub mod ast;
+pub mod atom_set;
+pub mod atoms;
+pub mod boxes;
 pub mod checked;
+pub mod decide;
 pub mod diagnostic;
+pub mod facts;
+pub mod fingerprint;
 pub mod plan;
 pub mod readings;
+pub mod request;
+pub mod shown;
 pub mod source;
+pub mod tree;
