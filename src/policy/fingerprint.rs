@@ -43,6 +43,16 @@ pub fn of(checked: &Checked) -> Arc<str> {
     for one in &checked.templates {
         text.show("template", &(&one.name, &one.text));
     }
+    let moving = &checked.moving;
+    for one in moving.budgets.iter().chain(&moving.signals) {
+        text.say("moving", &one.name);
+    }
+    for one in &moving.switches {
+        text.show("switch", &(&one.name, one.default));
+    }
+    for one in &moving.classifiers {
+        text.show("classifier", &(&one.name, &one.labels));
+    }
     for one in &checked.rules {
         text.rule(one);
     }
@@ -106,6 +116,7 @@ impl Canon {
 
     fn chain(&mut self, chain: &Chain) {
         self.show("chain", &(chain.promise, chain.order, &chain.degrade, chain.hold, chain.on_cut, chain.deadline));
+        self.show("extras", &chain.extras);
         for hop in &chain.hops {
             self.show("hop", &(hop.claim, hop.origin, hop.target, &hop.options));
         }

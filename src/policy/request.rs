@@ -96,8 +96,10 @@ impl Tree {
                 Some(AttributeValue::Text(value)) => atoms.of_text(value),
                 None => AtomId::default(),
             },
-            // A reading: fetched, never part of the request.
-            Subject::Clock => AtomId::default(),
+            // Fetched, never part of the request.
+            Subject::Clock | Subject::Budget(_) | Subject::Switch(_) | Subject::Signal(_) | Subject::Classifier(_) => {
+                AtomId::default()
+            }
         }
     }
 
@@ -107,10 +109,18 @@ impl Tree {
         feature.map_or(Stakes::Normal, |feature| feature.stakes)
     }
 
-    /// The atom of a reading.
+    /// The atom of a reading. What [`Readings`] does not hold yet reads as it stands when nothing has happened: a budget is
+    /// `ok`, a switch at its default, a signal off, a classifier `unsure`.
     pub(super) fn reading(&self, column: ColumnId, readings: &Readings) -> AtomId {
+        let atoms = self.space().atoms(column);
         match self.space().column(column).subject {
-            Subject::Clock => self.space().atoms(column).of_number(readings.minute_of_week.into()),
+            Subject::Clock => atoms.of_number(readings.minute_of_week.into()),
+            Subject::Budget(_) => atoms.of_name("ok").unwrap_or_default(),
+            Subject::Classifier(_) => atoms.of_name("unsure").unwrap_or_default(),
+            Subject::Switch(at) => {
+                let switch = self.checked().moving.switches.get(usize::from(at));
+                AtomId(u16::from(switch.is_some_and(|switch| switch.default)))
+            }
             _ => AtomId::default(),
         }
     }
@@ -183,6 +193,7 @@ impl Values<'_> {
                 AttributeValue::Text(value) => Some(value.to_string()),
             },
             Subject::Clock => self.readings.map(|readings| minute_of_week(readings.minute_of_week.into())),
+            Subject::Budget(_) | Subject::Switch(_) | Subject::Signal(_) | Subject::Classifier(_) => None,
         }
     }
 }

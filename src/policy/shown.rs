@@ -5,7 +5,7 @@
 
 use super::atom_set::{AtomId, AtomSet};
 use super::atoms::{Atoms, Space, WEEK};
-use super::checked::{ColumnId, Domain};
+use super::checked::{ColumnId, Domain, Subject};
 
 /// Most names a list of values shows; the rest is counted.
 const SHOWN_NAMES: usize = 6;
@@ -72,7 +72,7 @@ impl Space {
                 pieces.collect::<Vec<_>>().join(", or ")
             }
             (Domain::Clock, atoms) => clock(&pieces(atoms, set)),
-            (Domain::Bool, _) => if set.has(AtomId(1)) { "yes" } else { "no" }.to_owned(),
+            (Domain::Bool, _) => self.yes_or_no(id, set.has(AtomId(1))).to_owned(),
             (Domain::Text, Atoms::Text(text)) => {
                 let quoted = |wanted: bool| {
                     let atoms = (0..self.count(id) as u16).map(AtomId).filter(|atom| set.has(*atom) == wanted);
@@ -86,6 +86,19 @@ impl Space {
                 if rest { format!("not {}", joined(&quoted(false))) } else { joined(&quoted(true)) }
             }
             (Domain::Text, _) => String::new(),
+        }
+    }
+}
+
+impl Space {
+    /// The words of a column with two values.
+    pub fn yes_or_no(&self, id: ColumnId, yes: bool) -> &'static str {
+        let operated = matches!(self.column(id).subject, Subject::Switch(_) | Subject::Signal(_));
+        match (operated, yes) {
+            (true, true) => "on",
+            (true, false) => "off",
+            (false, true) => "yes",
+            (false, false) => "no",
         }
     }
 }
