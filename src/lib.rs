@@ -1,6 +1,7 @@
 //! Wayside: a sidecar proxy that makes every LLM call a policy decision.
 
 pub mod catalog;
+pub mod cli;
 pub mod config;
 pub mod failure;
 pub mod names;
