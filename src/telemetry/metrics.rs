@@ -62,6 +62,7 @@ impl Default for Metrics {
 
 impl Metrics {
     /// All at zero.
+    // Longer than a screen: one list of names and help texts, the page's table of contents.
     pub fn new() -> Self {
         let registry = Registry::new();
         let counters = |name: &str, help: &str, labels: &[&str]| {

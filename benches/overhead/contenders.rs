@@ -1,0 +1,175 @@
+//! The processes that are compared.
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::load::{Scenario, Shape};
+
+/// The core that contenders run on; load and upstream take the other.
+const CONTENDER_CORE: &str = "0";
+const LOAD_CORE: &str = "1";
+
+/// A process that ends with this value.
+pub struct Process(pub Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Somebody who answers chat requests.
+pub struct Contender {
+    pub name: &'static str,
+    pub address: SocketAddr,
+    /// Processes whose time counts.
+    pub pids: Vec<u32>,
+    falls_back: bool,
+    _process: Option<Process>,
+    _files: Option<tempfile::TempDir>,
+}
+
+/// The provider.
+pub struct Upstream {
+    pub address: SocketAddr,
+    _process: Process,
+}
+
+/// A command on one core.
+fn pinned(core: &str, program: &std::path::Path) -> Command {
+    let mut command = Command::new("taskset");
+    command.arg("-c").arg(core).arg(program);
+    command
+}
+
+/// Starts a process that prints its address as the first line.
+fn start(mut command: Command) -> (Process, SocketAddr) {
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("taskset, from util-linux");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().parse().unwrap_or_else(|_| panic!("an address, not {line:?}"));
+    (Process(child), address)
+}
+
+pub fn upstream() -> Upstream {
+    let mut command = pinned(LOAD_CORE, &std::env::current_exe().unwrap());
+    command.arg("upstream");
+    let (process, address) = start(command);
+    // The load comes from this process.
+    let own = std::process::id().to_string();
+    Command::new("taskset").args(["-a", "-c", "-p", LOAD_CORE, &own]).stdout(Stdio::null()).status().unwrap();
+    Upstream { address, _process: process }
+}
+
+impl Contender {
+    pub fn can(&self, scenario: &Scenario) -> bool {
+        self.falls_back || scenario.shape != Shape::Fallback
+    }
+
+    pub fn direct(upstream: &Upstream) -> Self {
+        Self {
+            name: "direct",
+            address: upstream.address,
+            pids: Vec::new(),
+            falls_back: false,
+            _process: None,
+            _files: None,
+        }
+    }
+
+    pub fn copy_loop(upstream: &Upstream) -> Self {
+        let mut command = pinned(CONTENDER_CORE, &std::env::current_exe().unwrap());
+        command.arg("copy-loop").arg(upstream.address.port().to_string());
+        let (process, address) = start(command);
+        Self {
+            name: "pingora copy loop",
+            address,
+            pids: vec![process.0.id()],
+            falls_back: false,
+            _process: Some(process),
+            _files: None,
+        }
+    }
+
+    pub fn wayside(upstream: &Upstream) -> Self {
+        let (process, address, files) = wayside(upstream);
+        Self {
+            name: "wayside",
+            address,
+            pids: vec![process.0.id()],
+            falls_back: true,
+            _process: Some(process),
+            _files: Some(files),
+        }
+    }
+
+    /// nginx as a reverse proxy without logs, if it is installed.
+    pub fn nginx(upstream: &Upstream) -> Option<Self> {
+        let program =
+            ["/usr/sbin/nginx", "/usr/bin/nginx"].map(PathBuf::from).into_iter().find(|path| path.exists())?;
+        let files = tempfile::tempdir().unwrap();
+        let address = free_address();
+        let config = format!(
+            "daemon off; worker_processes 1; pid {dir}/pid; error_log /dev/null; events {{ worker_connections 1024; }}\n\
+             http {{ access_log off; client_max_body_size 64m; client_body_buffer_size 2m; client_body_temp_path {dir}/body;\n\
+             proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;\n\
+             keepalive_requests 1000000000;\n\
+             upstream up {{ server {up}; keepalive 64; keepalive_requests 1000000000; }}\n\
+             server {{ listen {address}; location / {{ proxy_pass http://up; proxy_http_version 1.1;\n\
+             proxy_set_header Connection \"\"; proxy_buffering off; }} }} }}\n",
+            dir = files.path().display(),
+            up = upstream.address,
+        );
+        let path = files.path().join("nginx.conf");
+        std::fs::write(&path, config).unwrap();
+        let mut command = pinned(CONTENDER_CORE, &program);
+        command.arg("-c").arg(&path).arg("-p").arg(files.path()).stderr(Stdio::null());
+        let process = Process(command.spawn().unwrap());
+        wait_for(address);
+        let master = process.0.id();
+        let pids = std::iter::once(master).chain(children(master)).collect();
+        let files = Some(files);
+        Some(Self { name: "nginx", address, pids, falls_back: false, _process: Some(process), _files: files })
+    }
+}
+
+/// The release binary with the policy and configuration of this folder, its request log on, written to a file.
+pub fn wayside(upstream: &Upstream) -> (Process, SocketAddr, tempfile::TempDir) {
+    let files = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let config = include_str!("wayside.yaml")
+        .replace("ADDRESS", &address.to_string())
+        .replace("UPSTREAM", &upstream.address.to_string());
+    std::fs::write(files.path().join("wayside.yaml"), config).unwrap();
+    std::fs::write(files.path().join("policy.route"), include_str!("policy.route")).unwrap();
+    let mut command = pinned(CONTENDER_CORE, &PathBuf::from(env!("CARGO_BIN_EXE_wayside")));
+    command.arg("serve").arg("--config").arg(files.path().join("wayside.yaml"));
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let process = Process(command.spawn().expect("taskset, from util-linux"));
+    wait_for(address);
+    (process, address, files)
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Until somebody listens.
+fn wait_for(address: SocketAddr) {
+    let since = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(since.elapsed() < Duration::from_secs(10), "nobody listens on {address}");
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+fn children(parent: u32) -> Vec<u32> {
+    std::thread::sleep(Duration::from_millis(100));
+    let path = format!("/proc/{parent}/task/{parent}/children");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}

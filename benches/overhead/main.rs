@@ -1,0 +1,67 @@
+//! What Wayside costs beside nothing, beside a bare pingora copy loop and, where it is installed, beside nginx: all in one run.
+//!
+//! `cargo bench --bench overhead` prints the table of the README. Every contender is a process of its own with one worker
+//! thread, pinned to one core; the upstream and the load share the other. Rounds are interleaved and medians are printed,
+//! because machines are noisy: compare the columns of one run, never two runs.
+//!
+//! `cargo bench --bench overhead -- --rounds 9 --seconds 3` takes longer and is steadier.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark that cannot run must stop")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the report is the product")]
+
+mod contenders;
+mod copy;
+mod load;
+mod report;
+mod upstream;
+
+use std::time::Duration;
+
+use contenders::Contender;
+use load::{Scenario, Shape};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("upstream") => upstream::run(),
+        Some("copy-loop") => copy::run(arguments[1].parse().expect("the upstream's port")),
+        _ => compare(&arguments),
+    }
+}
+
+fn option(arguments: &[String], name: &str, default: u64) -> u64 {
+    let at = arguments.iter().position(|argument| argument == name);
+    at.and_then(|at| arguments.get(at + 1)).map_or(default, |value| value.parse().expect("a number"))
+}
+
+fn compare(arguments: &[String]) {
+    let rounds = option(arguments, "--rounds", 5);
+    let seconds = Duration::from_millis(option(arguments, "--millis", 1500));
+    let upstream = contenders::upstream();
+    let mut contenders =
+        vec![Contender::direct(&upstream), Contender::copy_loop(&upstream), Contender::wayside(&upstream)];
+    contenders.extend(Contender::nginx(&upstream));
+    let scenarios = [
+        Scenario { name: "2 KB chat, 1 connection", shape: Shape::Chat { bytes: 2 << 10 }, connections: 1 },
+        Scenario { name: "2 KB chat, 16 connections", shape: Shape::Chat { bytes: 2 << 10 }, connections: 16 },
+        Scenario { name: "1 MB prompt, 4 connections", shape: Shape::Chat { bytes: 1 << 20 }, connections: 4 },
+        Scenario { name: "100-event stream, 16 connections", shape: Shape::Stream, connections: 16 },
+        Scenario { name: "fallback after a 503, 16 connections", shape: Shape::Fallback, connections: 16 },
+    ];
+    let mut report = report::Report::default();
+    for scenario in &scenarios {
+        for round in 0..=rounds {
+            for contender in contenders.iter().filter(|contender| contender.can(scenario)) {
+                eprint!("\r\x1b[K{}: {} ({round}/{rounds})", scenario.name, contender.name);
+                let sample = load::measure(contender, scenario, seconds);
+                // The first round warms caches, pools and the branch predictor.
+                if round > 0 {
+                    report.add(scenario.name, contender.name, sample);
+                }
+            }
+        }
+    }
+    eprintln!("\r\x1b[K");
+    report.print();
+    report::footprint(&upstream);
+}

@@ -1,0 +1,86 @@
+//! Tables in Markdown, as the README shows them.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::contenders::{Upstream, wayside};
+use crate::load::{Sample, Shape, answer};
+
+/// Samples by scenario and contender, in the order they came.
+#[derive(Default)]
+pub struct Report {
+    order: Vec<(&'static str, &'static str)>,
+    samples: BTreeMap<(&'static str, &'static str), Vec<Sample>>,
+}
+
+impl Report {
+    pub fn add(&mut self, scenario: &'static str, contender: &'static str, sample: Sample) {
+        let key = (scenario, contender);
+        if !self.samples.contains_key(&key) {
+            self.order.push(key);
+        }
+        self.samples.entry(key).or_default().push(sample);
+    }
+
+    pub fn print(&self) {
+        println!("| scenario | through | p50 µs | p99 µs | requests/s | CPU µs/request | CPU, copy loop = 1 |");
+        println!("|---|---|---|---|---|---|---|");
+        for key in &self.order {
+            let samples = &self.samples[key];
+            let micros = |pick: fn(&Sample) -> Duration| median(samples.iter().map(|s| pick(s).as_secs_f64() * 1e6));
+            let cpu = cpu(samples);
+            let base = self.samples.get(&(key.0, "pingora copy loop")).and_then(|samples| cpu_of(samples));
+            let ratio = cpu.zip(base).map_or_else(String::new, |(cpu, base)| format!("{:.2}", cpu / base));
+            println!(
+                "| {} | {} | {:.0} | {:.0} | {:.0} | {} | {ratio} |",
+                key.0,
+                key.1,
+                micros(|sample| sample.p50),
+                micros(|sample| sample.p99),
+                median(samples.iter().map(|sample| sample.per_second)),
+                cpu.map_or_else(String::new, |cpu| format!("{cpu:.1}")),
+            );
+        }
+    }
+}
+
+fn cpu_of(samples: &[Sample]) -> Option<f64> {
+    cpu(samples)
+}
+
+fn cpu(samples: &[Sample]) -> Option<f64> {
+    let used: Option<Vec<f64>> = samples.iter().map(|s| s.cpu.map(|cpu| cpu.as_secs_f64() * 1e6)).collect();
+    used.map(|used| median(used.into_iter()))
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Start to first answer, and memory when idle.
+pub fn footprint(upstream: &Upstream) {
+    let mut starts = Vec::new();
+    let mut idle = Vec::new();
+    for _ in 0..7 {
+        let since = Instant::now();
+        let (process, address, _files) = wayside(upstream);
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(&Shape::Chat { bytes: 2 << 10 }.request()).unwrap();
+        answer(&mut stream, &mut vec![0; 64 << 10]);
+        starts.push(since.elapsed().as_secs_f64() * 1e3);
+        drop(stream);
+        std::thread::sleep(Duration::from_millis(200));
+        let status = std::fs::read_to_string(format!("/proc/{}/status", process.0.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+        let kilobytes: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        idle.push(kilobytes / 1024.0);
+    }
+    println!();
+    println!("| wayside | |\n|---|---|");
+    println!("| process start to first answered request | {:.0} ms |", median(starts.into_iter()));
+    println!("| resident memory, idle after one request | {:.1} MB |", median(idle.into_iter()));
+}
