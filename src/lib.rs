@@ -1,4 +1,60 @@
-//! Wayside: a sidecar proxy that makes every LLM call a policy decision.
+//! Wayside is a sidecar proxy that makes every LLM call a policy decision.
+//!
+//! It stands beside an application, takes ordinary OpenAI client traffic on loopback, and decides for each request, from
+//! reviewed `.route` files compiled to a decision tree, which provider, tier and pinned snapshot answers, and what happens when
+//! that fails. The same front end, tree and planner run in CI, so what `wayside check` accepts is what runs.
+//!
+//! ```text
+//!             policy text                                        request bytes
+//!                 │                                                    │
+//!    ┌────────────▼─────────────┐                        ┌─────────────▼──────────────┐
+//!    │ policy   (no files, no   │        Tree            │ serve   (sockets, with     │
+//!    │ clock, no async)         ├───────────────────────►│ upstream all of pingora)   │
+//!    │ parse→check→prove→compile│                        │ facts→decide→chain→reply   │
+//!    └────────────┬─────────────┘                        └─────────────┬──────────────┘
+//!                 │ diagnostics, explanations                          │ records
+//!             authors and CI                                       telemetry
+//! ```
+//!
+//! The cargo feature `serve` (on by default) brings in everything that needs a socket. Without it the same binary is the
+//! language tools alone. The feature adds verbs; it never changes what a verb does.
+//!
+//! # Rooms, in the order data flows
+//!
+//! | room | comes in → goes out |
+//! |---|---|
+//! | [`names`], [`units`], [`failure`], [`usage`] | words and numbers → types that mean one thing |
+//! | [`catalog`] | the table compiled in, and an overlay → facts about `(provider, id)`; pin or alias |
+//! | [`policy`] | `.route` text → a tree and diagnostics; facts → decision → plan |
+//! | [`config`] | `wayside.yaml` as typed → as meant |
+//! | `dialect` | bytes of a provider's API ↔ what they mean: requests, answers, stream events, errors |
+//! | `facts` | request head and body → the raw facts the policy asks for; `prompt_tokens`, as lazily as they allow |
+//! | `chain` | a plan, what happened and when → what to do next. A state machine without I/O |
+//! | `upstream` | one attempt → bytes on a pooled connection and back |
+//! | `telemetry` | finished requests → Prometheus, one log line each |
+//! | `serve` | sockets ↔ exchanges: listeners, intake, relay, reload, drain, the admin listener |
+//! | `simulate` | local providers with faults on demand; does not know the proxy |
+//! | `demo` | both together, shown |
+//! | `cli` | one file for each verb; the only place that prints or exits |
+//!
+//! A room names only rooms above it; `tests/tidy.rs` holds the table. Start reading a request at `serve/exchange.rs`, which names
+//! every step in order; start reading a policy at `policy/check/mod.rs`.
+//!
+//! # Invariants
+//!
+//! - Policy code reads no file, clock or socket. Time, readings and file contents are arguments.
+//! - `serve`, `explain` and `check` run the same [`policy`] functions: one admission, one walker, one planner.
+//! - Only the relay writes to the caller, so an attempt that fails before release leaves no trace there.
+//! - A cut stream never ends cleanly.
+//! - Whatever a caller or a provider controls has a named limit.
+//! - A provider key is a [`config`] secret, which has no `Display`, and is exposed where its header is built.
+//!
+//! # Words
+//!
+//! *Tier*: a class of work, and the snapshots trusted with it. *Snapshot*: one fixed model version. *Alias*: a name that
+//! moves. *Chain*: what a rule tries, in order; *hop*: one entry of it; *attempt*: one try of a hop. *Upstream*: whom we call;
+//! *client*, *caller*: who called us. *Held*, *released*: before and after the first byte of an answer goes to the caller.
+//! *Degrade*: what the caller gets when no hop delivered. *Drift*: an answer that names another model than the pin.
 
 pub mod catalog;
 pub mod cli;
