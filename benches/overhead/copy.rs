@@ -43,7 +43,7 @@ pub fn run(port: u16) {
         service.add_tcp(&address.to_string());
         let (_stop, watch) = tokio::sync::watch::channel(false);
         println!("{address}");
-        service.start_service(Some(Arc::new(Mutex::new(fds).into())), watch, 1).await;
+        service.start_service(Some(Arc::new(Mutex::new(fds))), watch, 1).await;
     });
 }
 
