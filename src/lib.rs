@@ -59,6 +59,7 @@
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod dialect;
 pub mod failure;
 pub mod names;
 pub mod policy;

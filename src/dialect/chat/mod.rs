@@ -1,0 +1,8 @@
+//! OpenAI Chat Completions: `POST /v1/chat/completions`, whole and streamed, as OpenAI and every compatible server speak it.
+//!
+//! In: bytes. Out: what [`super`] promises. Must not know: sockets, policies. Field names and shapes: OpenAI API reference and
+//! the types of the `openai` Python package 3.54.0, 2026-11-22.
+
+pub mod error;
+pub mod failure;
+pub mod request;

@@ -1,0 +1,579 @@
+//! What a Chat Completions request says, found in one pass, and the same bytes with another model.
+//!
+//! In: a body. Out: [`Scan`], or [`BadBody`] with a message for the caller; a spliced body. Must not know: policies, tokens.
+//!
+//! Only fields that a decision needs are checked. Everything else is the provider's to judge and goes through byte for byte.
+
+use std::fmt;
+
+use smallvec::SmallVec;
+
+use crate::dialect::json::{Cursor, JsonError, Kind, Passage, Reason, Span, Text};
+
+/// Largest model name, in bytes. Longer than any id in the catalog, short enough for a log line.
+pub const MAX_MODEL_NAME: usize = 256;
+/// Largest `metadata`: as many pairs as the API allows.
+pub const MAX_METADATA: usize = 16;
+
+/// What to look for beyond the fields that are always read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// The string values of `metadata`, for attributes that come from there.
+    pub metadata: bool,
+}
+
+/// Kinds of content in a prompt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Modalities {
+    /// Text parts.
+    pub text: bool,
+    /// `image_url`
+    pub image: bool,
+    /// `input_audio`
+    pub audio: bool,
+    /// `video_url`, an extension of several servers
+    pub video: bool,
+    /// `file`
+    pub file: bool,
+}
+
+/// What a request says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// The model asked for.
+    pub model: Box<str>,
+    /// The answer is to be a stream.
+    pub stream: bool,
+    /// The stream is to end with a usage event.
+    pub include_usage: bool,
+    /// Tools or functions are offered.
+    pub tools: bool,
+    /// The answer must conform to a schema.
+    pub json_schema: bool,
+    /// Kinds of content in the messages.
+    pub modalities: Modalities,
+    /// The least output cap given, in tokens.
+    pub max_output: Option<u64>,
+    /// Answers asked for; 1 when not given.
+    pub choices: u64,
+    /// The end user, as the caller names them.
+    pub user: Option<Box<str>>,
+    /// String values of `metadata`, if wanted.
+    pub metadata: Vec<(Box<str>, Box<str>)>,
+    /// How many messages.
+    pub messages: u64,
+    /// The prompt's text, in order: messages, names, calls and, as written, tool and schema definitions.
+    pub text: SmallVec<[Passage; 8]>,
+    model_value: Span,
+    caps: SmallVec<[Cap; 2]>,
+    first_member: usize,
+}
+
+/// An output cap in the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cap {
+    value: Option<u64>,
+    span: Span,
+}
+
+/// A body that cannot be a request. The caller's mistake: status 400, never sent to a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadBody {
+    /// For the caller: where, why, and what to write instead.
+    pub message: String,
+    /// The field at fault.
+    pub param: Option<String>,
+    /// A stable word for programs.
+    pub code: &'static str,
+}
+
+impl BadBody {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { message: message.into(), param: None, code }
+    }
+
+    fn at(param: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
+        Self { message: message.into(), param: Some(param.into()), code }
+    }
+
+    fn missing(param: &str) -> Self {
+        Self::at(param, "missing_required_parameter", format!("Missing required parameter: '{param}'."))
+    }
+
+    fn wrong_type(param: impl fmt::Display, wanted: &str, found: Kind) -> Self {
+        let message = format!("Invalid type for '{param}': expected {wanted}, but got {found} instead.");
+        Self::at(param.to_string(), "invalid_type", message)
+    }
+
+    fn not_json(error: JsonError, body: &[u8]) -> Self {
+        let place = error.describe(body);
+        match error.reason {
+            Reason::Truncated => {
+                Self::new("invalid_json", format!("The request body was cut off: {place}. Send the whole JSON object."))
+            }
+            Reason::Trailing => Self::new(
+                "invalid_json",
+                format!("The request body goes on after its JSON object: {place}. Send one object and nothing else."),
+            ),
+            Reason::Nesting => Self::new("too_deeply_nested", format!("The request body is refused: {place}.")),
+            _ => Self::new("invalid_json", format!("The request body is not valid JSON: {place}.")),
+        }
+    }
+}
+
+/// Why a scan stopped, until the body is at hand to say where.
+enum Stop {
+    Json(JsonError),
+    Bad(BadBody),
+}
+
+impl From<JsonError> for Stop {
+    fn from(error: JsonError) -> Self {
+        Self::Json(error)
+    }
+}
+
+impl From<BadBody> for Stop {
+    fn from(error: BadBody) -> Self {
+        Self::Bad(error)
+    }
+}
+
+type Step = Result<(), Stop>;
+
+/// Reads what a decision needs.
+///
+/// # Errors
+/// [`BadBody`] for everything that is not one JSON object with a model and messages of the right types.
+pub fn scan(body: &[u8], wants: Wants) -> Result<Scan, BadBody> {
+    let mut cursor = Cursor::new(body);
+    let mut scanner = Scanner::new(wants);
+    let outcome = scanner.body(&mut cursor).and_then(|()| Ok(cursor.finish()?));
+    match outcome {
+        Ok(()) => scanner.complete(),
+        Err(Stop::Bad(bad)) => Err(bad),
+        Err(Stop::Json(_)) if body.iter().all(u8::is_ascii_whitespace) => Err(BadBody::new(
+            "empty_body",
+            "The request body is empty. Send a JSON object with \"model\" and \"messages\".",
+        )),
+        Err(Stop::Json(error)) => Err(BadBody::not_json(error, body)),
+    }
+}
+
+/// Fields that are read. Each may stand in the body once: readers disagree on which of two counts, so a second one could
+/// hide from the policy what the provider will see.
+const FIELDS: [&str; 12] = [
+    "model",
+    "stream",
+    "messages",
+    "stream_options",
+    "tools",
+    "functions",
+    "response_format",
+    "max_tokens",
+    "max_completion_tokens",
+    "n",
+    "user",
+    "metadata",
+];
+
+struct Scanner {
+    wants: Wants,
+    seen: u16,
+    model: Option<(Box<str>, Span)>,
+    messages: Option<u64>,
+    scan: Scan,
+}
+
+impl Scanner {
+    fn new(wants: Wants) -> Self {
+        let nowhere = Span { start: 0, end: 0 };
+        let scan = Scan {
+            model: "".into(),
+            stream: false,
+            include_usage: false,
+            tools: false,
+            json_schema: false,
+            modalities: Modalities::default(),
+            max_output: None,
+            choices: 1,
+            user: None,
+            metadata: Vec::new(),
+            messages: 0,
+            text: SmallVec::new(),
+            model_value: nowhere,
+            caps: SmallVec::new(),
+            first_member: 0,
+        };
+        Self { wants, seen: 0, model: None, messages: None, scan }
+    }
+
+    fn body(&mut self, cursor: &mut Cursor<'_>) -> Step {
+        let kind = cursor.kind()?;
+        if kind != Kind::Object {
+            let message = format!("The request body must be a JSON object, but it is {kind}.");
+            return Err(BadBody::new("invalid_type", message).into());
+        }
+        self.scan.first_member = cursor.offset() + 1;
+        cursor.members(|cursor, key| self.member(cursor, key))
+    }
+
+    fn complete(self) -> Result<Scan, BadBody> {
+        let Some((model, model_value)) = self.model else {
+            return Err(BadBody::missing("model"));
+        };
+        let messages = self.messages.ok_or_else(|| BadBody::missing("messages"))?;
+        let max_output = self.scan.caps.iter().filter_map(|cap| cap.value).min();
+        Ok(Scan { model, model_value, messages, max_output, ..self.scan })
+    }
+
+    fn member(&mut self, cursor: &mut Cursor<'_>, key: Text<'_>) -> Step {
+        let name = key.decode();
+        let Some(field) = FIELDS.iter().position(|field| **field == *name) else {
+            cursor.skip()?;
+            return Ok(());
+        };
+        if self.seen & 1 << field != 0 {
+            let message = format!("'{name}' stands in the request body twice. Leave one of them out.");
+            return Err(BadBody::at(name, "duplicate_parameter", message).into());
+        }
+        self.seen |= 1 << field;
+        let kind = cursor.kind()?;
+        if kind == Kind::Null && !matches!(&*name, "model" | "messages" | "max_tokens" | "max_completion_tokens") {
+            cursor.skip()?;
+            return Ok(());
+        }
+        match &*name {
+            "model" => self.model(cursor, kind),
+            "messages" => self.messages(cursor, kind),
+            "stream" => flag(cursor, kind, "stream").map(|on| self.scan.stream = on),
+            "stream_options" => self.stream_options(cursor, kind),
+            "tools" | "functions" => self.tools(cursor, kind, &name),
+            "response_format" => self.response_format(cursor, kind),
+            "n" => number(cursor, kind, "n").map(|n| self.scan.choices = n.max(1)),
+            "user" => self.user(cursor, kind),
+            "metadata" => self.metadata(cursor, kind),
+            cap => self.cap(cursor, kind, cap),
+        }
+    }
+
+    fn model(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
+        if kind != Kind::String {
+            return Err(BadBody::wrong_type("model", "a string", kind).into());
+        }
+        let text = cursor.string()?;
+        let name = text.decode();
+        if name.trim().is_empty() {
+            return Err(BadBody::at("model", "missing_required_parameter", "'model' is empty. Name a model.").into());
+        }
+        if name.len() > MAX_MODEL_NAME || name.chars().any(char::is_control) {
+            let message = format!("'model' must be at most {MAX_MODEL_NAME} bytes of printable text.");
+            return Err(BadBody::at("model", "invalid_value", message).into());
+        }
+        self.model = Some((name.into(), text.quoted()));
+        Ok(())
+    }
+
+    fn messages(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
+        if kind != Kind::Array {
+            return Err(BadBody::wrong_type("messages", "an array of messages", kind).into());
+        }
+        let mut count = 0;
+        cursor.items(|cursor| {
+            let kind = cursor.kind()?;
+            if kind != Kind::Object {
+                return Err(BadBody::wrong_type(format_args!("messages[{count}]"), "an object", kind).into());
+            }
+            cursor.members(|cursor, key| self.message_member(cursor, &key.decode(), count))?;
+            count += 1;
+            Ok::<(), Stop>(())
+        })?;
+        if count == 0 {
+            let message = "'messages' is empty. Send at least one message.";
+            return Err(BadBody::at("messages", "empty_array", message).into());
+        }
+        self.messages = Some(count);
+        Ok(())
+    }
+
+    fn message_member(&mut self, cursor: &mut Cursor<'_>, key: &str, index: u64) -> Step {
+        let kind = cursor.kind()?;
+        match (key, kind) {
+            ("content", Kind::String) => {
+                self.scan.modalities.text = true;
+                self.passage(cursor)
+            }
+            ("content", Kind::Array) => cursor.items(|cursor| self.part(cursor, index)),
+            ("content", Kind::Null) => Ok(cursor.skip().map(|_| ())?),
+            ("content", found) => {
+                let wanted = "a string or an array of content parts";
+                Err(BadBody::wrong_type(format_args!("messages[{index}].content"), wanted, found).into())
+            }
+            ("name" | "refusal", Kind::String) => self.passage(cursor),
+            ("tool_calls", Kind::Array) => cursor.items(|cursor| self.call(cursor)),
+            ("function_call", Kind::Object) => self.function(cursor),
+            _ => Ok(cursor.skip().map(|_| ())?),
+        }
+    }
+
+    fn part(&mut self, cursor: &mut Cursor<'_>, index: u64) -> Step {
+        let kind = cursor.kind()?;
+        if kind == Kind::String {
+            self.scan.modalities.text = true;
+            return self.passage(cursor);
+        }
+        if kind != Kind::Object {
+            let param = format!("messages[{index}].content");
+            return Err(BadBody::wrong_type(param, "an array of objects", kind).into());
+        }
+        let modalities = &mut self.scan.modalities;
+        let text = &mut self.scan.text;
+        cursor.members(|cursor, key| {
+            let key = key.decode();
+            match (&*key, cursor.kind()?) {
+                ("text" | "refusal", Kind::String) => {
+                    modalities.text = true;
+                    text.push(cursor.passage()?);
+                    return Ok(());
+                }
+                ("type", Kind::String) => modalities.add(&cursor.string()?.decode()),
+                (name, _) => {
+                    modalities.add(name);
+                    cursor.skip()?;
+                }
+            }
+            Ok::<(), Stop>(())
+        })
+    }
+
+    fn call(&mut self, cursor: &mut Cursor<'_>) -> Step {
+        if cursor.kind()? != Kind::Object {
+            cursor.skip()?;
+            return Ok(());
+        }
+        cursor.members(|cursor, key| match (&*key.decode(), cursor.kind()?) {
+            ("function" | "custom", Kind::Object) => self.function(cursor),
+            _ => Ok(cursor.skip().map(|_| ())?),
+        })
+    }
+
+    fn function(&mut self, cursor: &mut Cursor<'_>) -> Step {
+        cursor.members(|cursor, key| match (&*key.decode(), cursor.kind()?) {
+            ("name" | "arguments" | "input", Kind::String) => self.passage(cursor),
+            _ => Ok(cursor.skip().map(|_| ())?),
+        })
+    }
+
+    fn passage(&mut self, cursor: &mut Cursor<'_>) -> Step {
+        let passage = cursor.passage()?;
+        if !passage.span.is_empty() {
+            self.scan.text.push(passage);
+        }
+        Ok(())
+    }
+
+    fn stream_options(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
+        if kind != Kind::Object {
+            return Err(BadBody::wrong_type("stream_options", "an object", kind).into());
+        }
+        cursor.members(|cursor, key| match (&*key.decode(), cursor.kind()?) {
+            ("include_usage", Kind::Null) => Ok(cursor.skip().map(|_| ())?),
+            ("include_usage", kind) => {
+                flag(cursor, kind, "stream_options.include_usage").map(|on| self.scan.include_usage = on)
+            }
+            _ => Ok(cursor.skip().map(|_| ())?),
+        })
+    }
+
+    fn tools(&mut self, cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Step {
+        if kind != Kind::Array {
+            return Err(BadBody::wrong_type(name, "an array", kind).into());
+        }
+        let start = cursor.offset();
+        let mut any = false;
+        cursor.items(|cursor| {
+            any = true;
+            cursor.skip().map(|_| ())
+        })?;
+        if any {
+            self.scan.tools = true;
+            self.as_written(Span { start, end: cursor.taken() });
+        }
+        Ok(())
+    }
+
+    fn response_format(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
+        if kind != Kind::Object {
+            return Err(BadBody::wrong_type("response_format", "an object", kind).into());
+        }
+        cursor.members(|cursor, key| {
+            match (&*key.decode(), cursor.kind()?) {
+                ("type", Kind::String) => self.scan.json_schema |= cursor.string()?.decode() == "json_schema",
+                ("json_schema", Kind::Object) => {
+                    let span = cursor.skip()?;
+                    self.as_written(span);
+                }
+                _ => {
+                    cursor.skip()?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Definitions reach the model in a form that providers do not document; their JSON is the nearest thing there is.
+    fn as_written(&mut self, span: Span) {
+        self.scan.text.push(Passage { span, escaped: false });
+    }
+
+    fn cap(&mut self, cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Step {
+        let start = cursor.offset();
+        let value = match kind {
+            Kind::Null => cursor.skip().map(|_| None)?,
+            _ => Some(number(cursor, kind, name)?),
+        };
+        self.scan.caps.push(Cap { value, span: Span { start, end: cursor.taken() } });
+        Ok(())
+    }
+
+    fn user(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
+        if kind != Kind::String {
+            return Err(BadBody::wrong_type("user", "a string", kind).into());
+        }
+        self.scan.user = Some(cursor.string()?.decode().into());
+        Ok(())
+    }
+
+    fn metadata(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
+        if !self.wants.metadata {
+            cursor.skip()?;
+            return Ok(());
+        }
+        if kind != Kind::Object {
+            return Err(BadBody::wrong_type("metadata", "an object", kind).into());
+        }
+        let metadata = &mut self.scan.metadata;
+        cursor.members(|cursor, key| {
+            let Some(value) = cursor.string_or_skip()? else { return Ok(()) };
+            let name = key.decode();
+            if metadata.iter().any(|(known, _)| **known == *name) {
+                let message = format!("'metadata.{name}' stands in the request body twice. Leave one of them out.");
+                return Err(BadBody::at(format!("metadata.{name}"), "duplicate_parameter", message).into());
+            }
+            if metadata.len() == MAX_METADATA {
+                let message = format!("'metadata' has more than {MAX_METADATA} pairs.");
+                return Err(BadBody::at("metadata", "invalid_value", message).into());
+            }
+            metadata.push((name.into(), value.decode().into()));
+            Ok::<(), Stop>(())
+        })
+    }
+}
+
+impl Modalities {
+    /// By the type of a content part, or by the field that carries its content.
+    fn add(&mut self, word: &str) {
+        match word {
+            "text" => self.text = true,
+            "image_url" | "input_image" | "image" => self.image = true,
+            "input_audio" | "audio_url" => self.audio = true,
+            "video_url" | "input_video" => self.video = true,
+            "file" | "input_file" => self.file = true,
+            _ => {}
+        }
+    }
+}
+
+fn flag(cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Result<bool, Stop> {
+    if kind != Kind::Bool {
+        return Err(BadBody::wrong_type(name, "a boolean", kind).into());
+    }
+    Ok(cursor.boolean()?)
+}
+
+fn number(cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Result<u64, Stop> {
+    if kind != Kind::Number {
+        return Err(BadBody::wrong_type(name, "a whole number", kind).into());
+    }
+    cursor.unsigned_or_skip()?.ok_or_else(|| {
+        let message = format!("Invalid value for '{name}': expected a whole number from 0 to {}.", u64::MAX);
+        BadBody::at(name, "invalid_value", message).into()
+    })
+}
+
+#[cfg(feature = "serve")]
+/// Bytes to take out and what to put in their place, in order of place.
+fn edits(scan: &Scan, model: &str, max_output: Option<u64>) -> SmallVec<[(Span, String); 3]> {
+    let mut edits: SmallVec<[(Span, String); 3]> = SmallVec::new();
+    if *scan.model != *model {
+        // A JSON string of a `str` cannot fail; the fallback leaves the model as the caller wrote it.
+        let name = serde_json::to_string(model).unwrap_or_else(|_| format!("\"{}\"", scan.model));
+        edits.push((scan.model_value, name));
+    }
+    if let Some(limit) = max_output {
+        let given = scan.max_output.is_some();
+        let higher = |cap: &&Cap| cap.value.is_some_and(|value| value > limit);
+        let nulls = scan.caps.iter().take(usize::from(!given));
+        for cap in scan.caps.iter().filter(higher).chain(nulls) {
+            edits.push((cap.span, limit.to_string()));
+        }
+        if scan.caps.is_empty() {
+            let front = Span { start: scan.first_member, end: scan.first_member };
+            edits.push((front, format!("\"max_completion_tokens\":{limit},")));
+        }
+    }
+    edits.sort_by_key(|(span, _)| span.start);
+    edits
+}
+
+/// A body in pieces, most of them slices of the caller's: nothing of a large prompt is copied.
+#[cfg(feature = "serve")]
+#[derive(Clone, Debug)]
+pub struct Spliced {
+    /// In order.
+    pub parts: SmallVec<[bytes::Bytes; 7]>,
+}
+
+#[cfg(feature = "serve")]
+impl Spliced {
+    /// For `content-length`.
+    pub fn len(&self) -> usize {
+        self.parts.iter().map(bytes::Bytes::len).sum()
+    }
+
+    /// Never, for a body that was scanned.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// In one piece. Cheaper than several writes for small bodies.
+    pub fn into_bytes(mut self) -> bytes::Bytes {
+        if self.parts.len() == 1 {
+            return self.parts.remove(0);
+        }
+        let mut whole = bytes::BytesMut::with_capacity(self.len());
+        for part in &self.parts {
+            whole.extend_from_slice(part);
+        }
+        whole.freeze()
+    }
+}
+
+/// The body with `model` in place of the caller's, and with the output cap lowered to `max_output` where the caller's is
+/// higher or not given; every other byte as it came.
+#[cfg(feature = "serve")]
+pub fn splice(body: &bytes::Bytes, scan: &Scan, model: &str, max_output: Option<u64>) -> Spliced {
+    let mut parts = SmallVec::new();
+    let mut at = 0;
+    for (span, text) in edits(scan, model, max_output) {
+        if span.start > at {
+            parts.push(body.slice(at..span.start));
+        }
+        parts.push(text.into());
+        at = span.end;
+    }
+    if at < body.len() {
+        parts.push(body.slice(at..));
+    }
+    Spliced { parts }
+}
