@@ -267,5 +267,6 @@ fn join(text: &mut String, more: &str) {
 }
 
 fn shortened(text: &str) -> Box<str> {
-    text[..text.floor_char_boundary(MAX_MESSAGE)].into()
+    let end = (0..=MAX_MESSAGE.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    text[..end].into()
 }
