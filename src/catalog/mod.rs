@@ -3,166 +3,156 @@
 //! In: the catalog compiled into the binary, and an overlay. Out: entries by `(provider, id)` and the verdict on an id. Must
 //! not know: policies, HTTP.
 
+mod embedded;
+mod entry;
+mod id_rules;
+mod overlay;
+mod pins;
+pub mod price;
+mod resolve;
+#[allow(dead_code, reason = "the shape of the file; some fields are there for people")]
+mod row;
+pub mod window;
+
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-/// Text that is compiled in, or came from an overlay.
-pub type Text = Cow<'static, str>;
-/// A list that is compiled in, or came from an overlay.
-pub type List<T> = Cow<'static, [T]>;
+pub use entry::{Capabilities, Entry, Kind, Life, List, Pin, Price, PriceBand, PriceChange, PricePeak, Status, Text};
+pub use id_rules::ProviderKind;
+pub use overlay::{Overlay, OverlayError};
+pub use pins::Verdict;
+pub use resolve::Resolved;
 
-/// One row: a model id at a provider. A field that is `None` is unknown, which is not permission.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
-    /// `openai`
-    pub provider: Text,
-    /// Byte for byte as the API takes it, without `@revision` for self-hosted models.
-    pub id: Text,
-    /// Of a self-hosted model.
-    pub revision: Option<Text>,
-    /// One fixed model, or a name that moves.
-    pub kind: Kind,
-    /// How far the id is fixed.
-    pub pin: Pin,
-    /// As of the catalog's date.
-    pub status: Status,
-    /// The last known target of an alias.
-    pub points_to: Option<Text>,
-    /// Models that share one design; embedding models of one family share a vector space.
-    pub family: Option<Text>,
-    /// The catalog's suggestion, never used for decisions.
-    pub tier: Option<Text>,
-    /// `chat`, `embedding`, …
-    pub mode: Option<Text>,
-    /// Endpoints the provider offers it on.
-    pub endpoints: List<Text>,
-    /// Prompt plus output, where they share one window.
-    pub context_window: Option<u64>,
-    /// What a prompt may use.
-    pub max_input: Option<u64>,
-    /// What an answer may use.
-    pub max_output: Option<u64>,
-    /// What it can do.
-    pub capabilities: Capabilities,
-    /// USD per million tokens.
-    pub price: Option<Price>,
-    /// First day.
-    pub released: Option<Date>,
-    /// Notice given.
-    pub deprecated_on: Option<Date>,
-    /// Last day announced.
-    pub retires_on: Option<Date>,
-    /// Not before.
-    pub earliest_retirement: Option<Date>,
-    /// The provider's suggestion.
-    pub replacement: Option<Text>,
-    /// Which model answers instead.
-    pub rerouted_to: Option<Text>,
-    /// Of an embedding model.
-    pub vector_size: Option<u64>,
-    /// Where it runs; from the overlay. `None` is unstated.
-    pub regions: Option<Vec<Text>>,
-    /// What the provider keeps; from the overlay: `zero` or a duration.
-    pub retention: Option<Text>,
-    /// Share by which this model's tokenizer may count more than ours; from the overlay, else 0.10.
-    pub tokens_margin: Option<f64>,
-    /// One third-party table lists it and the provider's naming speaks against it: counts as unknown.
-    pub unverified: bool,
+/// What is known about models: the rows inside the binary, with an overlay's rows in front of them.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    as_of: Date,
+    base: &'static [Entry],
+    base_by_id: &'static [u16],
+    /// Sorted by provider, id, revision; each replaces the row of the same key in `base`.
+    over: Vec<Entry>,
+    /// Positions in `over`, sorted by id.
+    over_by_id: Vec<u32>,
+    /// Providers whose name does not say what they are.
+    kinds: BTreeMap<String, ProviderKind>,
 }
 
-/// Whether an id is one fixed model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// One fixed model.
-    Snapshot,
-    /// A name that moves.
-    Alias,
-}
+impl Catalog {
+    /// The catalog inside the binary. Costs nothing: no parsing, no allocation.
+    pub fn embedded() -> Self {
+        Self {
+            as_of: embedded::AS_OF,
+            base: &embedded::ENTRIES,
+            base_by_id: &embedded::BY_ID,
+            over: Vec::new(),
+            over_by_id: Vec::new(),
+            kinds: BTreeMap::new(),
+        }
+    }
 
-/// How far an id is fixed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Pin {
-    /// The id carries a date.
-    Dated,
-    /// The id carries a revision.
-    Numbered,
-    /// No date, but the provider documents the id as one fixed model.
-    UndatedDocumented,
-    /// One build is known and nobody promises that it stays.
-    UndatedUnconfirmed,
-    /// An alias.
-    Moving,
-}
+    /// The day its facts were collected.
+    pub const fn as_of(&self) -> Date {
+        self.as_of
+    }
 
-/// Where an id is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Status {
-    /// In service.
-    Active,
-    /// Notice given.
-    Deprecated,
-    /// The name still answers, with another model.
-    Rerouted,
-    /// Ended.
-    Retired,
-    /// Announced, never there.
-    NeverServed,
-}
+    /// Says what a provider of the runtime configuration is; its own name need not.
+    #[must_use]
+    pub fn with_provider(mut self, name: &str, kind: ProviderKind) -> Self {
+        self.kinds.insert(name.to_owned(), kind);
+        self
+    }
 
-/// What a model can do; `None` is unknown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Capabilities {
-    /// Images in.
-    pub vision: Option<bool>,
-    /// PDF files in.
-    pub pdf: Option<bool>,
-    /// Audio in.
-    pub audio_input: Option<bool>,
-    /// Video in.
-    pub video_input: Option<bool>,
-    /// Function tools.
-    pub tools: Option<bool>,
-    /// Schema-conforming output.
-    pub json_schema: Option<bool>,
-    /// Streaming.
-    pub streaming: Option<bool>,
-    /// `temperature` and the like.
-    pub sampling_params: Option<bool>,
-    /// A named or required tool.
-    pub forced_tool_choice: Option<bool>,
-    /// Thinks before it answers.
-    pub reasoning: Option<bool>,
-}
+    /// What a provider is: as configured, else by its name, else self-hosted if the overlay gives it revisions, else
+    /// [`ProviderKind::Other`] if the catalog has rows for it. `None`: nobody knows it.
+    pub fn provider_kind(&self, provider: &str) -> Option<ProviderKind> {
+        if let Some(kind) = self.kinds.get(provider).copied().or_else(|| ProviderKind::of_name(provider)) {
+            return Some(kind);
+        }
+        let from = self.over.partition_point(|entry| *entry.provider < *provider);
+        let rows = self.over[from..].iter().take_while(|entry| entry.provider == provider);
+        rows.map(|entry| if entry.revision.is_some() { ProviderKind::SelfHosted } else { ProviderKind::Other })
+            .max_by_key(|kind| *kind == ProviderKind::SelfHosted)
+    }
 
-/// USD per million tokens.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Price {
-    /// Prompt.
-    pub input: f64,
-    /// Answer.
-    pub output: f64,
-    /// Prompt read from the provider's cache.
-    pub cached_input: Option<f64>,
-    /// Prompt written to the provider's cache.
-    pub cache_write: Option<f64>,
-    /// Prompt, as a batch.
-    pub batch_input: Option<f64>,
-    /// Answer, as a batch.
-    pub batch_output: Option<f64>,
-    /// Dearer bands; each applies to the whole request once the prompt is larger than `above`. Ascending.
-    pub long_context: List<PriceBand>,
-}
+    /// The row of an id as a policy writes it: exact, for a self-hosted model with `@revision`.
+    pub fn get(&self, provider: &str, id: &str) -> Option<&Entry> {
+        let (id, revision) = self.split_revision(provider, id);
+        let order =
+            |entry: &Entry| (&*entry.provider, &*entry.id, entry.revision.as_deref()).cmp(&(provider, id, revision));
+        if let Ok(at) = self.over.binary_search_by(order) {
+            return Some(&self.over[at]);
+        }
+        let at = self.base.binary_search_by(order).ok()?;
+        Some(&self.base[at])
+    }
 
-/// A price for long prompts.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PriceBand {
-    /// Tokens of prompt.
-    pub above: u64,
-    /// Prompt.
-    pub input: f64,
-    /// Answer.
-    pub output: f64,
-    /// Prompt read from the provider's cache.
-    pub cached_input: Option<f64>,
+    /// An id and its revision, which only self-hosted models have.
+    fn split_revision<'i>(&self, provider: &str, id: &'i str) -> (&'i str, Option<&'i str>) {
+        match id.rsplit_once('@') {
+            Some((bare, revision)) if self.provider_kind(provider) == Some(ProviderKind::SelfHosted) => {
+                (bare, Some(revision))
+            }
+            _ => (id, None),
+        }
+    }
+
+    /// Every row, sorted by provider, id and revision.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let mut over = self.over.iter().peekable();
+        let mut base = self.base.iter().peekable();
+        std::iter::from_fn(move || match (over.peek(), base.peek()) {
+            (Some(mine), Some(theirs)) => {
+                let order =
+                    (&mine.provider, &mine.id, &mine.revision).cmp(&(&theirs.provider, &theirs.id, &theirs.revision));
+                if order.is_eq() {
+                    base.next();
+                }
+                if order.is_le() { over.next() } else { base.next() }
+            }
+            (Some(_), None) => over.next(),
+            (None, _) => base.next(),
+        })
+    }
+
+    /// The rows of one provider.
+    pub fn of_provider<'c>(&'c self, provider: &str) -> impl Iterator<Item = &'c Entry> {
+        self.starting_with(provider, "")
+    }
+
+    /// The rows of one provider whose id starts with `start`, by id.
+    fn starting_with<'c>(&'c self, provider: &str, start: &str) -> impl Iterator<Item = &'c Entry> {
+        let range = |rows: &'c [Entry]| {
+            // Bytes, because a cut at this length need not be a boundary of characters.
+            let order = |entry: &Entry| {
+                let head = &entry.id.as_bytes()[..entry.id.len().min(start.len())];
+                (entry.provider.as_bytes(), head).cmp(&(provider.as_bytes(), start.as_bytes()))
+            };
+            let from = rows.partition_point(|entry| order(entry).is_lt());
+            let to = rows.partition_point(|entry| order(entry).is_le());
+            &rows[from..to]
+        };
+        let (over, base) = (range(&self.over), range(self.base));
+        let shadowed = |entry: &&Entry| over.iter().any(|mine| mine.id == entry.id && mine.revision == entry.revision);
+        over.iter().chain(base.iter().filter(move |entry| !shadowed(entry)))
+    }
+
+    /// Every provider that has rows or is configured, sorted.
+    pub fn providers(&self) -> Vec<&str> {
+        let rows = self.entries().map(|entry| &*entry.provider);
+        let mut names: Vec<&str> = rows.chain(self.kinds.keys().map(String::as_str)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Every region that some row states, sorted.
+    pub fn regions(&self) -> Vec<&str> {
+        let stated = self.over.iter().flat_map(|entry| entry.regions.iter().flatten());
+        let mut names: Vec<&str> = stated.map(Cow::as_ref).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
 }
