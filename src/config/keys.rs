@@ -102,4 +102,21 @@ mod tests {
         assert_eq!(found[1], "line 4: unknown key `providers.openai.base_ulr`; did you mean `base_url`?");
         assert!(found[2].starts_with("line 6: unknown key `limits.zzzzzzzz`; known here: head, body"), "{}", found[2]);
     }
+
+    #[test]
+    fn the_example_names_every_key() {
+        let example = include_str!("../../examples/wayside.yaml");
+        let sections = [
+            fields::<Raw>(),
+            fields::<RawIdentity>(),
+            fields::<RawLimits>(),
+            fields::<RawLog>(),
+            fields::<RawCheck>(),
+            fields::<RawProvider>(),
+        ];
+        for key in sections.concat() {
+            assert!(example.contains(&format!("{key}:")), "examples/wayside.yaml lacks `{key}`");
+        }
+        assert_eq!(unknown(&serde_yaml::from_str(example).unwrap(), example), [""; 0]);
+    }
 }
