@@ -128,6 +128,20 @@ impl ModalitySet {
 pub trait PromptSize {
     /// Whether the prompt has more than this many tokens.
     fn exceeds(&mut self, tokens: u64) -> bool;
+
+    /// How many tokens the prompt has, where a number is needed: to order hops by cost. Above `most` it answers `most`.
+    fn count(&mut self, most: u64) -> u64 {
+        let (mut low, mut high) = (0, most);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.exceeds(middle) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
 }
 
 /// A count that is known.
@@ -140,6 +154,14 @@ impl PromptSize for u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prompt_is_counted_by_asking() {
+        for tokens in [0u64, 1, 999, 1000] {
+            assert_eq!({ tokens }.count(1000), tokens);
+        }
+        assert_eq!(5000u64.count(1000), 1000);
+    }
 
     #[test]
     fn a_modality_set_lists_its_members_in_order() {

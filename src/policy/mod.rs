@@ -14,6 +14,7 @@ pub mod boxes;
 pub mod checked;
 pub mod decide;
 pub mod diagnostic;
+pub mod eligible;
 pub mod facts;
 pub mod fingerprint;
 pub mod plan;

@@ -3,10 +3,17 @@
 //! In: a decided rule, the admitted facts, the readings. Out: a [`Plan`] that the chain walks. Must not know: sockets, HTTP.
 //! `serve`, `explain` and `test` call the same function.
 
+mod expand;
+
 use serde::Serialize;
 
+use self::expand::Candidate;
 use super::ast::OnCut;
-use super::checked::{Claim, Degrade, Hold, Retry, RuleId, SnapshotId, TierId};
+use super::checked::{Chain, Checked, Claim, Degrade, Hold, Outcome, Retry, RuleId, SnapshotId, TierId};
+use super::eligible;
+use super::facts::{Facts, PromptSize};
+use super::readings::Readings;
+use super::tree::Tree;
 use crate::failure::FailureSet;
 use crate::units::{Millis, Tokens};
 
@@ -81,8 +88,8 @@ pub struct PlannedHop {
 /// A hop that was left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Dropped {
-    /// Which snapshot.
-    pub snapshot: SnapshotId,
+    /// Which snapshot; `None` for `requested`, when the client's model is none of this policy's.
+    pub snapshot: Option<SnapshotId>,
     /// Why.
     pub reason: DropReason,
 }
@@ -115,4 +122,168 @@ pub enum DropReason {
     CoolingDown,
     /// Not configured in this sidecar.
     NotConfigured,
+}
+
+impl DropReason {
+    /// As logs and JSON write it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NotApproved => "not_approved",
+            Self::OutsideRegion => "outside_region",
+            Self::Endpoint => "endpoint",
+            Self::Modality => "modality",
+            Self::Tools => "tools",
+            Self::JsonSchema => "json_schema",
+            Self::Streaming => "streaming",
+            Self::TooSmall => "too_small",
+            Self::Retired => "retired",
+            Self::NotRequested => "not_requested",
+            Self::CoolingDown => "cooling_down",
+            Self::NotConfigured => "not_configured",
+        }
+    }
+}
+
+/// What the rule that decided means for this request. `usable` says what only a running proxy knows: that a snapshot has no
+/// upstream here ([`DropReason::NotConfigured`]), or is avoided for now ([`DropReason::CoolingDown`]).
+pub fn plan(
+    tree: &Tree,
+    rule: RuleId,
+    facts: &Facts,
+    prompt: &mut dyn PromptSize,
+    readings: &Readings,
+    usable: &dyn Fn(SnapshotId) -> Option<DropReason>,
+) -> Plan {
+    of_rule(tree.checked(), rule, facts, prompt, readings, usable)
+}
+
+/// The same for a policy that is not compiled.
+pub fn of_rule(
+    checked: &Checked,
+    rule: RuleId,
+    facts: &Facts,
+    prompt: &mut dyn PromptSize,
+    readings: &Readings,
+    usable: &dyn Fn(SnapshotId) -> Option<DropReason>,
+) -> Plan {
+    match &checked.rules[rule.index()].outcome {
+        Outcome::Reject { status, message } => {
+            let message = message.as_deref().unwrap_or(REJECTED).to_owned();
+            Plan { rule, tier: None, action: Action::Reject { status: *status, message } }
+        }
+        Outcome::Chain(chain) => {
+            let tier = expand::promised(chain, facts);
+            let run = run(checked, chain, facts, prompt, readings, usable);
+            Plan { rule, tier, action: Action::Run(run) }
+        }
+    }
+}
+
+/// What a rule that rejects without a word says.
+const REJECTED: &str = "this policy does not serve requests like this one";
+
+fn run(
+    checked: &Checked,
+    chain: &Chain,
+    facts: &Facts,
+    prompt: &mut dyn PromptSize,
+    readings: &Readings,
+    usable: &dyn Fn(SnapshotId) -> Option<DropReason>,
+) -> Run {
+    let candidates = expand::candidates(checked, chain, facts, prompt, readings);
+    let feature = facts.feature.and_then(|at| checked.features.get(usize::from(at)));
+    let mut hops = Vec::with_capacity(candidates.len());
+    let mut dropped = Vec::new();
+    // The last hop that only its breaker keeps out, and where its drop is recorded.
+    let mut avoided: Option<(PlannedHop, Option<Retry>, usize)> = None;
+    for (at, candidate) in candidates.iter().enumerate() {
+        let Some(snapshot) = candidate.snapshot else {
+            dropped.push(Dropped { snapshot: None, reason: DropReason::NotRequested });
+            continue;
+        };
+        let reason = unfit(checked, candidate, snapshot, facts, prompt, readings).or_else(|| usable(snapshot));
+        let hop = planned(checked, candidate, snapshot, facts, at);
+        match reason {
+            None => hops.push((hop, candidate.hop.options.retry)),
+            Some(reason) => {
+                if reason == DropReason::CoolingDown {
+                    avoided = Some((hop, candidate.hop.options.retry, dropped.len()));
+                }
+                dropped.push(Dropped { snapshot: Some(snapshot), reason });
+            }
+        }
+    }
+    if hops.is_empty()
+        && let Some((hop, retry, record)) = avoided
+    {
+        hops.push((hop, retry));
+        dropped.remove(record);
+    }
+    // Section 5.4: who says nothing gets one retry on the first hop and none later.
+    let unsaid = |at: usize| if at == 0 { Retry::DEFAULT } else { Retry::NONE };
+    let hops = hops.into_iter().enumerate();
+    let hops = hops.map(|(at, (hop, written))| PlannedHop { retry: written.unwrap_or(unsaid(at)), ..hop }).collect();
+    let deadline = feature.and_then(|feature| feature.deadline).map_or(chain.deadline, |own| own.min(chain.deadline));
+    Run { hops, dropped, degrade: chain.degrade.clone(), hold: chain.hold, on_cut: chain.on_cut, deadline }
+}
+
+/// Why a hop cannot serve this request whatever the weather, in the order of section 5.2.
+fn unfit(
+    checked: &Checked,
+    candidate: &Candidate<'_>,
+    snapshot: SnapshotId,
+    facts: &Facts,
+    prompt: &mut dyn PromptSize,
+    readings: &Readings,
+) -> Option<DropReason> {
+    if candidate.off_claim {
+        return Some(DropReason::NotRequested);
+    }
+    let model = &checked.snapshots[snapshot.index()];
+    let entry = model.facts.as_deref();
+    let list =
+        facts.tenant.and_then(|id| checked.tenants.get(id.index())).and_then(|tenant| tenant.approved.as_deref());
+    let residency = checked.residencies.get(usize::from(facts.residency)).map_or(&[][..], |one| &one.regions);
+    let options = &candidate.hop.options;
+    let reasons = [
+        (DropReason::NotApproved, eligible::approved(list, &model.model.provider)),
+        (DropReason::OutsideRegion, eligible::in_region(entry, &options.regions, residency)),
+        (DropReason::Endpoint, eligible::serves(entry, facts.endpoint)),
+        (DropReason::Modality, facts.modality.iter().all(|content| eligible::takes(entry, content))),
+        (DropReason::Tools, !facts.tools || eligible::calls_tools(entry)),
+        (DropReason::JsonSchema, !facts.json_schema || eligible::follows_schema(entry)),
+        (DropReason::Streaming, !facts.streaming || eligible::streams(entry)),
+        (DropReason::Retired, eligible::in_service(entry, readings.today)),
+    ];
+    if let Some((reason, _)) = reasons.into_iter().find(|(_, fits)| !fits) {
+        return Some(reason);
+    }
+    // Last, because it is the only one that may have to count tokens.
+    let feature = facts.feature.and_then(|at| checked.features.get(usize::from(at)));
+    let cap = eligible::cap(eligible::policy_cap(options, feature), facts.max_tokens);
+    let largest = eligible::largest_prompt(entry, cap)?;
+    prompt.exceeds(largest.0).then_some(DropReason::TooSmall)
+}
+
+fn planned(checked: &Checked, candidate: &Candidate<'_>, snapshot: SnapshotId, facts: &Facts, at: usize) -> PlannedHop {
+    let options = &candidate.hop.options;
+    let entry = checked.snapshots[snapshot.index()].facts.as_deref();
+    let feature = facts.feature.and_then(|at| checked.features.get(usize::from(at)));
+    let timeout = if facts.streaming { options.stream_timeout } else { options.timeout };
+    let window = entry.and_then(|entry| entry.max_input.or(entry.context_window));
+    PlannedHop {
+        position: u8::try_from(at + 1).unwrap_or(u8::MAX),
+        snapshot,
+        tier: candidate.tier,
+        claim: candidate.hop.claim,
+        expanded: candidate.expanded,
+        timeout,
+        first_token: options.first_token.min(timeout),
+        idle: options.idle,
+        stream_limit: options.stream_limit,
+        retry: Retry::NONE,
+        on: options.on,
+        max_output: eligible::policy_cap(options, feature),
+        max_input: Tokens(window.unwrap_or(u64::MAX)),
+    }
 }
