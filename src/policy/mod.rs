@@ -7,6 +7,7 @@
 //! source -> lexer -> syntax -> ast -> resolve -> checked -> boxes -> prove | tree -> admit -> decide -> plan
 //! ```
 
+pub mod admit;
 pub mod ast;
 pub mod atom_set;
 pub mod atoms;
