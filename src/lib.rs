@@ -57,6 +57,7 @@
 //! *Degrade*: what the caller gets when no hop delivered. *Drift*: an answer that names another model than the pin.
 
 pub mod catalog;
+pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod dialect;

@@ -1,0 +1,127 @@
+//! What a chain tried, for the log line and the metrics.
+//!
+//! In: starts, ends and skips. Out: rows in order. Must not know: who reads them.
+
+use smallvec::SmallVec;
+
+use crate::failure::Failure;
+use crate::policy::checked::SnapshotId;
+use crate::policy::plan::PlannedHop;
+use crate::units::Millis;
+
+/// Everything that was tried and passed over.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// In the order they were started.
+    pub attempts: SmallVec<[Attempt; 4]>,
+    /// In the order they were passed over.
+    pub skipped: SmallVec<[Skipped; 2]>,
+}
+
+/// One attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Position of its hop in the rule's chain, from 1.
+    pub position: u8,
+    /// Which snapshot.
+    pub snapshot: SnapshotId,
+    /// Which try on this hop, from 1.
+    pub number: u32,
+    /// Since admission.
+    pub started: Millis,
+    /// Since admission; when its first byte went to the caller.
+    pub released: Option<Millis>,
+    /// Since admission; `None` while it runs.
+    pub ended: Option<Millis>,
+    /// How it ended; `None` while it runs.
+    pub outcome: Option<Outcome>,
+}
+
+impl Attempt {
+    /// From start to end; until `now` while it runs.
+    pub fn duration(&self, now: Millis) -> Millis {
+        self.ended.unwrap_or(now) - self.started
+    }
+
+    /// The failure, before or after release.
+    pub const fn failure(&self) -> Option<Failure> {
+        match self.outcome {
+            Some(Outcome::Failed(failure) | Outcome::Cut(failure)) => Some(failure),
+            _ => None,
+        }
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The answer is whole.
+    Completed,
+    /// It failed before release.
+    Failed(Failure),
+    /// It broke after release.
+    Cut(Failure),
+    /// The caller left.
+    Canceled,
+}
+
+/// A hop that was not started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Position of the hop in the rule's chain, from 1.
+    pub position: u8,
+    /// Which snapshot.
+    pub snapshot: SnapshotId,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+/// Why a usable hop was not started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SkipReason {
+    /// Too little time was left.
+    Deadline,
+    /// An earlier hop found the prompt too long, and this window is no larger.
+    WindowNotLarger,
+}
+
+impl SkipReason {
+    /// As logs write it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Deadline => "deadline",
+            Self::WindowNotLarger => "window_not_larger",
+        }
+    }
+}
+
+impl Record {
+    pub(super) fn start(&mut self, hop: &PlannedHop, number: u32, now: Millis) {
+        self.attempts.push(Attempt {
+            position: hop.position,
+            snapshot: hop.snapshot,
+            number,
+            started: now,
+            released: None,
+            ended: None,
+            outcome: None,
+        });
+    }
+
+    pub(super) fn skip(&mut self, hop: &PlannedHop, reason: SkipReason) {
+        self.skipped.push(Skipped { position: hop.position, snapshot: hop.snapshot, reason });
+    }
+
+    pub(super) fn release(&mut self, now: Millis) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.released.get_or_insert(now);
+        }
+    }
+
+    pub(super) fn end(&mut self, now: Millis, outcome: Outcome) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.ended = Some(now);
+            attempt.outcome = Some(outcome);
+        }
+    }
+}
