@@ -3,6 +3,8 @@
 //! In: a kind of provider, an id, and the ids beside it. Out: its shape, or nothing when no rule knows it. Must not know: dates
 //! of today, policies. The catalog is asked first; these rules are for ids it lacks, and every row of it must agree with them.
 
+use std::borrow::Cow;
+
 use super::entry::{Kind, Pin};
 use super::row::Day;
 
@@ -273,6 +275,18 @@ const PROFILES: [&str; 9] = ["us-gov.", "us.", "eu.", "apac.", "au.", "jp.", "ca
 /// A Bedrock id without its inference profile; `None` when it has none.
 pub fn without_profile(id: &str) -> Option<&str> {
     PROFILES.iter().find_map(|profile| id.strip_prefix(profile))
+}
+
+/// An id without what a platform adds to the maker's own: Bedrock's profile, vendor and build, Vertex's `@`.
+pub fn model_behind(id: &str) -> Cow<'_, str> {
+    let id = without_profile(id).unwrap_or(id);
+    let id = ["anthropic.", "openai."].iter().find_map(|vendor| id.strip_prefix(vendor)).unwrap_or(id);
+    let build = |last: &str| last.strip_prefix('v').is_some_and(|rest| rest.split(':').all(is_digits));
+    let id = match id.rsplit_once('-') {
+        Some((model, last)) if build(last) => model,
+        _ => id,
+    };
+    if id.contains('@') { Cow::Owned(id.replace('@', "-")) } else { Cow::Borrowed(id) }
 }
 
 fn bedrock(id: &str) -> Option<Shape> {

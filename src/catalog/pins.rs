@@ -149,6 +149,18 @@ impl Catalog {
         Some(Cow::Owned(Entry { id: id.to_owned().into(), price: None, regions: None, retention: None, ..entry }))
     }
 
+    /// The same weights at other providers, whatever their state; regional variants of one id are left out.
+    pub fn same_model<'c>(&'c self, entry: &Entry) -> impl Iterator<Item = &'c Entry> {
+        let model = id_rules::model_behind(&entry.id).into_owned();
+        let provider = entry.provider.clone();
+        let others = self.entries().filter(move |other| other.kind == Kind::Snapshot && other.provider != provider);
+        others.filter(move |other| {
+            !other.unverified
+                && id_rules::without_profile(&other.id).is_none()
+                && id_rules::model_behind(&other.id) == model
+        })
+    }
+
     /// Snapshots in service that an alias can stand for: the current target first, then its family, newest first.
     fn candidates(&self, provider: &str, id: &str, today: Date) -> Vec<&Entry> {
         let serves =

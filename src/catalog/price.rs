@@ -7,30 +7,7 @@ use jiff::civil::Date;
 use super::entry::{Entry, Price, PriceBand};
 use super::window::with_margin;
 use crate::units::{Tokens, Usd};
-
-/// What one answer used, as the provider counts it. The three kinds of input do not overlap.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Usage {
-    /// Prompt tokens at the full price.
-    pub input_uncached: u64,
-    /// Prompt tokens read from the provider's cache.
-    pub cache_read: u64,
-    /// Prompt tokens written to the provider's cache.
-    pub cache_write: u64,
-    /// Tokens of the answer, reasoning included.
-    pub output: u64,
-    /// Tokens of `output` that were reasoning.
-    pub reasoning: u64,
-    /// Counted by us, because the provider did not say.
-    pub estimated: bool,
-}
-
-impl Usage {
-    /// All of the prompt; price bands go by this.
-    pub const fn prompt(&self) -> u64 {
-        self.input_uncached.saturating_add(self.cache_read).saturating_add(self.cache_write)
-    }
-}
+use crate::usage::Usage;
 
 /// When and how a call is made, as far as prices depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +32,7 @@ struct Rates {
 impl Entry {
     /// What this usage cost.
     pub fn cost(&self, usage: &Usage, terms: Terms) -> Option<Usd> {
-        let rates = self.rates(usage.prompt(), terms)?;
+        let rates = self.rates(usage.input(), terms)?;
         let input = rates.input.times(usage.input_uncached) + rates.cache_read.times(usage.cache_read);
         Some(input + rates.cache_write.times(usage.cache_write) + rates.output.times(usage.output))
     }

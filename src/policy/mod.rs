@@ -12,6 +12,7 @@ pub mod ast;
 pub mod atom_set;
 pub mod atoms;
 pub mod boxes;
+pub mod check;
 pub mod checked;
 pub mod decide;
 pub mod diagnostic;
