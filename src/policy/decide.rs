@@ -159,8 +159,12 @@ pub fn decide_linear(tree: &Tree, request: &Request, fetch: &mut impl Fetch) -> 
         Class::Free => request.atom(column),
         _ => fetch.atom(column),
     };
-    let first = tree.linear().iter().position(|cond| cond.holds(&mut atom));
-    first.map(|at| RuleId(at as u32))
+    first_holding(tree.linear(), &mut atom)
+}
+
+/// The first condition that holds for a request, given as its atom in each column.
+pub(super) fn first_holding(conds: &[AtomCond], mut atom: impl FnMut(ColumnId) -> AtomId) -> Option<RuleId> {
+    conds.iter().position(|cond| cond.holds(&mut atom)).map(|at| RuleId(at as u32))
 }
 
 /// A rule above the deciding one, and the test that kept it from deciding.

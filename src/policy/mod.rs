@@ -21,6 +21,7 @@ pub mod facts;
 pub mod fingerprint;
 pub mod lexer;
 pub mod plan;
+pub mod prove;
 pub mod readings;
 pub mod request;
 pub mod shown;

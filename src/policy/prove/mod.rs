@@ -1,0 +1,217 @@
+//! What is true of every possible request: no rule is dead, nothing falls through, no chain is empty.
+//!
+//! In: a [`Checked`]. Out: findings R310 to R314, R209 and R401 to R411, each that can have one with a request that shows it.
+//! Must not know: files, terminals.
+//!
+//! Everything is asked with one query, [`find`]: is a box covered by others? The boxes of a rule are covered by those of the
+//! rules above it exactly when the rule is dead; a chain can be empty exactly where the boxes of what its hops cannot serve
+//! are not.
+
+pub mod find;
+mod index;
+mod matching;
+mod witness;
+
+use self::find::{DEFAULT_FUEL, Found, Fuel, find};
+use self::index::Index;
+use super::atom_set::AtomSet;
+use super::atoms::{Mentions, Space};
+use super::boxes::{AtomBox, Boxes};
+use super::checked::{Checked, Cond, Outcome, RuleId};
+use super::decide::AtomCond;
+use super::diagnostic::{Diagnostic, R410};
+
+/// How far to go.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Steps of the search, for the whole policy. Out of fuel is R410.
+    pub fuel: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { fuel: DEFAULT_FUEL }
+    }
+}
+
+/// A fault of the analysis, not of the policy: a witness did not show what it was printed for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProveError {
+    /// What was claimed and what is so.
+    pub what: String,
+}
+
+impl std::fmt::Display for ProveError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the analysis contradicts itself: {}", self.what)
+    }
+}
+
+impl std::error::Error for ProveError {}
+
+/// Why a question has no answer.
+enum Stop {
+    /// R410: the place in the rules that was being looked at.
+    OutOfFuel,
+    /// A fault.
+    Wrong(ProveError),
+}
+
+impl From<ProveError> for Stop {
+    fn from(error: ProveError) -> Self {
+        Self::Wrong(error)
+    }
+}
+
+/// All findings about matching and chains, in the order of rules.
+///
+/// # Errors
+/// When a witness turns out wrong, which is a fault of this module.
+pub fn prove(checked: &Checked, options: Options) -> Result<Vec<Diagnostic>, ProveError> {
+    let mut proof = match Proof::new(checked, options) {
+        Ok(proof) => proof,
+        Err(findings) => return Ok(findings),
+    };
+    let mut findings = Vec::new();
+    match proof.all(&mut findings) {
+        Ok(()) => {}
+        Err(Stop::Wrong(error)) => return Err(error),
+        Err(Stop::OutOfFuel) => findings.push(proof.incomplete(options.fuel)),
+    }
+    Ok(findings)
+}
+
+/// A policy as boxes, ready to be asked.
+struct Proof<'a> {
+    checked: &'a Checked,
+    space: Space,
+    boxes: Boxes,
+    linear: Vec<AtomCond>,
+    /// Over impossible boxes, then the boxes of rules.
+    index: Index,
+    fuel: Fuel,
+    /// The rule that is being looked at.
+    at: Option<RuleId>,
+}
+
+impl<'a> Proof<'a> {
+    fn new(checked: &'a Checked, options: Options) -> Result<Self, Vec<Diagnostic>> {
+        let space = Space::build(checked.columns.clone(), &Mentions::of(checked), &[])
+            .map_err(|wide| vec![wide.finding(checked)])?;
+        let (boxes, too_wide) = Boxes::of(checked, &space);
+        // Without the boxes of one rule nothing can be said about those below it.
+        if !too_wide.is_empty() {
+            return Err(too_wide.iter().map(|one| one.finding(checked)).collect());
+        }
+        let linear = checked.rules.iter().map(|rule| AtomCond::of(&space, &rule.when)).collect();
+        let areas: Vec<&AtomBox> =
+            boxes.invalid.iter().map(|one| &one.area).chain(boxes.rows.iter().map(|row| &row.area)).collect();
+        let index = Index::new(&space, areas.into_iter());
+        Ok(Self { checked, space, boxes, linear, index, fuel: Fuel::new(options.fuel), at: None })
+    }
+
+    fn all(&mut self, findings: &mut Vec<Diagnostic>) -> Result<(), Stop> {
+        self.matching(findings)
+    }
+
+    fn incomplete(&self, fuel: u64) -> Diagnostic {
+        let rule = self.at.map(|id| &self.checked.rules[id.index()]);
+        let title = match rule {
+            Some(rule) => format!("the analysis ran out of fuel at rule `{}`", rule.name),
+            None => "the analysis ran out of fuel".to_owned(),
+        };
+        let found = Diagnostic::new(&R410, rule.map_or(self.checked.place, |rule| rule.span), title);
+        let found = found.note(format!("{fuel} steps were not enough; what follows this rule is unproven"));
+        found.help(format!("split its condition, or try `--fuel {}`", fuel.saturating_mul(10)))
+    }
+
+    /// The box behind a position of the index.
+    fn area(&self, at: usize) -> &AtomBox {
+        let impossible = self.boxes.invalid.len();
+        match at.checked_sub(impossible) {
+            None => &self.boxes.invalid[at].area,
+            Some(row) => &self.boxes.rows[row].area,
+        }
+    }
+
+    /// The end, in the index, of impossible boxes and the boxes of rules above this one: `E(i)`.
+    fn above(&self, rule: RuleId) -> usize {
+        self.boxes.invalid.len() + self.boxes.range(rule).start
+    }
+
+    /// Is `area` covered by the boxes before `end` and by `more`? Positions are those of the index, then those of `more`.
+    fn find(&mut self, area: &AtomBox, end: usize, more: &[&AtomBox]) -> Result<Found, Stop> {
+        let live = self.index.meeting(area, end);
+        let mut fuel = self.fuel;
+        let cover: Vec<&AtomBox> = live.iter().map(|at| self.area(*at)).chain(more.iter().copied()).collect();
+        let found = find(&self.space, area, &cover, &mut fuel);
+        self.fuel = fuel;
+        match found {
+            Found::OutOfFuel => Err(Stop::OutOfFuel),
+            Found::Witness(area) => Ok(Found::Witness(area)),
+            Found::Covered(used) => {
+                let place = |at: usize| live.get(at).copied().unwrap_or_else(|| end + at - live.len());
+                Ok(Found::Covered(used.into_iter().map(place).collect()))
+            }
+        }
+    }
+
+    /// Is any request of a box possible?
+    fn find_possible(&mut self, area: &AtomBox) -> Found {
+        self.find(area, self.boxes.invalid.len(), &[]).unwrap_or(Found::OutOfFuel)
+    }
+
+    /// The first request of some boxes that the boxes before `end` and `more` leave; `None` when they leave none.
+    fn first_left(&mut self, areas: &[AtomBox], end: usize, more: &[&AtomBox]) -> Result<Option<AtomBox>, Stop> {
+        for area in areas {
+            if let Found::Witness(left) = self.find(area, end, more)? {
+                return Ok(Some(left));
+            }
+        }
+        Ok(None)
+    }
+
+    fn areas(&self, rule: RuleId) -> Vec<AtomBox> {
+        self.boxes.rule(rule).iter().map(|row| row.area.clone()).collect()
+    }
+
+    fn rules(&self) -> impl Iterator<Item = RuleId> + use<> {
+        (0..self.checked.rules.len() as u32).map(RuleId)
+    }
+
+    /// Whether a rule is the `otherwise` of the set.
+    fn is_otherwise(&self, rule: RuleId) -> bool {
+        let one = &self.checked.rules[rule.index()];
+        &*one.name == "otherwise" && matches!(one.when, Cond::True)
+    }
+
+    /// What a request of a rule gets first: `openai/gpt-5.4-2026-03-05 (mid)`, `template sorry`, `a rejection with 421`.
+    fn gets(&self, rule: RuleId) -> String {
+        use super::checked::{Degrade, Target};
+        let chain = match &self.checked.rules[rule.index()].outcome {
+            Outcome::Reject { status, .. } => return format!("a rejection with {status}"),
+            Outcome::Chain(chain) => chain,
+        };
+        match (chain.hops.first().map(|hop| hop.target), chain.degrade.first()) {
+            (Some(Target::Requested), _) => "the model it asked for".to_owned(),
+            (Some(Target::Snapshot(id)), _) => {
+                let snapshot = &self.checked.snapshots[id.index()];
+                let tier = snapshot.tier.map(|tier| &self.checked.tiers[tier.index()].name);
+                tier.map_or_else(|| snapshot.model.to_string(), |tier| format!("{} ({tier})", snapshot.model))
+            }
+            (None, Some(Degrade::Template(id))) => {
+                format!("template {}", self.checked.templates[id.index()].name)
+            }
+            (None, Some(Degrade::Cached { .. })) => "a cached answer".to_owned(),
+            (None, Some(Degrade::Queue { name, .. })) => format!("queue {name}"),
+            (None, Some(Degrade::Error { status, .. })) => format!("error {status}"),
+            (None, None) => "nothing".to_owned(),
+        }
+    }
+
+    /// One column inside a set of atoms, or nothing.
+    #[expect(dead_code, reason = "chain findings use it next")]
+    fn only(&self, column: super::checked::ColumnId, set: AtomSet) -> Option<AtomBox> {
+        AtomBox::only(&self.space, column, set)
+    }
+}
