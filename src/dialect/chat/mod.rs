@@ -3,6 +3,9 @@
 //! In: bytes. Out: what [`super`] promises. Must not know: sockets, policies. Field names and shapes: OpenAI API reference and
 //! the types of the `openai` Python package 3.54.0, 2026-11-22.
 
+pub mod answer;
+pub mod degraded;
 pub mod error;
 pub mod failure;
 pub mod request;
+pub mod stream;
