@@ -65,6 +65,8 @@ pub mod failure;
 pub mod names;
 pub mod policy;
 #[cfg(feature = "serve")]
+pub mod simulate;
+#[cfg(feature = "serve")]
 pub mod telemetry;
 pub mod units;
 pub mod usage;

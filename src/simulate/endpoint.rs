@@ -1,0 +1,102 @@
+//! Which provider and which of its endpoints a path means.
+//!
+//! In: a path. Out: provider and endpoint. `/v1` may be missing or doubled; one segment in front names the provider.
+//! Must not know: bodies.
+
+/// The provider of paths that name none.
+pub const DEFAULT_PROVIDER: &str = "default";
+/// Longest provider name.
+const MAX_NAME: usize = 64;
+
+/// What the simulator speaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// OpenAI Chat Completions.
+    Chat,
+    /// Anthropic Messages.
+    Messages,
+    /// Anthropic token counting.
+    CountTokens,
+    /// OpenAI embeddings.
+    Embeddings,
+    /// The list of models, in either dialect.
+    Models,
+    /// One model.
+    Model(String),
+}
+
+impl Endpoint {
+    /// Its name in reports.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Messages => "messages",
+            Self::CountTokens => "count_tokens",
+            Self::Embeddings => "embeddings",
+            Self::Models | Self::Model(_) => "models",
+        }
+    }
+
+    /// The only method it takes.
+    pub const fn method(&self) -> hyper::Method {
+        match self {
+            Self::Models | Self::Model(_) => hyper::Method::GET,
+            _ => hyper::Method::POST,
+        }
+    }
+}
+
+/// Provider (if the path names one) and endpoint.
+pub fn of_path(path: &str) -> Option<(Option<&str>, Endpoint)> {
+    let mut segments: Vec<&str> = path.trim_matches('/').split('/').filter(|segment| !segment.is_empty()).collect();
+    let is_start = |segment: &str| matches!(segment, "v1" | "chat" | "messages" | "embeddings" | "models");
+    let provider = match segments.first() {
+        Some(first) if !is_start(first) => Some(segments.remove(0)),
+        _ => None,
+    };
+    if provider.is_some_and(|name| !is_name(name)) {
+        return None;
+    }
+    let rest = segments.iter().position(|segment| *segment != "v1").map(|start| segments.split_off(start))?;
+    let endpoint = match rest.as_slice() {
+        ["chat", "completions"] => Endpoint::Chat,
+        ["messages"] => Endpoint::Messages,
+        ["messages", "count_tokens"] => Endpoint::CountTokens,
+        ["embeddings"] => Endpoint::Embeddings,
+        ["models"] => Endpoint::Models,
+        ["models", id @ ..] => Endpoint::Model(id.join("/")),
+        _ => return None,
+    };
+    Some((provider, endpoint))
+}
+
+/// Whether a provider may be called this: lower case letters, digits, `-` and `_`.
+pub fn is_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    !name.is_empty() && name.len() <= MAX_NAME && name.bytes().all(allowed) && name != "simulate"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_forgiven_their_versions() {
+        for path in ["/v1/chat/completions", "/chat/completions", "/v1/v1/chat/completions/", "//v1//chat/completions"]
+        {
+            assert_eq!(of_path(path), Some((None, Endpoint::Chat)), "{path}");
+        }
+        assert_eq!(of_path("/anthropic/v1/messages"), Some((Some("anthropic"), Endpoint::Messages)));
+        assert_eq!(of_path("/anthropic/messages/count_tokens"), Some((Some("anthropic"), Endpoint::CountTokens)));
+        assert_eq!(of_path("/openai/v1/models/ft:gpt/x"), Some((Some("openai"), Endpoint::Model("ft:gpt/x".into()))));
+    }
+
+    #[test]
+    fn other_paths_are_nothing() {
+        for path in ["/", "/v1", "/v1/chat", "/v1/responses", "/Open AI/v1/models", "/a/b/v1/models", "/openai/v1"] {
+            assert_eq!(of_path(path), None, "{path}");
+        }
+        assert!(is_name(&"a".repeat(MAX_NAME)));
+        assert!(!is_name(&"a".repeat(MAX_NAME + 1)));
+    }
+}

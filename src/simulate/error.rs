@@ -1,0 +1,144 @@
+//! Errors in the providers' own envelopes.
+//!
+//! In: what went wrong. Out: status and body as the provider sends them. Status and type names follow the providers'
+//! error references (OpenAI, Anthropic; November 2026); the sentences are ours. Must not know: when errors happen.
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use super::fault::{ErrorAnswer, ErrorKind};
+
+/// Whose words are spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Chat Completions, embeddings, models.
+    OpenAi,
+    /// Messages, count_tokens, models with an `anthropic-version`.
+    Anthropic,
+}
+
+/// One error, ready to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Complaint {
+    /// HTTP status.
+    pub status: u16,
+    /// The provider's type.
+    pub kind: &'static str,
+    /// OpenAI's code.
+    pub code: Option<&'static str>,
+    /// OpenAI's parameter.
+    pub param: Option<String>,
+    /// For people.
+    pub message: String,
+}
+
+/// Context window that a context-length error names.
+const WINDOW: u64 = 128_000;
+
+impl Complaint {
+    /// A mistake of the caller's that the simulator itself found.
+    pub fn invalid(param: &str, message: impl Into<String>) -> Self {
+        let param = (!param.is_empty()).then(|| param.to_owned());
+        Self { status: 400, kind: "invalid_request_error", code: None, param, message: message.into() }
+    }
+
+    /// The same with another status and code.
+    #[must_use]
+    pub fn with(mut self, status: StatusCode, code: &'static str) -> Self {
+        self.status = status.as_u16();
+        self.code = Some(code);
+        self
+    }
+
+    /// The error a fault asks for.
+    pub fn of(dialect: Dialect, answer: &ErrorAnswer, model: &str) -> Self {
+        let mut complaint = match dialect {
+            Dialect::OpenAi => openai(answer.kind, model),
+            Dialect::Anthropic => anthropic(answer.kind, model),
+        };
+        complaint.status = answer.status.unwrap_or(complaint.status);
+        complaint
+    }
+
+    /// The body.
+    pub fn body(&self, dialect: Dialect, request_id: &str) -> Value {
+        match dialect {
+            Dialect::OpenAi => json!({"error": {
+                "message": self.message, "type": self.kind, "param": self.param, "code": self.code,
+            }}),
+            Dialect::Anthropic => json!({
+                "type": "error", "error": {"type": self.kind, "message": self.message, "details": null},
+                "request_id": request_id,
+            }),
+        }
+    }
+}
+
+fn openai(kind: ErrorKind, model: &str) -> Complaint {
+    let invalid = "invalid_request_error";
+    let (status, kind, code, param, message) = match kind {
+        ErrorKind::RateLimit => {
+            (429, "requests", Some("rate_limit_exceeded"), None, format!("Rate limit reached for {model} (simulated)."))
+        }
+        ErrorKind::Quota => {
+            let message = "The quota of this account is used up; check plan and billing (simulated).".to_owned();
+            (429, "insufficient_quota", Some("insufficient_quota"), None, message)
+        }
+        ErrorKind::Overloaded => {
+            (503, "server_error", Some("slow_down"), None, "The model is overloaded; try again (simulated).".to_owned())
+        }
+        ErrorKind::ServerError => (500, "server_error", None, None, "The server had an error (simulated).".to_owned()),
+        ErrorKind::Timeout => (504, "timeout", None, None, "The request timed out (simulated).".to_owned()),
+        ErrorKind::Auth => (401, invalid, Some("invalid_api_key"), None, "Incorrect API key (simulated).".to_owned()),
+        ErrorKind::Forbidden => {
+            (403, "permission_error", Some("forbidden"), None, "This key may not use the model (simulated).".to_owned())
+        }
+        ErrorKind::ModelNotFound => {
+            let message = format!("The model `{model}` does not exist or is not open to you (simulated).");
+            (404, invalid, Some("model_not_found"), Some("model"), message)
+        }
+        ErrorKind::ContextLength => {
+            let message =
+                format!("This model's maximum context length is {WINDOW} tokens; the messages are longer (simulated).");
+            (400, invalid, Some("context_length_exceeded"), Some("messages"), message)
+        }
+        ErrorKind::ContentFilter => {
+            let message = "The prompt was rejected by the content policy (simulated).".to_owned();
+            (400, invalid, Some("content_policy_violation"), None, message)
+        }
+        ErrorKind::TooLarge => (413, invalid, None, None, "The request body is too large (simulated).".to_owned()),
+        ErrorKind::Conflict => {
+            (409, "conflict_error", None, None, "Another request holds the lock (simulated).".to_owned())
+        }
+        ErrorKind::BadRequest => (400, invalid, None, None, "The request is not valid (simulated).".to_owned()),
+    };
+    Complaint { status, kind, code, param: param.map(str::to_owned), message }
+}
+
+fn anthropic(kind: ErrorKind, model: &str) -> Complaint {
+    let invalid = "invalid_request_error";
+    let (status, kind, message) = match kind {
+        ErrorKind::RateLimit => {
+            (429, "rate_limit_error", "The rate limit of this account is reached (simulated).".to_owned())
+        }
+        ErrorKind::Quota => (402, "billing_error", "The credit balance is too low (simulated).".to_owned()),
+        ErrorKind::Overloaded => (529, "overloaded_error", "Overloaded (simulated).".to_owned()),
+        ErrorKind::ServerError => (500, "api_error", "Internal server error (simulated).".to_owned()),
+        ErrorKind::Timeout => (504, "timeout_error", "The request timed out (simulated).".to_owned()),
+        ErrorKind::Auth => (401, "authentication_error", "invalid x-api-key (simulated)".to_owned()),
+        ErrorKind::Forbidden => (403, "permission_error", "This key may not use the model (simulated).".to_owned()),
+        ErrorKind::ModelNotFound => (404, "not_found_error", format!("model: {model}")),
+        ErrorKind::ContextLength => {
+            (400, invalid, format!("prompt is too long: {} tokens > {WINDOW} maximum", WINDOW + 1))
+        }
+        ErrorKind::ContentFilter => {
+            (400, invalid, "The prompt was blocked by the content filtering policy (simulated).".to_owned())
+        }
+        ErrorKind::TooLarge => {
+            (413, "request_too_large", "The request exceeds the maximum size (simulated).".to_owned())
+        }
+        ErrorKind::Conflict => (409, "conflict_error", "Another request holds the lock (simulated).".to_owned()),
+        ErrorKind::BadRequest => (400, invalid, "The request is not valid (simulated).".to_owned()),
+    };
+    Complaint { status, kind, code: None, param: None, message }
+}

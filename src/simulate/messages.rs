@@ -1,0 +1,220 @@
+//! Anthropic Messages and token counting.
+//!
+//! In: a request body; an answer in neutral words. Out: what is asked; the response body or its events. Shapes follow the
+//! provider's API reference (November 2026, versions 2023-06-01 and 2026-10-21). Must not know: faults that break the
+//! stream.
+
+use serde_json::{Map, Value, json};
+
+use super::ask::{Answer, Ask, Choice, Finish, Format, REFUSAL, Says, Tool, ToolChoice, Usage, prompt_tokens};
+use super::chat::Stamp;
+use super::error::Complaint;
+use super::fields;
+use super::script::{Event, Events, Role};
+use super::text::{Pieces, Size};
+
+/// The version from which sampling parameters are refused.
+const NO_SAMPLING_SINCE: &str = "2026-10-21";
+
+/// Reads a request for a message, or (`counting`) for its size.
+///
+/// # Errors
+/// In the provider's terms.
+pub fn read(body: &Map<String, Value>, version: Option<&str>, counting: bool) -> Result<Ask, Complaint> {
+    let version = version.ok_or_else(|| Complaint::invalid("", "anthropic-version: header is required"))?;
+    let mut ask = Ask { model: fields::required_text(body, "model")?, n: 1, ..Ask::default() };
+    if version >= NO_SAMPLING_SINCE
+        && let Some(name) = ["temperature", "top_p", "top_k"].into_iter().find(|name| body.contains_key(*name))
+    {
+        return Err(Complaint::invalid(name, format!("{name}: not supported by version {version}")));
+    }
+    if !counting {
+        ask.stream = fields::flag(body, "stream")?;
+        let cap = fields::count(body, "max_tokens", 0, u64::MAX)?;
+        ask.cap = Some(cap.ok_or_else(|| Complaint::invalid("max_tokens", "max_tokens: Field required"))?);
+    }
+    ask.prompt = text_of(body.get("system"));
+    messages(body, &mut ask)?;
+    tools(body, &mut ask)?;
+    if let Some(schema) = body.get("output_config").and_then(|config| config.pointer("/format/schema")) {
+        ask.format = Format::Schema(schema.clone());
+    }
+    Ok(ask)
+}
+
+fn messages(body: &Map<String, Value>, ask: &mut Ask) -> Result<(), Complaint> {
+    let listed = match body.get("messages") {
+        Some(Value::Array(listed)) if !listed.is_empty() => listed,
+        Some(Value::Array(_)) => {
+            return Err(Complaint::invalid("messages", "messages: at least one message is required"));
+        }
+        Some(_) => return Err(Complaint::invalid("messages", "messages: Input should be a valid list")),
+        None => return Err(Complaint::invalid("messages", "messages: Field required")),
+    };
+    for (index, message) in listed.iter().enumerate() {
+        let role = message.get("role").and_then(Value::as_str);
+        if !matches!(role, Some("user" | "assistant" | "system")) {
+            let message = format!("messages.{index}.role: Input should be 'user' or 'assistant'");
+            return Err(Complaint::invalid("messages", message));
+        }
+        let content = message.get("content");
+        let text = text_of(content);
+        let is_result = |block: &Value| block.get("type") == Some(&json!("tool_result"));
+        if role == Some("user") {
+            let answered = content.and_then(Value::as_array).is_some_and(|blocks| blocks.iter().any(is_result));
+            ask.last_user = if answered { String::new() } else { text.to_lowercase() };
+        }
+        ask.prompt.push_str(&text);
+        ask.prompt.push('\n');
+    }
+    Ok(())
+}
+
+/// The text of string content or of its text blocks.
+fn text_of(content: Option<&Value>) -> String {
+    match content {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(blocks)) => blocks.iter().filter_map(|block| block.get("text")?.as_str()).collect(),
+        _ => String::new(),
+    }
+}
+
+fn tools(body: &Map<String, Value>, ask: &mut Ask) -> Result<(), Complaint> {
+    for (index, tool) in body.get("tools").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        let name = tool.get("name").and_then(Value::as_str);
+        let name = name.ok_or_else(|| Complaint::invalid("tools", format!("tools.{index}.name: Field required")))?;
+        let parameters = tool.get("input_schema").cloned().unwrap_or_else(|| json!({"type": "object"}));
+        ask.tools.push(Tool { name: name.to_owned(), parameters });
+    }
+    let Some(choice) = body.get("tool_choice").filter(|choice| !choice.is_null()) else { return Ok(()) };
+    ask.one_call = choice.get("disable_parallel_tool_use") == Some(&json!(true));
+    let name = choice.get("name").and_then(Value::as_str);
+    ask.choice = match (choice.get("type").and_then(Value::as_str), name) {
+        (Some("auto"), _) => ToolChoice::Auto,
+        (Some("none"), _) => ToolChoice::None,
+        (Some("any"), _) => ToolChoice::Any,
+        (Some("tool"), Some(name)) => ToolChoice::Named(name.to_owned()),
+        _ => {
+            return Err(Complaint::invalid(
+                "tool_choice",
+                "tool_choice.type: must be auto, any, tool (with a name) or none",
+            ));
+        }
+    };
+    Ok(())
+}
+
+/// The answer of `count_tokens`.
+pub fn counted(ask: &Ask) -> Value {
+    json!({"input_tokens": prompt_tokens(&ask.prompt)})
+}
+
+const fn stop_reason(finish: Finish) -> &'static str {
+    match finish {
+        Finish::Stop => "end_turn",
+        Finish::Length => "max_tokens",
+        Finish::Calls => "tool_use",
+        Finish::Filtered | Finish::Refusal => "refusal",
+    }
+}
+
+fn stop_details(finish: Finish) -> Value {
+    match finish {
+        Finish::Filtered | Finish::Refusal => json!({"type": "refusal", "category": null, "explanation": REFUSAL}),
+        _ => Value::Null,
+    }
+}
+
+fn usage_json(usage: Usage) -> Value {
+    json!({
+        "input_tokens": usage.input, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
+        "output_tokens": usage.output, "service_tier": "standard",
+    })
+}
+
+impl Stamp {
+    fn message(&self, content: Value, finish: Option<Finish>, usage: Usage) -> Value {
+        json!({
+            "id": format!("msg_sim{:012x}", self.number), "type": "message", "role": "assistant", "model": self.model,
+            "content": content, "stop_reason": finish.map(stop_reason), "stop_sequence": null,
+            "stop_details": finish.map_or(Value::Null, stop_details), "usage": usage_json(usage),
+        })
+    }
+
+    fn tool_use(&self, at: usize, name: &str, input: Value) -> Value {
+        json!({"type": "tool_use", "id": format!("toolu_sim{:012x}{at:02x}", self.number), "name": name, "input": input})
+    }
+}
+
+/// The one answer there is; this dialect has no `n`.
+fn only(answer: Answer) -> (Choice, Usage) {
+    let usage = answer.usage;
+    let nothing = || Choice { says: Says::Refusal, finish: Finish::Refusal };
+    (answer.choices.into_iter().next().unwrap_or_else(nothing), usage)
+}
+
+/// The response body.
+pub fn whole(stamp: &Stamp, answer: Answer) -> Value {
+    let (choice, usage) = only(answer);
+    let content = match choice.says {
+        Says::Text(pieces) => json!([{"type": "text", "text": pieces.collect::<String>()}]),
+        Says::Refusal => json!([]),
+        Says::Calls(calls) => {
+            calls.into_iter().enumerate().map(|(at, call)| stamp.tool_use(at, &call.name, call.arguments)).collect()
+        }
+    };
+    stamp.message(content, Some(choice.finish), usage)
+}
+
+/// The response as events, `message_start` to `message_stop`, with a `ping` after the first block has opened.
+pub fn events(stamp: Stamp, answer: Answer) -> Events {
+    let (choice, usage) = only(answer);
+    let opening = stamp.message(json!([]), None, Usage { output: 0, ..usage });
+    let start = event("message_start", json!({"type": "message_start", "message": opening}), Role::Frame);
+    let finish = choice.finish;
+    let delta =
+        json!({"stop_reason": stop_reason(finish), "stop_sequence": null, "stop_details": stop_details(finish)});
+    let delta = json!({"type": "message_delta", "delta": delta, "usage": usage_json(usage)});
+    let ending = [
+        event("message_delta", delta, Role::Frame),
+        event("message_stop", json!({"type": "message_stop"}), Role::Terminal),
+    ];
+    Box::new(std::iter::once(start).chain(blocks(stamp, choice.says)).chain(ending))
+}
+
+/// The content blocks, one strictly after another.
+fn blocks(stamp: Stamp, says: Says) -> Events {
+    match says {
+        Says::Refusal => Box::new(std::iter::empty()),
+        Says::Text(pieces) => {
+            let deltas = pieces.map(|piece| json!({"type": "text_delta", "text": piece}));
+            Box::new(block(0, json!({"type": "text", "text": ""}), Box::new(deltas)))
+        }
+        Says::Calls(calls) => Box::new(calls.into_iter().enumerate().flat_map(move |(at, call)| {
+            let fragments = Pieces::literal(call.arguments.to_string(), Size::default());
+            let fragments = std::iter::once(String::new()).chain(fragments);
+            let deltas = fragments.map(|piece| json!({"type": "input_json_delta", "partial_json": piece}));
+            block(at, stamp.tool_use(at, &call.name, json!({})), Box::new(deltas))
+        })),
+    }
+}
+
+fn block(
+    index: usize,
+    opened: Value,
+    deltas: Box<dyn Iterator<Item = Value> + Send + Sync>,
+) -> impl Iterator<Item = Event> {
+    let start = json!({"type": "content_block_start", "index": index, "content_block": opened});
+    let start = event("content_block_start", start, Role::Frame);
+    let ping = (index == 0).then(|| event("ping", json!({"type": "ping"}), Role::Frame));
+    let deltas = deltas.map(move |delta| {
+        let delta = json!({"type": "content_block_delta", "index": index, "delta": delta});
+        event("content_block_delta", delta, Role::Content)
+    });
+    let stop = event("content_block_stop", json!({"type": "content_block_stop", "index": index}), Role::Frame);
+    std::iter::once(start).chain(ping).chain(deltas).chain([stop])
+}
+
+fn event(name: &'static str, data: Value, role: Role) -> Event {
+    Event { name: Some(name), data: data.to_string(), role }
+}
