@@ -9,6 +9,7 @@ use std::time::Duration;
 use hyper::body::Bytes;
 
 use super::fault::{Fault, Shape, Trouble};
+use super::text::floor_boundary;
 
 /// One thing the body does next. After the last step the HTTP body ends cleanly.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,7 +82,7 @@ impl Event {
 
 /// The first half of a text, at least one character short of all of it.
 fn half(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(text.len() / 2)).unwrap_or("")
+    text.get(..floor_boundary(text, text.len() / 2)).unwrap_or("")
 }
 
 /// The steps of a stream. `error` is the dialect's in-band error event, for the fault that wants one.

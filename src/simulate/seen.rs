@@ -11,6 +11,8 @@ use hyper::HeaderMap;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::text::floor_boundary;
+
 /// Requests remembered in full; older ones are forgotten but stay counted.
 pub const MAX_REQUESTS: usize = 10_000;
 /// Pairs of provider and model counted apart; further ones are counted as `other`.
@@ -257,7 +259,7 @@ pub fn hex_sha256(bytes: &[u8]) -> String {
 
 fn shorten(text: &mut String) {
     if text.len() > MAX_TEXT {
-        text.truncate(text.floor_char_boundary(MAX_TEXT));
+        text.truncate(floor_boundary(text, MAX_TEXT));
     }
 }
 

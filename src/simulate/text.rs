@@ -19,6 +19,11 @@ const WORDS: [&str; 64] = [
     "steady", "wind", "under", "clear", "sky", "birds", "turn", "home", "again", "in", "time",
 ];
 
+/// The last place at or before `at` where the text can be cut (`str::floor_char_boundary` is newer than the Rust we promise).
+pub fn floor_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
 /// A small deterministic generator (splitmix64).
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
