@@ -17,6 +17,7 @@ pub mod checked;
 pub mod decide;
 pub mod diagnostic;
 pub mod eligible;
+pub mod explain;
 pub mod facts;
 pub mod fingerprint;
 pub mod lexer;

@@ -1,0 +1,97 @@
+//! Why one request goes where it goes: the decision with its chain, its bounds, and the rules above it that did not match.
+//!
+//! In: a compiled policy and a request as a person types it. Out: an [`Explanation`], as text and as JSON. Must not know: files,
+//! terminals. It is the trace of the same functions that `serve` calls, never a retelling.
+
+mod ask;
+mod bounds;
+mod detail;
+mod human;
+mod json;
+
+pub use self::ask::{Asked, State, ask};
+pub use self::bounds::{worst_time, worst_times};
+pub use self::json::VERSION;
+use super::atom_set::AtomId;
+use super::checked::{Chain, Checked, ColumnId, Outcome, Rule, RuleId};
+use super::decide::{Fetch, FromReadings, PassedOver, Tap, decide, passed_over};
+use super::plan::{Plan, plan};
+use super::request::Values;
+use super::tree::Tree;
+
+/// One decision and its reasons.
+#[derive(Debug)]
+pub struct Explanation<'a> {
+    tree: &'a Tree,
+    asked: &'a Asked,
+    /// The rule that decided; `None` when nothing matched.
+    pub rule: Option<RuleId>,
+    /// What it means for this request.
+    pub plan: Option<Plan>,
+    /// Readings the decision asked for, in that order, with their values.
+    pub reads: Vec<Read>,
+    /// Rules above the one that decided, in page order.
+    pub passed: Vec<PassedOver>,
+}
+
+/// A reading that was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// Which column.
+    pub column: ColumnId,
+    /// Its value as a person writes it.
+    pub value: String,
+}
+
+/// Readings as given, and the clock.
+struct Given<'a> {
+    states: &'a [State],
+    clock: FromReadings<'a>,
+}
+
+impl Fetch for Given<'_> {
+    fn atom(&mut self, column: ColumnId) -> AtomId {
+        let given = self.states.iter().find(|state| state.column == column);
+        given.map_or_else(|| self.clock.atom(column), |state| state.atom)
+    }
+}
+
+/// Decides and plans one request and writes down why.
+pub fn explain<'a>(tree: &'a Tree, asked: &'a Asked) -> Explanation<'a> {
+    let mut prompt = asked.prompt_tokens;
+    let request = tree.request(&asked.facts, &mut prompt);
+    let mut tap = Tap::new(Given { states: &asked.states, clock: tree.fetch(&asked.readings) });
+    let rule = decide(tree, &request, &mut tap);
+    let values = Values { facts: &asked.facts, prompt_tokens: Some(prompt), readings: Some(&asked.readings) };
+    let used = tap.reads().map(|column| {
+        let state = asked.states.iter().find(|state| state.column == column).map(|state| state.value.clone());
+        Read { column, value: state.or_else(|| values.show(tree, column)).unwrap_or_default() }
+    });
+    let reads = used.collect();
+    let mut passed = passed_over(tree, &request, &mut tap, &values, rule);
+    for one in &mut passed {
+        // An atom may stand for several states; the one that was given is clearer.
+        if let Some(state) = asked.states.iter().find(|state| state.column == one.column) {
+            one.is.clone_from(&state.value);
+        }
+    }
+    let plan = rule.map(|rule| plan(tree, rule, &asked.facts, &mut prompt, &asked.readings, &|_| None));
+    Explanation { tree, asked, rule, plan, reads, passed }
+}
+
+impl Explanation<'_> {
+    fn checked(&self) -> &Checked {
+        self.tree.checked()
+    }
+
+    fn rule(&self) -> Option<&Rule> {
+        self.rule.map(|id| &self.checked().rules[id.index()])
+    }
+
+    fn chain(&self) -> Option<&Chain> {
+        match &self.rule()?.outcome {
+            Outcome::Chain(chain) => Some(chain),
+            Outcome::Reject { .. } => None,
+        }
+    }
+}
