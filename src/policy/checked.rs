@@ -479,6 +479,21 @@ pub struct Tier {
     pub span: Span,
 }
 
+impl Tier {
+    /// Whether a snapshot belongs to the tier, as a member or as a candidate.
+    pub fn has(&self, snapshot: SnapshotId) -> bool {
+        self.members.contains(&snapshot) || self.candidates.contains(&snapshot)
+    }
+}
+
+impl Checked {
+    /// Where a snapshot stands: its ordered tier, else the first specialized one it is in.
+    pub fn home(&self, snapshot: SnapshotId) -> Option<TierId> {
+        let ordered = self.snapshots[snapshot.index()].tier;
+        ordered.or_else(|| self.tiers.iter().position(|tier| tier.has(snapshot)).map(|at| TierId(at as u16)))
+    }
+}
+
 /// A fixed answer.
 #[derive(Clone, Debug)]
 pub struct Template {
@@ -553,7 +568,8 @@ pub enum Promise {
     Nothing,
     /// A tier.
     Tier(TierId),
-    /// The tier of the model the client asked for.
+    /// The tier of the model the client asked for. The chain then begins with one hop to [`Target::Requested`], which stands for
+    /// that snapshot and the rest of its tier in declared order.
     AsRequested,
 }
 

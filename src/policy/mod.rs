@@ -25,6 +25,7 @@ pub mod plan;
 pub mod prove;
 pub mod readings;
 pub mod request;
+pub mod resolve;
 pub mod shown;
 pub mod source;
 pub mod syntax;

@@ -1,0 +1,183 @@
+//! From what was written to what was meant: names, facts, units, inheritance, expansion.
+//!
+//! In: parsed files, the catalog, the files beside a policy. Out: [`Checked`], and findings about names, types, units and the
+//! form of rules. Must not know: pest, the disk, the clock (the day is an argument), sockets.
+
+mod attributes;
+mod chains;
+mod conditions;
+mod facts;
+mod files;
+mod header;
+mod implications;
+mod moving;
+mod names;
+mod options;
+mod people;
+mod rules;
+mod sets;
+mod subjects;
+mod tiers;
+mod values;
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use rustc_hash::FxHashMap;
+
+use super::checked::{Checked, ColumnId, Endpoint, Moving, Residency, SnapshotId, Subject};
+use super::diagnostic::Diagnostic;
+use super::source::{FileId, Sources, Span};
+use crate::catalog::Catalog;
+use crate::names::ModelRef;
+use crate::units::{Millis, Tokens};
+
+pub use files::{Files, Loaded, MAX_FILES, load};
+pub use values::{MAX_COUNT, MAX_DURATION};
+
+/// The whole chain, when neither header nor rule says otherwise.
+pub const DEFAULT_DEADLINE: Millis = Millis::secs(60);
+
+/// What a policy is read against.
+pub struct Context<'a> {
+    /// Facts about models.
+    pub catalog: &'a Catalog,
+    /// Templates and tenants beside the policy.
+    pub files: &'a dyn Files,
+    /// For dates that have passed.
+    pub today: Date,
+    /// Providers of the runtime configuration, beside those of the catalog.
+    pub providers: &'a [String],
+}
+
+/// Settles every name, unit and value of a set. Never stops at the first finding; what could not be settled is left out of the
+/// result.
+pub fn resolve(loaded: &Loaded, ctx: &Context<'_>, findings: &mut Vec<Diagnostic>) -> Checked {
+    let mut desk = Desk { sources: &loaded.sources, findings: Vec::new() };
+    let names = names::Names::collect(loaded, &mut desk);
+    let mut resolver = Resolver {
+        ctx,
+        loaded,
+        desk,
+        names,
+        out: empty(loaded),
+        columns: FxHashMap::default(),
+        snapshots: FxHashMap::default(),
+        tenants: FxHashMap::default(),
+        mentioned: Vec::new(),
+        defines: FxHashMap::default(),
+        defaults: options::Written::default(),
+        conduct: options::Conduct::default(),
+        accepted: Vec::new(),
+        ladders: Vec::new(),
+        served_from_file: FxHashMap::default(),
+    };
+    resolver.run();
+    let Resolver { desk, out, .. } = resolver;
+    let mut seen: Vec<Diagnostic> = desk.findings;
+    // One line of a ladder or a tier is read for every rule that uses it; its finding is one.
+    let mut unique: rustc_hash::FxHashSet<(&str, Span, String)> = rustc_hash::FxHashSet::default();
+    seen.retain(|finding| unique.insert((finding.code.code, finding.span, finding.message.clone())));
+    findings.append(&mut seen);
+    out
+}
+
+/// Where findings are put down, and the text they are about.
+#[derive(Debug)]
+struct Desk<'a> {
+    sources: &'a Sources,
+    findings: Vec<Diagnostic>,
+}
+
+impl<'a> Desk<'a> {
+    fn report(&mut self, finding: Diagnostic) {
+        self.findings.push(finding);
+    }
+
+    fn text(&self, span: Span) -> &'a str {
+        self.sources.text(span)
+    }
+
+    /// The span and the rest of its last line, when nothing else stands there: what deleting a statement takes away.
+    fn whole_lines(&self, span: Span) -> Span {
+        let text = &self.sources.file(span.file).text;
+        let start = text[..span.lo as usize].rfind('\n').map_or(0, |at| at + 1);
+        let rest = &text[span.hi as usize..];
+        let end = rest.find('\n').map_or(rest.len(), |at| at + 1);
+        let alone = text[start..span.lo as usize].trim().is_empty() && rest[..end].trim().is_empty();
+        if alone { Span { lo: start as u32, hi: span.hi + end as u32, ..span } } else { span }
+    }
+}
+
+struct Resolver<'a> {
+    ctx: &'a Context<'a>,
+    loaded: &'a Loaded,
+    desk: Desk<'a>,
+    names: names::Names<'a>,
+    out: Checked,
+    columns: FxHashMap<Subject, ColumnId>,
+    snapshots: FxHashMap<ModelRef, SnapshotId>,
+    /// Tenants with a row, by name.
+    tenants: FxHashMap<Arc<str>, u32>,
+    /// Positions in the domain of `tenant` that some condition names.
+    mentioned: Vec<u32>,
+    defines: FxHashMap<&'a str, conditions::Define>,
+    /// What `defaults` says about hops.
+    defaults: options::Written,
+    /// What `defaults` says about streams.
+    conduct: options::Conduct,
+    /// `accept_undated`, as written.
+    accepted: Vec<ModelRef>,
+    /// Ladders that are being expanded, outermost first.
+    ladders: Vec<&'a str>,
+    /// Tenants that only a tenants file has, and which file.
+    served_from_file: FxHashMap<Arc<str>, Arc<str>>,
+}
+
+impl Resolver<'_> {
+    fn run(&mut self) {
+        self.header();
+        self.people();
+        self.attributes();
+        self.templates();
+        self.tiers();
+        self.max_prompt();
+        self.moving();
+        self.rules();
+        // What only unused defines look at is no column: the clearing keeps a decision from reading it.
+        let columns = self.out.columns.len();
+        self.unused_defines();
+        self.moving_bodies();
+        self.out.columns.truncate(columns);
+        self.columns.retain(|_, column| column.index() < columns);
+        self.implications();
+        self.names.report_unused(&mut self.desk);
+    }
+}
+
+fn empty(loaded: &Loaded) -> Checked {
+    let stem = loaded.root.rsplit('/').next().unwrap_or_default();
+    let stem = stem.strip_suffix(".route").unwrap_or(stem);
+    Checked {
+        name: stem.into(),
+        owner: None,
+        timezone: jiff::tz::TimeZone::UTC,
+        deadline: DEFAULT_DEADLINE,
+        max_prompt: Tokens(0),
+        endpoints: vec![Endpoint::Chat, Endpoint::Responses, Endpoint::Messages],
+        plans: Vec::new(),
+        features: Vec::new(),
+        tenants: Vec::new(),
+        residencies: vec![Residency { name: "anywhere".into(), regions: Vec::new() }],
+        attributes: Vec::new(),
+        columns: Vec::new(),
+        implications: Vec::new(),
+        snapshots: Vec::new(),
+        tiers: Vec::new(),
+        templates: Vec::new(),
+        rules: Vec::new(),
+        moving: Moving::default(),
+        unsupported: Vec::new(),
+        place: Span { file: FileId(0), lo: 0, hi: 0 },
+    }
+}

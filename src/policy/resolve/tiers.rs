@@ -1,0 +1,87 @@
+//! Tiers, their members, and every model the policy names.
+//!
+//! In: tier declarations, model literals. Out: the tables of snapshots and tiers. Must not know: rules.
+
+use std::sync::Arc;
+
+use super::super::ast::{self, ItemKind, TierLine};
+use super::super::checked::{Snapshot, SnapshotId, Tier, TierId};
+use super::super::diagnostic::{Diagnostic, R108, R222};
+use super::super::source::Span;
+use super::Resolver;
+use super::names::Sort;
+use crate::names::ModelRef;
+
+impl<'a> Resolver<'a> {
+    pub(super) fn tiers(&mut self) {
+        for (name, span, item) in self.names.all(Sort::Tier) {
+            let ItemKind::Tier(written) = &item.kind else { continue };
+            let id = TierId(self.out.tiers.len() as u16);
+            let specialized = written.specialized.is_some();
+            let tier = Tier { name: name.into(), specialized, members: Vec::new(), candidates: Vec::new(), span };
+            self.out.tiers.push(tier);
+            let mut listed: Vec<(SnapshotId, Span)> = Vec::new();
+            for line in &written.lines {
+                match line {
+                    TierLine::Member { candidate, model } => self.member(id, candidate.is_some(), model, &mut listed),
+                    TierLine::Requires { span, .. } => self.out.unsupported.push(("`requires eval`".into(), *span)),
+                    TierLine::Setting(_) => {}
+                }
+            }
+        }
+    }
+
+    fn member(&mut self, id: TierId, candidate: bool, model: &'a ast::Model, listed: &mut Vec<(SnapshotId, Span)>) {
+        let snapshot = self.snapshot(model);
+        let text = self.desk.text(model.span);
+        if let Some((_, first)) = listed.iter().find(|(known, _)| *known == snapshot) {
+            let message = format!("{text} is in tier `{}` twice", self.out.tiers[id.index()].name);
+            let finding = Diagnostic::new(&R108, model.span, message).label(*first, "first here").help("delete one of the two");
+            self.desk.report(finding);
+            return;
+        }
+        listed.push((snapshot, model.span));
+        let tier = &self.out.tiers[id.index()];
+        if !tier.specialized {
+            if let Some(other) = self.out.snapshots[snapshot.index()].tier {
+                let there = &self.out.tiers[other.index()];
+                let message = format!("{text} is in tier `{}` already, and is trusted with one class of work", there.name);
+                let finding = Diagnostic::new(&R222, model.span, message)
+                    .label(self.out.snapshots[snapshot.index()].span, format!("in tier `{}`", there.name))
+                    .help(format!("delete it from one of `{}` and `{}`", there.name, tier.name));
+                self.desk.report(finding);
+                return;
+            }
+            self.out.snapshots[snapshot.index()].tier = Some(id);
+        }
+        let tier = &mut self.out.tiers[id.index()];
+        if candidate { tier.candidates.push(snapshot) } else { tier.members.push(snapshot) }
+    }
+
+    /// The row of a model literal. What its id is worth is judged apart, once for each place that names it.
+    pub(super) fn snapshot(&mut self, model: &ast::Model) -> SnapshotId {
+        let name = ModelRef::new(&model.provider, &model.id);
+        self.judge(model, &name);
+        if let Some(known) = self.snapshots.get(&name) {
+            return *known;
+        }
+        let id = SnapshotId(self.out.snapshots.len() as u16);
+        let facts = self.ctx.catalog.facts(&model.provider, &model.id).filter(|entry| !entry.unverified);
+        let facts = facts.map(|entry| Arc::new(entry.into_owned()));
+        self.out.snapshots.push(Snapshot { model: name.clone(), facts, tier: None, span: model.span });
+        self.snapshots.insert(name, id);
+        id
+    }
+
+    /// Judges a model that is no hop: a shadow's, a rollout's, one that a condition compares with.
+    pub(super) fn judged(&mut self, model: &ast::Model) {
+        self.judge(model, &ModelRef::new(&model.provider, &model.id));
+    }
+
+    fn judge(&mut self, model: &ast::Model, name: &ModelRef) {
+        let accepted = self.accepted.contains(name);
+        if let Some(finding) = super::super::check::models::judge(self.ctx.catalog, model, self.ctx.today, accepted) {
+            self.desk.report(finding);
+        }
+    }
+}
