@@ -1,6 +1,123 @@
-//! Checks of a resolved policy that need no proof over requests.
+//! Everything `wayside check` knows about a policy set: reading, names, facts, chains, time, and what is proven.
 //!
-//! In: a [`super::checked::Checked`], the catalog, a day. Out: findings. Must not know: files, requests.
+//! In: a path, something that reads files, the catalog, a day. Out: a [`Report`] with every finding, and the compiled tree when
+//! nothing speaks against it. Must not know: terminals, formats, exit codes.
 
+pub mod chains;
 pub mod models;
 mod pinning;
+pub mod time;
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use super::checked::Checked;
+use super::diagnostic::{Diagnostic, Label, Level, R990, in_page_order};
+use super::prove::{self, ProveError};
+use super::resolve::{self, Context, Files};
+use super::source::Sources;
+use super::tree::Tree;
+use crate::catalog::Catalog;
+
+/// What a project, a command line or the runtime configuration can set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The day that dates are judged on.
+    pub today: Date,
+    /// Days before a snapshot's end at which it is warned about.
+    pub models: models::Settings,
+    /// Steps of the proof.
+    pub prove: prove::Options,
+    /// Providers of the runtime configuration, beside those of the catalog.
+    pub providers: Vec<String>,
+    /// Groups of providers that fail together.
+    pub shares_fate: Vec<Vec<String>>,
+}
+
+impl Settings {
+    /// The defaults, on a day.
+    pub fn on(today: Date) -> Self {
+        Self {
+            today,
+            models: models::Settings::default(),
+            prove: prove::Options::default(),
+            providers: Vec::new(),
+            shares_fate: Vec::new(),
+        }
+    }
+}
+
+/// The answer about one set.
+#[derive(Debug)]
+pub struct Report {
+    /// The files of the set, in the order they were read.
+    pub sources: Sources,
+    /// In page order.
+    pub findings: Vec<Diagnostic>,
+    /// As far as it could be settled.
+    pub checked: Arc<Checked>,
+    /// `None` when a finding is an error.
+    pub compiled: Option<Tree>,
+    /// The analysis contradicted itself: a fault of this program, for exit code 2.
+    pub fault: Option<ProveError>,
+}
+
+impl Report {
+    /// Whether a finding blocks loading.
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(|finding| finding.level == Level::Error)
+    }
+}
+
+/// Checks the set that begins with the file `root`.
+pub fn check(root: &str, files: &dyn Files, catalog: &Catalog, settings: &Settings) -> Report {
+    let loaded = resolve::load(root, files);
+    let mut findings = loaded.findings.clone();
+    let ctx = Context { catalog, files, today: settings.today, providers: &settings.providers };
+    let checked = resolve::resolve(&loaded, &ctx, &mut findings);
+    models::check(&checked, catalog, settings.today, settings.models, &mut findings);
+    chains::check(&checked, &loaded.sources, &settings.shares_fate, &mut findings);
+    time::check(&checked, &mut findings);
+    findings.extend(not_carried_out(&checked));
+    let mut fault = None;
+    if conditions_stand(&findings) {
+        match prove::prove(&checked, settings.prove) {
+            Ok(proven) => findings.extend(proven),
+            Err(error) => fault = Some(error),
+        }
+    }
+    let checked = Arc::new(checked);
+    let mut compiled = None;
+    if fault.is_none() && !findings.iter().any(|finding| finding.level == Level::Error) {
+        match Tree::compile(Arc::clone(&checked)) {
+            Ok(tree) => compiled = Some(tree),
+            Err(wide) => findings.extend(wide),
+        }
+    }
+    in_page_order(&mut findings, &loaded.sources);
+    Report { sources: loaded.sources, findings, checked, compiled, fault }
+}
+
+/// Whether what the proof looks at is what the author wrote. A rule that lost its condition to a misspelled name would make
+/// every rule behind it look dead.
+fn conditions_stand(findings: &[Diagnostic]) -> bool {
+    let reading = |finding: &Diagnostic| finding.code.code.starts_with("R0") || finding.code.code.starts_with("R1");
+    !findings.iter().any(|finding| finding.level == Level::Error && reading(finding))
+}
+
+/// R990, one for each construct, however often it stands.
+fn not_carried_out(checked: &Checked) -> Vec<Diagnostic> {
+    let mut findings: Vec<(&str, Diagnostic)> = Vec::new();
+    for (what, span) in &checked.unsupported {
+        match findings.iter_mut().find(|(known, _)| known == what) {
+            Some((_, finding)) => finding.labels.push(Label { span: *span, text: "and here".into() }),
+            None => {
+                let title = format!("{what} is not carried out by this version");
+                let help = "leave it out; `serve` does not load a policy of which it would have to ignore a part";
+                findings.push((what, Diagnostic::new(&R990, *span, title).help(help)));
+            }
+        }
+    }
+    findings.into_iter().map(|(_, finding)| finding).collect()
+}

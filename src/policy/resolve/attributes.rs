@@ -53,14 +53,16 @@ impl<'a> Resolver<'a> {
                     let Some(word) = self.desk.name(value, "`one of`") else { continue };
                     if let Some((_, first)) = known.iter().find(|(known, _)| **known == *word) {
                         let message = format!("`{word}` is listed twice");
-                        self.desk.report(Diagnostic::new(&R108, value.span, message).label(*first, "first listed here"));
+                        self.desk
+                            .report(Diagnostic::new(&R108, value.span, message).label(*first, "first listed here"));
                         continue;
                     }
                     known.push((word.into(), value.span));
                 }
                 if known.is_empty() {
                     let message = format!("attribute `{name}` has no values, so every request would be refused");
-                    self.desk.report(Diagnostic::new(&R112, written.domain.span, message).help("list at least one value"));
+                    self.desk
+                        .report(Diagnostic::new(&R112, written.domain.span, message).help("list at least one value"));
                     return None;
                 }
                 Some(AttributeDomain::OneOf(known.into_iter().map(|(word, _)| word).collect()))
@@ -92,7 +94,8 @@ impl<'a> Resolver<'a> {
                 let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
                 if key.is_empty() || !key.chars().all(token) {
                     let message = format!("`{}` cannot be the name of a header", source.key.node);
-                    self.desk.report(Diagnostic::new(&R119, source.key.span, message).help("write it like `\"x-channel\"`"));
+                    self.desk
+                        .report(Diagnostic::new(&R119, source.key.span, message).help("write it like `\"x-channel\"`"));
                     return None;
                 }
                 if key.starts_with("x-wayside-") || RESERVED_HEADERS.contains(&key.as_str()) {

@@ -295,9 +295,13 @@ impl<'a> Resolver<'a> {
         self.desk.report(match self.out.home(id) {
             Some(home) => {
                 let home = &self.out.tiers[home.index()].name;
-                finding.here(format!("in tier `{home}`")).help(format!("write `tier {home}`, or choose a member of `{}`", tier.name))
+                finding
+                    .here(format!("in tier `{home}`"))
+                    .help(format!("write `tier {home}`, or choose a member of `{}`", tier.name))
             }
-            None => finding.here("in no tier").help(format!("add `{model}` to tier `{}`, or choose a member of it", tier.name)),
+            None => finding
+                .here("in no tier")
+                .help(format!("add `{model}` to tier `{}`, or choose a member of it", tier.name)),
         });
     }
 }

@@ -290,7 +290,12 @@ impl<'a> Resolver<'a> {
         self.desk.report(match one {
             Some(member) => {
                 let text = format!("has {member}");
-                finding.help(format!("write `modality {text}`")).fix(true, format!("write `{text}`"), relation.span, text)
+                finding.help(format!("write `modality {text}`")).fix(
+                    true,
+                    format!("write `{text}`"),
+                    relation.span,
+                    text,
+                )
             }
             None => finding.help("write `modality has image`"),
         });
@@ -341,7 +346,8 @@ impl<'a> Resolver<'a> {
                 ValueKind::Model(model) => snapshots.push(self.requested_snapshot(model)),
                 other => {
                     let message = format!("`{word}` takes a text in quotes or a model, not {}", kind(other));
-                    let help = "write what the client sends, `\"gpt-5.4\"`, or the snapshot, `openai/gpt-5.4-2026-03-05`";
+                    let help =
+                        "write what the client sends, `\"gpt-5.4\"`, or the snapshot, `openai/gpt-5.4-2026-03-05`";
                     self.desk.report(Diagnostic::new(&R110, value.span, message).help(help));
                     return None;
                 }

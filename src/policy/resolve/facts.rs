@@ -37,7 +37,9 @@ impl Resolver<'_> {
             }
             for (file, text) in self.facts(path) {
                 match serde_yaml::from_str::<TenantsFile>(&text) {
-                    Ok(rows) => rows.tenants.into_iter().enumerate().for_each(|(at, row)| self.row(&file, path.span, at, row)),
+                    Ok(rows) => {
+                        rows.tenants.into_iter().enumerate().for_each(|(at, row)| self.row(&file, path.span, at, row))
+                    }
                     Err(error) => {
                         let message = format!("`{file}` cannot be read: {error}");
                         let help = "write `tenants:` and one row a line, like `- {name: harbor, plan: pro}`";
@@ -50,7 +52,8 @@ impl Resolver<'_> {
 
     fn row(&mut self, file: &str, span: Span, at: usize, row: TenantRow) {
         let wrong = |field: &str, value: &str, what: &str, known: String| {
-            let message = format!("`{file}`, row {} (`{}`), field `{field}`: there is no {what} `{value}`", at + 1, row.name);
+            let message =
+                format!("`{file}`, row {} (`{}`), field `{field}`: there is no {what} `{value}`", at + 1, row.name);
             Diagnostic::new(&R121, span, message).note(format!("known: {known}"))
         };
         let list = |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
@@ -106,7 +109,8 @@ impl Resolver<'_> {
     /// One file beside the policy.
     fn fact(&mut self, path: &Spanned<String>) -> Option<(String, String)> {
         let from = &self.desk.sources.file(path.span.file).path;
-        let problem = |reason: &str| Diagnostic::new(&R121, path.span, format!("`{}` cannot be read: {reason}", path.node));
+        let problem =
+            |reason: &str| Diagnostic::new(&R121, path.span, format!("`{}` cannot be read: {reason}", path.node));
         let Some(file) = beside(from, &path.node) else {
             self.desk.findings.push(problem("it is not a path relative to this file"));
             return None;

@@ -131,7 +131,8 @@ impl Loader<'_> {
                 Some((_, earlier)) => {
                     let here = self.out.sources.file(place.file).path.clone();
                     let there = self.out.sources.file(earlier.file).path.clone();
-                    let message = format!("rules stand in `{there}` and in `{here}`, so their order hangs on `use` lines");
+                    let message =
+                        format!("rules stand in `{there}` and in `{here}`, so their order hangs on `use` lines");
                     let finding = Diagnostic::new(&R012, place, message)
                         .here("comes after every rule of the other file")
                         .label(earlier, "the set's first rule")

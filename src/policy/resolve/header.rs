@@ -6,9 +6,9 @@ use super::super::ast::{Block, BlockStmt, ItemKind, Name, Setting, Value, ValueK
 use super::super::checked::Endpoint;
 use super::super::diagnostic::{Diagnostic, R108, R110, R112, R114};
 use super::super::source::Span;
+use super::Resolver;
 use super::names::unknown;
 use super::values::members;
-use super::Resolver;
 use crate::catalog::window;
 use crate::names::{ModelRef, nearest};
 use crate::units::Tokens;
@@ -30,9 +30,8 @@ impl<'a> Resolver<'a> {
             let place = name.as_ref().map_or(kind.span, |name| name.span);
             if let Some(first) = seen[slot] {
                 let message = format!("a set has one `{}`, and this is the second", kind.node);
-                let finding = Diagnostic::new(&R108, place, message)
-                    .label(first, "the first")
-                    .help("merge the two into one");
+                let finding =
+                    Diagnostic::new(&R108, place, message).label(first, "the first").help("merge the two into one");
                 self.desk.report(finding);
                 continue;
             }

@@ -104,7 +104,8 @@ impl Resolver<'_> {
     }
 
     fn requested_tiers(&mut self) {
-        let (Some(column), Some(tier)) = (self.existing(Subject::RequestedSnapshot), self.existing(Subject::RequestedTier))
+        let (Some(column), Some(tier)) =
+            (self.existing(Subject::RequestedSnapshot), self.existing(Subject::RequestedTier))
         else {
             return;
         };

@@ -53,7 +53,8 @@ impl<'a> Resolver<'a> {
     }
 
     fn switch_default(&mut self, body: &'a Block) -> bool {
-        let Some(value) = settings(body).find(|setting| setting.key.node == "default").and_then(|s| s.values.first()) else {
+        let Some(value) = settings(body).find(|setting| setting.key.node == "default").and_then(|s| s.values.first())
+        else {
             return false;
         };
         match &value.kind {

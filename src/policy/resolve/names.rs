@@ -103,7 +103,10 @@ impl Sort {
     /// Whether a declaration that nothing uses is worth a word. A budget counts, a guarantee proves and a rollout acts
     /// without being named.
     const fn wants_use(self) -> bool {
-        use Sort::{Attribute, Classifier, Define, Group, Guard, Judge, Ladder, Queue, Residency, Signal, Switch, Template, Tier};
+        use Sort::{
+            Attribute, Classifier, Define, Group, Guard, Judge, Ladder, Queue, Residency, Signal, Switch, Template,
+            Tier,
+        };
         matches!(
             self,
             Tier | Ladder
@@ -122,8 +125,7 @@ impl Sort {
     }
 }
 
-const RESERVED: [&str; 8] =
-    ["default", "other", "requested", "unsure", "unknown", "anywhere", "weekdays", "weekend"];
+const RESERVED: [&str; 8] = ["default", "other", "requested", "unsure", "unknown", "anywhere", "weekdays", "weekend"];
 
 /// A declaration.
 #[derive(Debug)]
@@ -237,7 +239,9 @@ impl<'a> Names<'a> {
             let message = format!("{} `{}` is used by nothing", decl.sort.word(), decl.name);
             let title = format!("delete {} `{}`", decl.sort.word(), decl.name);
             let whole = desk.whole_lines(decl.item.span);
-            desk.report(Diagnostic::new(&R109, decl.span, message).help("delete it, or use it").fix(true, title, whole, ""));
+            desk.report(
+                Diagnostic::new(&R109, decl.span, message).help("delete it, or use it").fix(true, title, whole, ""),
+            );
         }
     }
 }

@@ -9,9 +9,9 @@ use super::super::ast::{self, Block, BlockStmt, HopOption, HopOptionKind, OnCut,
 use super::super::checked::{Hedge, Hold, HopOptions, Retry};
 use super::super::diagnostic::{Diagnostic, R110, R112, R316, R322, R333, R504};
 use super::super::source::{Span, Spanned};
+use super::Resolver;
 use super::names::unknown;
 use super::values::members;
-use super::Resolver;
 use crate::failure::{Failure, FailureSet};
 use crate::units::{Millis, Tokens};
 
@@ -139,7 +139,8 @@ impl<'a> Resolver<'a> {
             }
             "retry" => {
                 let after = |word: &str| {
-                    let at = setting.values.iter().position(|value| matches!(&value.kind, ValueKind::Word(w) if w == word));
+                    let at =
+                        setting.values.iter().position(|value| matches!(&value.kind, ValueKind::Word(w) if w == word));
                     at.and_then(|at| setting.values.get(at + 1))
                 };
                 if let Some(retry) = self.retry(value, after("on").map(members), after("backoff")) {
@@ -216,10 +217,13 @@ impl<'a> Resolver<'a> {
         let meant = all.timeout.is_none_or(|timeout| first.far <= timeout.far);
         if first.value > stream_timeout && meant {
             let message = format!("`first_token` is {}, above its `timeout` of {stream_timeout}", first.value);
-            let mut finding = Diagnostic::new(&R504, first.span, message).here("no stream can use the time above `timeout`");
+            let mut finding =
+                Diagnostic::new(&R504, first.span, message).here("no stream can use the time above `timeout`");
             finding = match all.timeout {
                 Some(timeout) => finding.label(timeout.span, "ends the attempt before"),
-                None => finding.note(format!("without a `timeout`, a stream has {STREAM_TIMEOUT} until it is released")),
+                None => {
+                    finding.note(format!("without a `timeout`, a stream has {STREAM_TIMEOUT} until it is released"))
+                }
             };
             let text = format!("first_token {stream_timeout}");
             self.desk.report(finding.help(format!("write `{text}`, or raise `timeout`")));
@@ -266,7 +270,8 @@ impl<'a> Resolver<'a> {
         let number = self.desk.number(count, "`retry`", "attempts")?;
         if number > MAX_RETRIES {
             let message = format!("`retry {number}` is more than a chain can wait for");
-            self.desk.report(Diagnostic::new(&R112, count.span, message).help(format!("write at most `{MAX_RETRIES}`")));
+            self.desk
+                .report(Diagnostic::new(&R112, count.span, message).help(format!("write at most `{MAX_RETRIES}`")));
             return None;
         }
         let on = match on {
@@ -308,12 +313,20 @@ impl<'a> Resolver<'a> {
                     if rest.is_empty() {
                         finding = finding.help("delete this `retry`, or write `retry 0`");
                     } else {
-                        let (first, last) = (words[at.saturating_sub(1)].span, words[(at + 1).min(words.len() - 1)].span);
+                        let (first, last) =
+                            (words[at.saturating_sub(1)].span, words[(at + 1).min(words.len() - 1)].span);
                         // Takes the comma along: the one behind the word, or, for the last word, the one before it.
-                        let cut = if at == 0 { Span { hi: last.lo, ..value.span } } else { Span { lo: first.hi, ..value.span } };
-                        finding = finding
-                            .help(format!("write `on [{}]`", rest.join(", ")))
-                            .fix(true, format!("take `{word}` out"), cut, "");
+                        let cut = if at == 0 {
+                            Span { hi: last.lo, ..value.span }
+                        } else {
+                            Span { lo: first.hi, ..value.span }
+                        };
+                        finding = finding.help(format!("write `on [{}]`", rest.join(", "))).fix(
+                            true,
+                            format!("take `{word}` out"),
+                            cut,
+                            "",
+                        );
                     }
                     self.desk.report(finding);
                 }

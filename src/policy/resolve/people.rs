@@ -8,10 +8,10 @@ use super::super::ast::{Block, ItemKind, Setting, Value};
 use super::super::checked::{Feature, Residency, Stakes, Tenant};
 use super::super::diagnostic::{Diagnostic, R105, R106, R107, R112};
 use super::super::source::Span;
+use super::Resolver;
 use super::header::settings;
 use super::names::{Sort, unknown};
 use super::values::members;
-use super::Resolver;
 use crate::names::{ProviderName, nearest};
 
 /// What the members of a group can all be.
@@ -71,7 +71,8 @@ impl<'a> Resolver<'a> {
         let mut finding = Diagnostic::new(&R105, span, message);
         let regions_of = |wanted: &str| self.out.residencies.iter().find(|residency| *residency.name == *wanted);
         if let Some(residency) = regions_of(name) {
-            finding = finding.help(format!("`{name}` is a residency; write its regions: `[{}]`", residency.regions.join(", ")));
+            finding = finding
+                .help(format!("`{name}` is a residency; write its regions: `[{}]`", residency.regions.join(", ")));
         } else if let Some(near) = nearest(name, known.iter().copied()).first() {
             finding = finding.help(format!("write `{near}`")).fix(true, format!("write `{near}`"), span, *near);
         } else {
@@ -91,8 +92,7 @@ impl<'a> Resolver<'a> {
                 continue;
             }
             let known = self.ctx.catalog.providers();
-            let known: Vec<&str> =
-                known.into_iter().chain(self.ctx.providers.iter().map(String::as_str)).collect();
+            let known: Vec<&str> = known.into_iter().chain(self.ctx.providers.iter().map(String::as_str)).collect();
             let message = format!("there is no provider `{name}`");
             self.desk.report(unknown(&R106, "provider", message, name, value.span, &known));
         }
@@ -100,8 +100,7 @@ impl<'a> Resolver<'a> {
     }
 
     pub(super) fn knows_provider(&self, name: &str) -> bool {
-        self.ctx.providers.iter().any(|provider| provider == name)
-            || self.ctx.catalog.provider_kind(name).is_some()
+        self.ctx.providers.iter().any(|provider| provider == name) || self.ctx.catalog.provider_kind(name).is_some()
     }
 
     fn feature(&mut self, name: &'a str, span: Span, body: &'a Block) {

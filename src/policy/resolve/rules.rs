@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::super::ast::{
-    self, HopOption, HopRef, Intent, ItemKind, Name, OnCut, Order, RuleBody, RuleStmt, RuleStmtKind, Setting, TierName, Value,
-    ValueKind,
+    self, HopOption, HopRef, Intent, ItemKind, Name, OnCut, Order, RuleBody, RuleStmt, RuleStmtKind, Setting, TierName,
+    Value, ValueKind,
 };
 use super::super::checked::{Chain, Cond, Degrade, Extras, Hold, Outcome, Rule, TemplateId};
 use super::super::diagnostic::{Diagnostic, R001, R002, R108, R112, R307, R317, R318};
@@ -106,7 +106,15 @@ impl<'a> Resolver<'a> {
         self.finish("otherwise".into(), keyword, whole, Cond::True, None, draft);
     }
 
-    fn finish(&mut self, name: Arc<str>, span: Span, whole: Span, when: Cond, when_span: Option<Span>, draft: Draft<'a>) {
+    fn finish(
+        &mut self,
+        name: Arc<str>,
+        span: Span,
+        whole: Span,
+        when: Cond,
+        when_span: Option<Span>,
+        draft: Draft<'a>,
+    ) {
         self.judge_outcome(&name, span, &draft);
         let because = draft.because.map(|(text, _)| text.into());
         let tags = draft.tags.clone();
@@ -121,8 +129,12 @@ impl<'a> Resolver<'a> {
     fn judge_outcome(&mut self, name: &str, span: Span, draft: &Draft<'a>) {
         let first = draft.tier.as_ref().map(|tier| tier.keyword);
         let hops = draft.hops.iter().map(|hop| hop.keyword);
-        let mut chain: Vec<Span> =
-            first.into_iter().chain(hops).chain(draft.ladder.map(|(_, span)| span)).chain(draft.degrade.iter().map(|d| d.1)).collect();
+        let mut chain: Vec<Span> = first
+            .into_iter()
+            .chain(hops)
+            .chain(draft.ladder.map(|(_, span)| span))
+            .chain(draft.degrade.iter().map(|d| d.1))
+            .collect();
         chain.sort();
         if let (Some((_, _, reject)), Some(first)) = (&draft.reject, chain.first()) {
             let message = format!("`{name}` refuses the request and has a chain as well");

@@ -149,7 +149,9 @@ impl<'a> Resolver<'a> {
             ValueKind::Word(said) if said == yes || said == no => Some(Values::Bool(said == yes).into()),
             _ => {
                 let message = format!("`{word}` is `{yes}` or `{no}`, never `{}`", self.desk.text(value.span));
-                self.desk.report(Diagnostic::new(&R110, value.span, message).help(format!("write `{word}` or `not {word}`")));
+                self.desk.report(
+                    Diagnostic::new(&R110, value.span, message).help(format!("write `{word}` or `not {word}`")),
+                );
                 None
             }
         }
@@ -192,7 +194,8 @@ impl<'a> Resolver<'a> {
         let message = format!("`{word}` runs from {first} to {last}, so this can never be");
         let mut finding = Diagnostic::new(&R112, span, message);
         if self.out.columns[column.index()].subject == Subject::PromptTokens {
-            finding = finding.note("longer prompts are refused before any rule is tried: `max_prompt` in the policy header");
+            finding =
+                finding.note("longer prompts are refused before any rule is tried: `max_prompt` in the policy header");
         }
         self.desk.report(finding);
         None

@@ -107,7 +107,9 @@ impl Resolver<'_> {
             Subject::Modality(member) => {
                 return (format!("modality has {}", member.word()).into(), yes, Class::Free);
             }
-            Subject::Endpoint => ("endpoint", words(self.out.endpoints.iter().map(|endpoint| Endpoint::word(*endpoint)))),
+            Subject::Endpoint => {
+                ("endpoint", words(self.out.endpoints.iter().map(|endpoint| Endpoint::word(*endpoint))))
+            }
             Subject::Priority => ("priority", words(["interactive", "batch"])),
             Subject::Stakes => ("stakes", words(["low", "normal", "high"])),
             Subject::Attribute(at) => {

@@ -36,7 +36,8 @@ impl<'a> Resolver<'a> {
         let text = self.desk.text(model.span);
         if let Some((_, first)) = listed.iter().find(|(known, _)| *known == snapshot) {
             let message = format!("{text} is in tier `{}` twice", self.out.tiers[id.index()].name);
-            let finding = Diagnostic::new(&R108, model.span, message).label(*first, "first here").help("delete one of the two");
+            let finding =
+                Diagnostic::new(&R108, model.span, message).label(*first, "first here").help("delete one of the two");
             self.desk.report(finding);
             return;
         }
@@ -45,7 +46,8 @@ impl<'a> Resolver<'a> {
         if !tier.specialized {
             if let Some(other) = self.out.snapshots[snapshot.index()].tier {
                 let there = &self.out.tiers[other.index()];
-                let message = format!("{text} is in tier `{}` already, and is trusted with one class of work", there.name);
+                let message =
+                    format!("{text} is in tier `{}` already, and is trusted with one class of work", there.name);
                 let finding = Diagnostic::new(&R222, model.span, message)
                     .label(self.out.snapshots[snapshot.index()].span, format!("in tier `{}`", there.name))
                     .help(format!("delete it from one of `{}` and `{}`", there.name, tier.name));

@@ -153,11 +153,12 @@ impl<'a> Desk<'a> {
         let text = format!("{stem}{right}");
         let unit = Span { lo: value.span.hi.saturating_sub(wrong.len() as u32), ..value.span };
         let message = format!("`{wrong}` is {means}, and {meant} are meant here");
-        self.report(
-            Diagnostic::new(&R115, value.span, message)
-                .help(format!("write `{text}`"))
-                .fix(true, format!("write `{text}`"), unit, right),
-        );
+        self.report(Diagnostic::new(&R115, value.span, message).help(format!("write `{text}`")).fix(
+            true,
+            format!("write `{text}`"),
+            unit,
+            right,
+        ));
     }
 }
 
