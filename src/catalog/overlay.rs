@@ -3,6 +3,7 @@
 //! In: the text of `catalog.yaml`. Out: a catalog with those facts, or an error that names row, field and what is expected there.
 //! Must not know: files.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::civil::Date;
@@ -53,6 +54,13 @@ struct File {
     as_of: Option<Day>,
     #[serde(default)]
     models: Vec<Row>,
+    // A whole catalog is an overlay, too; these lines of it are for people.
+    #[serde(rename = "currency")]
+    _currency: Option<String>,
+    #[serde(rename = "packages")]
+    _packages: Option<BTreeMap<String, String>>,
+    #[serde(rename = "counts")]
+    _counts: Option<BTreeMap<String, BTreeMap<String, u64>>>,
 }
 
 impl Overlay {

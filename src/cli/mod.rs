@@ -5,6 +5,7 @@
 //!
 //! To add a verb: a file with `pub struct Args` and `pub fn run(Args) -> ExitCode`, and one variant of [`Verb`].
 
+mod catalog;
 mod completions;
 #[cfg(feature = "serve")]
 mod demo;
@@ -44,6 +45,7 @@ Exit codes: 0 nothing wrong, 1 findings, 2 could not do the job.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Catalog(catalog::Args),
     Completions(completions::Args),
     #[cfg(feature = "serve")]
     Serve(serve::Args),
@@ -56,6 +58,7 @@ enum Verb {
 /// Reads the arguments, runs the verb, answers with its exit code.
 pub fn main() -> ExitCode {
     match Cli::parse().verb {
+        Verb::Catalog(args) => catalog::run(&args),
         Verb::Completions(args) => completions::run(&args),
         #[cfg(feature = "serve")]
         Verb::Serve(args) => serve::run(args),

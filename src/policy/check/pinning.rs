@@ -36,10 +36,10 @@ pub fn judge(catalog: &Catalog, model: &Model, today: Date, accepted: bool) -> O
             } else {
                 Diagnostic::new(&R201, model.span, format!("{name} is an alias, not a snapshot")).here("an alias")
             };
-            Some(offer(found.note(target), model.span, &candidates, "the snapshots of one provider"))
+            Some(offer(found.note(target), model, &candidates))
         }
-        Verdict::Retired(entry) => Some(retired(catalog, &name, model.span, &entry, today)),
-        Verdict::Rerouted(entry) => Some(rerouted(catalog, &name, model.span, &entry)),
+        Verdict::Retired(entry) => Some(retired(catalog, &name, model, &entry, today)),
+        Verdict::Rerouted(entry) => Some(rerouted(catalog, &name, model, &entry)),
         Verdict::NoRevision { tag, known } => {
             let found = match &tag {
                 Some(tag) if !tag.is_empty() => {
@@ -53,7 +53,7 @@ pub fn judge(catalog: &Catalog, model: &Model, today: Date, accepted: bool) -> O
             let bare = name.rsplit_once('@').map_or(&*name, |(bare, _)| bare);
             Some(match known.is_empty() {
                 true => found.help(format!("write the commit it was built from, like `{bare}@sha-9f31c2a`")),
-                false => offer(found, model.span, &known, "the revisions"),
+                false => offer(found, model, &known),
             })
         }
         Verdict::Unknown { nearest } => {
@@ -61,7 +61,7 @@ pub fn judge(catalog: &Catalog, model: &Model, today: Date, accepted: bool) -> O
             let found = Diagnostic::new(&R205, model.span, title).here("nobody knows this id");
             let found = found
                 .note(format!("the catalog is of {}; ids added since need a row in `catalog.yaml`", catalog.as_of()));
-            Some(offer(found, model.span, &nearest, "the models of one provider"))
+            Some(offer(found, model, &nearest))
         }
         Verdict::UnknownProvider { nearest } => {
             let found = Diagnostic::new(&R106, model.span, format!("there is no provider `{}`", model.provider));
@@ -80,10 +80,10 @@ pub fn judge(catalog: &Catalog, model: &Model, today: Date, accepted: bool) -> O
 }
 
 /// The first of some snapshots as what to write, the others as a note.
-fn offer(found: Diagnostic, span: Span, offers: &[&Entry], what: &str) -> Diagnostic {
+fn offer(found: Diagnostic, model: &Model, offers: &[&Entry]) -> Diagnostic {
     let names: Vec<String> = offers.iter().take(MAX_OFFERS).map(|entry| entry.name()).collect();
     let Some((first, rest)) = names.split_first() else {
-        return found.help(format!("list {what}: `wayside catalog show PROVIDER`"));
+        return found.help(format!("list what {} serves: `wayside catalog show {0}`", model.provider));
     };
     let found = match rest {
         [] => found,
@@ -93,7 +93,7 @@ fn offer(found: Diagnostic, span: Span, offers: &[&Entry], what: &str) -> Diagno
         Some(Pin::UndatedUnconfirmed) => format!(" and add `accept_undated [{first}]` to the policy header"),
         _ => String::new(),
     };
-    found.help(format!("write `{first}`{consent}")).fix(false, format!("write {first}"), span, first.as_str())
+    found.help(format!("write `{first}`{consent}")).fix(false, format!("write {first}"), model.span, first.as_str())
 }
 
 fn undated(catalog: &Catalog, name: &str, span: Span, entry: Option<Cow<'_, Entry>>) -> Diagnostic {
@@ -122,47 +122,36 @@ fn without_facts(name: &str, span: Span, pin: Pin) -> Diagnostic {
         .help("check the spelling, or state its facts in `catalog.yaml`")
 }
 
-fn retired(catalog: &Catalog, name: &str, span: Span, entry: &Entry, today: Date) -> Diagnostic {
+fn retired(catalog: &Catalog, name: &str, model: &Model, entry: &Entry, today: Date) -> Diagnostic {
     let title = match entry.retires_on {
         Some(day) => format!("{name} ended on {day}"),
         None => format!("{name} has ended"),
     };
-    let mut found = Diagnostic::new(&R204, span, title).here("retired");
+    let mut found = Diagnostic::new(&R204, model.span, title).here("retired");
     if let Some(other) = elsewhere(catalog, entry, today).first() {
         found = found.note(same_model(other));
     }
-    successor(catalog, found, span, entry, entry.replacement.as_deref(), today)
+    successor(catalog, found, model, entry, today)
 }
 
-fn rerouted(catalog: &Catalog, name: &str, span: Span, entry: &Entry) -> Diagnostic {
+fn rerouted(catalog: &Catalog, name: &str, model: &Model, entry: &Entry) -> Diagnostic {
     let to = entry.rerouted_to.as_deref().unwrap_or("another model");
     let since = entry.rerouted_on.map(|day| format!(" since {day}")).unwrap_or_default();
-    let found = Diagnostic::new(&R218, span, format!("{name} answers as {to}{since}")).here("no longer this model");
+    let found =
+        Diagnostic::new(&R218, model.span, format!("{name} answers as {to}{since}")).here("no longer this model");
     match catalog.get(&entry.provider, to) {
-        Some(target) => offer(found, span, &[target], "the snapshots of one provider"),
-        None => found.help(format!("list what {} serves: `wayside catalog show {0}`", entry.provider)),
+        Some(target) => offer(found, model, &[target]),
+        None => offer(found, model, &[]),
     }
 }
 
 /// What the provider names as the successor, where that is a snapshot in service.
-fn successor(
-    catalog: &Catalog,
-    found: Diagnostic,
-    span: Span,
-    entry: &Entry,
-    id: Option<&str>,
-    today: Date,
-) -> Diagnostic {
-    let Some(id) = id else {
-        return found.help(format!("list what {} serves: `wayside catalog show {0}`", entry.provider));
-    };
+fn successor(catalog: &Catalog, found: Diagnostic, model: &Model, entry: &Entry, today: Date) -> Diagnostic {
+    let Some(id) = entry.replacement.as_deref() else { return offer(found, model, &[]) };
     match catalog.verdict(&entry.provider, id, today) {
-        Verdict::Pinned { entry: Some(target), .. } => offer(found, span, &[&target], ""),
-        Verdict::Moving { candidates, .. } if !candidates.is_empty() => offer(found, span, &candidates, ""),
-        _ => found.help(format!(
-            "{} names {id} as the successor; list what it serves: `wayside catalog show {0}`",
-            entry.provider
-        )),
+        Verdict::Pinned { entry: Some(target), .. } => offer(found, model, &[&target]),
+        Verdict::Moving { candidates, .. } => offer(found, model, &candidates),
+        _ => offer(found.note(format!("{} names {id} as the successor", entry.provider)), model, &[]),
     }
 }
 
