@@ -189,14 +189,14 @@ fn whole_choice(stamp: &Stamp, index: usize, choice: Choice) -> Value {
 /// wanted, `[DONE]`.
 pub fn events(stamp: Stamp, answer: Answer, include_usage: bool) -> Events {
     let Answer { choices, usage } = answer;
-    let chunks = Chunks { stamp, include_usage };
+    let chunks = Chunks::new(stamp, include_usage);
     let role = json!({"role": "assistant", "content": "", "refusal": null});
     let opening: Vec<_> = (0..choices.len()).map(|index| chunks.delta(index, &role, None, Role::Frame)).collect();
     let mut ending: Vec<_> = (choices.iter().enumerate())
         .map(|(index, choice)| chunks.delta(index, &json!({}), Some(choice.finish), Role::Frame))
         .collect();
     if include_usage {
-        ending.push(chunks.event(json!([]), usage_json(usage), Role::Frame));
+        ending.push(chunks.event("[]", &usage_json(usage), Role::Frame));
     }
     ending.push(Event { name: None, data: "[DONE]".to_owned(), role: Role::Terminal });
     let spoken: Vec<_> =
@@ -205,28 +205,32 @@ pub fn events(stamp: Stamp, answer: Answer, include_usage: bool) -> Events {
     Box::new(opening.into_iter().chain(contents).chain(ending))
 }
 
-/// What all chunks of one stream share.
+/// What all chunks of one stream share. Long streams are mostly this, so it is written once and not built again for each.
 struct Chunks {
     stamp: Stamp,
+    /// Up to the value of `choices`.
+    head: String,
     include_usage: bool,
 }
 
 impl Chunks {
-    fn delta(&self, index: usize, delta: &Value, finish: Option<Finish>, role: Role) -> Event {
-        let finish = finish.map(finish_reason);
-        let choice = json!({"index": index, "delta": delta, "logprobs": null, "finish_reason": finish});
-        self.event(json!([choice]), Value::Null, role)
+    fn new(stamp: Stamp, include_usage: bool) -> Self {
+        let (id, created, model) = (stamp.id(), stamp.created, json!(stamp.model));
+        let head = format!(
+            r#"{{"id":"{id}","object":"chat.completion.chunk","created":{created},"model":{model},"service_tier":"default","system_fingerprint":"fp_simulated","choices":"#
+        );
+        Self { stamp, head, include_usage }
     }
 
-    fn event(&self, choices: Value, usage: Value, role: Role) -> Event {
-        let mut chunk = json!({
-            "id": self.stamp.id(), "object": "chat.completion.chunk", "created": self.stamp.created,
-            "model": self.stamp.model, "choices": choices, "service_tier": "default", "system_fingerprint": "fp_simulated",
-        });
-        if self.include_usage {
-            chunk["usage"] = usage;
-        }
-        Event { name: None, data: chunk.to_string(), role }
+    fn delta(&self, index: usize, delta: &Value, finish: Option<Finish>, role: Role) -> Event {
+        let finish = json!(finish.map(finish_reason));
+        let choice = format!(r#"[{{"index":{index},"delta":{delta},"logprobs":null,"finish_reason":{finish}}}]"#);
+        self.event(&choice, &Value::Null, role)
+    }
+
+    fn event(&self, choices: &str, usage: &Value, role: Role) -> Event {
+        let usage = if self.include_usage { format!(r#","usage":{usage}"#) } else { String::new() };
+        Event { name: None, data: format!("{}{choices}{usage}}}", self.head), role }
     }
 }
 
