@@ -166,7 +166,7 @@ impl Lexer<'_> {
             b' ' | b'\t' => self.at += 1,
             b'\n' => self.push(TokenKind::Newline, 1),
             b'\r' if next == Some(b'\n') => self.push(TokenKind::Newline, 2),
-            b'#' => self.push(TokenKind::Comment, self.run(|byte| byte != b'\n').saturating_sub(self.ends_in_cr())),
+            b'#' => self.comment(),
             b'"' => self.string(),
             b'{' => self.push(TokenKind::OpenBrace, 1),
             b'}' => self.push(TokenKind::CloseBrace, 1),
@@ -197,22 +197,26 @@ impl Lexer<'_> {
         }
     }
 
-    /// 1 when the rest of this line ends in a carriage return that belongs to the line end.
-    fn ends_in_cr(&self) -> usize {
+    fn comment(&mut self) {
         let line = self.run(|byte| byte != b'\n');
-        usize::from(self.peek(line).is_some() && line > 0 && self.peek(line - 1) == Some(b'\r'))
+        // A carriage return belongs to the line end, if there is one.
+        let cr = self.peek(line).is_some() && self.peek(line - 1) == Some(b'\r');
+        self.push(TokenKind::Comment, line - usize::from(cr));
     }
 
     fn string(&mut self) {
-        let line = self.run(|byte| byte != b'\n').saturating_sub(self.ends_in_cr());
-        let bytes = &self.text.as_bytes()[self.at..self.at + line];
+        let bytes = &self.text.as_bytes()[self.at..];
         let mut end = 1;
-        while end < bytes.len() && bytes[end] != b'"' {
-            end += if bytes[end] == b'\\' { 2 } else { 1 };
+        while end < bytes.len() && !matches!(bytes[end], b'"' | b'\n') {
+            // A backslash at the end of a line escapes nothing.
+            let escapes = bytes[end] == b'\\' && !matches!(bytes.get(end + 1), None | Some(b'\r' | b'\n'));
+            end += if escapes { 2 } else { 1 };
         }
-        if end < bytes.len() {
+        let end = end.min(bytes.len());
+        if bytes.get(end) == Some(&b'"') {
             return self.push(TokenKind::Text, end + 1);
         }
+        let line = end - usize::from(end < bytes.len() && bytes[end - 1] == b'\r');
         let span = self.span(self.at..self.at + 1);
         self.report(
             Diagnostic::new(&R004, span, "a string is not closed on its line")

@@ -85,7 +85,8 @@ impl<'t> Lower<'t> {
     pub fn or_bug<T>(&mut self, pair: &Pair<'_>, lower: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         let before = self.findings.len();
         let lowered = lower(self);
-        if lowered.is_none() && self.findings.len() == before { self.bug(pair) } else { lowered }
+        let silent = lowered.is_none() && self.findings.len() == before && !self.is_said(self.span(pair));
+        if silent { self.bug(pair) } else { lowered }
     }
 
     /// A pair's text and place.

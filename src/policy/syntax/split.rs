@@ -24,8 +24,17 @@ pub(super) struct Piece {
 
 /// Cuts `tokens` of `text` into pieces.
 pub(super) fn split(file: FileId, text: &str, tokens: &[Token], findings: &mut Vec<Diagnostic>) -> Vec<Piece> {
-    let mut splitter =
-        Splitter { file, text, open: vec![], brackets: 0, pieces: vec![], dubious: None, fresh: true, findings };
+    let mut splitter = Splitter {
+        file,
+        text,
+        open: vec![],
+        brackets: 0,
+        indent: 0,
+        pieces: vec![],
+        dubious: None,
+        fresh: true,
+        findings,
+    };
     let significant: Vec<Token> = tokens.iter().copied().filter(Token::is_significant).collect();
     let mut starts = LineStarts::new(tokens);
     for (at, token) in significant.iter().enumerate() {
@@ -124,6 +133,8 @@ struct Splitter<'t, 'f> {
     text: &'t str,
     open: Vec<Opener>,
     brackets: usize,
+    /// Of the line being read.
+    indent: usize,
     pieces: Vec<Piece>,
     /// An opener whose closing brace stood further left than the line that opened it: likely the real culprit.
     dubious: Option<Opener>,
@@ -135,6 +146,7 @@ struct Splitter<'t, 'f> {
 impl Splitter<'_, '_> {
     fn token(&mut self, token: &Token, line: Option<&Line>) {
         if let Some(line) = line {
+            self.indent = line.indent;
             let sure = line.head == Head::Sure;
             if sure && self.open.first().is_some_and(|outer| line.indent <= outer.indent) {
                 self.unclosed(Some(token));
@@ -151,7 +163,7 @@ impl Splitter<'_, '_> {
             self.begin(token.lo);
         }
         match token.kind {
-            TokenKind::OpenBrace => self.open.push(Opener { token: *token, indent: line_indent(self.text, token.lo) }),
+            TokenKind::OpenBrace => self.open.push(Opener { token: *token, indent: self.indent }),
             TokenKind::CloseBrace => self.close(token, line),
             TokenKind::OpenBracket | TokenKind::OpenParen => self.brackets += 1,
             TokenKind::CloseBracket | TokenKind::CloseParen => self.brackets = self.brackets.saturating_sub(1),
@@ -227,10 +239,4 @@ impl Splitter<'_, '_> {
             self.unclosed(None);
         }
     }
-}
-
-/// The indentation of the line `lo` is on.
-fn line_indent(text: &str, lo: u32) -> usize {
-    let start = text[..lo as usize].rfind('\n').map_or(0, |at| at + 1);
-    text[start..].bytes().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }

@@ -1,0 +1,186 @@
+//! What holds for every text: parsing never panics, stays bounded, and points inside the text.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
+
+use std::time::Instant;
+
+use proptest::prelude::*;
+use wayside::policy::ast::File;
+use wayside::policy::diagnostic::Diagnostic;
+use wayside::policy::lexer::{self, MAX_FILE_BYTES, MAX_NESTING};
+use wayside::policy::source::Sources;
+use wayside::policy::syntax::{self, MAX_SYNTAX_FINDINGS};
+
+fn parse(text: &str) -> (File, Vec<Diagnostic>) {
+    let mut sources = Sources::default();
+    let id = sources.add("x.route", text);
+    let mut findings = vec![];
+    let tree = syntax::parse(id, text, &mut findings);
+    (tree, findings)
+}
+
+fn codes(text: &str) -> Vec<&'static str> {
+    parse(text).1.iter().map(|finding| finding.code.code).collect()
+}
+
+fn is_sound(text: &str) {
+    let (tree, findings) = parse(text);
+    let inside =
+        |lo: u32, hi: u32| lo <= hi && hi as usize <= text.len() && text.get(lo as usize..hi as usize).is_some();
+    for finding in &findings {
+        assert!(inside(finding.span.lo, finding.span.hi), "{finding:?}");
+        assert!(!finding.here.contains("defect") && !finding.message.contains("defect"), "{finding:?} in {text:?}");
+        assert!(finding.labels.iter().all(|label| inside(label.span.lo, label.span.hi)), "{finding:?}");
+        assert!(
+            finding.fixes.iter().flat_map(|fix| &fix.edits).all(|edit| inside(edit.span.lo, edit.span.hi)),
+            "{finding:?}"
+        );
+    }
+    assert!(findings.len() <= MAX_SYNTAX_FINDINGS);
+    assert!(tree.items.iter().all(|item| inside(item.span.lo, item.span.hi)));
+}
+
+/// Words and marks of the language, so that random texts get past the first token.
+fn fragment() -> impl Strategy<Value = String> {
+    let words = "route 1|rule a {|}|{|\n|\n|\n|, |[|]|(|)|and|or|not|when|plan is free|tier mid|snapshot|fallback peer|openai/gpt-5.4\
+        |timeout 5s|retry 1 on [network]|\"text\"|\"open|# note|define x as|test \"t\" {|table a -> b {|x -> y|request { tenant a }\
+        |expect rule a|given a is on|guarantee g {|for|never tier|otherwise {|degrade template s|hold|on cut resume|4k..16k|22:00\
+        |2026-13-45|99999999999999999999|=|==|!=|&&|;|:|\u{200b}|é|\r\n|\t|property \"p\" {|budget b {|covers|limit $5 per day|halt when\
+        |attribute a is one of|tier t {|requires eval|* |-> |.. |in|has|like \"x*\"|p95 of|24:99|20kk|switch|policy p {|\\";
+    prop::sample::select(words.split('|').map(str::to_owned).collect::<Vec<_>>())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_read_without_a_panic(text in "\\PC{0,300}") {
+        is_sound(&text);
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        is_sound(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn any_mixture_of_words_is_read_without_a_panic(parts in prop::collection::vec((fragment(), prop::sample::select(vec!["", " ", "\n", "\n  "])), 0..120)) {
+        let text: String = parts.into_iter().flat_map(|(part, blank)| [part, blank.to_owned()]).collect();
+        is_sound(&text);
+    }
+
+    #[test]
+    fn tokens_and_blanks_are_the_whole_text(parts in prop::collection::vec(fragment(), 0..60)) {
+        let text = parts.join(" ");
+        let mut sources = Sources::default();
+        let id = sources.add("x.route", &text);
+        let mut at = 0;
+        for token in lexer::lex(id, &text, &mut vec![]).unwrap_or_default() {
+            prop_assert!(text[at..token.lo as usize].chars().all(|c| c == ' ' || c == '\t'), "{:?}", &text[at..token.lo as usize]);
+            prop_assert!(token.lo < token.hi);
+            at = token.hi as usize;
+        }
+        prop_assert!(text[at..].chars().all(|c| c == ' ' || c == '\t'));
+    }
+
+    #[test]
+    fn one_broken_line_in_a_rule_costs_one_finding(line in "when [a-z ]{1,12}[%@^~;:][a-z]{0,5}") {
+        let text = format!("route 1\nrule a {{\n  {line}\n  tier mid\n}}\nrule b {{\n  tier mid\n}}\n");
+        let (tree, findings) = parse(&text);
+        prop_assert_eq!(findings.len(), 1, "{:?}", findings);
+        prop_assert_eq!(tree.items.len(), 3);
+    }
+}
+
+#[test]
+fn hostile_texts_stay_bounded() {
+    let texts = [
+        "(".repeat(200_000),
+        "when ".repeat(50_000),
+        "{".repeat(200_000),
+        "}".repeat(200_000),
+        "[\n".repeat(100_000),
+        "not ".repeat(100_000),
+        format!("rule a {{ when {} }}", "not ".repeat(100_000)),
+        format!("define a as {}x", "(".repeat(100_000)),
+        format!("define a as {}x{}", "(not ".repeat(63), ")".repeat(63)),
+        "\"".repeat(200_000),
+        "a\n".repeat(100_000),
+        "rule a {\n".repeat(20_000),
+        "a {\n".repeat(20_000),
+        "\u{200b}".repeat(100_000),
+        "а".repeat(100_000),
+        "#".repeat(200_000),
+        "1".repeat(200_000),
+        format!("rule a {{ {} }}", "snapshot a/b, ".repeat(20_000)),
+        format!("rule a {{ when {} }}", "x is y and ".repeat(20_000)),
+        format!("rule a {{ {}\n }}", "when [".repeat(20_000)),
+        format!("policy p {{ {}", "x [ ".repeat(20_000)),
+        format!("test \"t\" {{ {}", "table a -> b {\n".repeat(5_000)),
+        format!("policy p {{\n{}{}\n}}", "k { ".repeat(60), "} ".repeat(60)),
+        format!("policy p {{\n{}\n", "k { ".repeat(60)),
+        "= ".repeat(100_000),
+        ", ".repeat(100_000),
+        "\r".repeat(100_000),
+    ];
+    for text in texts {
+        let start = Instant::now();
+        is_sound(&text);
+        // Generous: a debug build on a loaded machine. Quadratic behavior would take minutes.
+        assert!(start.elapsed().as_secs() < 10, "{:?} took {:?}", &text[..20.min(text.len())], start.elapsed());
+    }
+}
+
+#[test]
+fn nesting_is_read_to_its_limit_and_no_further() {
+    let nested = |depth: usize| format!("route 1\ndefine a as {}x is y{}\n", "(".repeat(depth), ")".repeat(depth));
+    assert_eq!(codes(&nested(MAX_NESTING)), [] as [&str; 0]);
+    assert_eq!(codes(&nested(MAX_NESTING + 1)), ["R007"]);
+    let negated = |depth: usize| format!("route 1\ndefine a as {}x\n", "not ".repeat(depth));
+    assert_eq!(codes(&negated(MAX_NESTING)), [] as [&str; 0]);
+    assert_eq!(codes(&negated(MAX_NESTING + 1)), ["R007"]);
+}
+
+#[test]
+fn a_file_is_read_to_its_size_limit_and_no_further() {
+    let sized = |bytes: usize| format!("route 1\n#{}", "x".repeat(bytes - 9));
+    assert_eq!(codes(&sized(MAX_FILE_BYTES)), [] as [&str; 0]);
+    assert_eq!(codes(&sized(MAX_FILE_BYTES + 1)), ["R007"]);
+}
+
+#[test]
+fn findings_stop_at_their_limit() {
+    let faulty = |lines: usize| format!("route 1\n{}", "rule a {\n  when [\n}\n".repeat(lines));
+    assert_eq!(codes(&faulty(MAX_SYNTAX_FINDINGS - 1)).len(), MAX_SYNTAX_FINDINGS - 1);
+    let (_, findings) = parse(&faulty(MAX_SYNTAX_FINDINGS + 1));
+    assert_eq!(findings.len(), MAX_SYNTAX_FINDINGS);
+    assert!(findings.last().unwrap().notes.iter().any(|note| note.contains("stops after")));
+}
+
+#[test]
+fn binary_and_misread_files_say_so() {
+    assert_eq!(codes("route 1\n\0\0\0"), ["R001"]);
+    let (_, findings) = parse(&String::from_utf8_lossy(b"route 1\n# caf\xe9\n"));
+    assert_eq!(findings[0].message, "the file is not UTF-8 text");
+}
+
+#[test]
+fn a_byte_order_mark_and_crlf_are_nothing() {
+    assert_eq!(
+        codes("\u{feff}route 1\r\nrule a {\r\n  tier mid # x\r\n  degrade template s\r\n}\r\n"),
+        [] as [&str; 0]
+    );
+}
+
+/// 5,000 rules; run with `cargo test --release -- --ignored` for the figure.
+#[test]
+#[ignore = "a measurement"]
+fn five_thousand_rules_parse_within_500_ms() {
+    let rule = "rule r {\n  because \"When sonnet is slow, chat users feel it; email does not, so they may wait.\"\n  when channel is chat\n    and plan in [pro, enterprise] and prompt_tokens < 16k\n  tier            mid\n  snapshot        openai/gpt-5.4-2026-03-05, hedge after p95 up to 1\n  fallback peer   bedrock/anthropic.claude-sonnet-5-5\n  degrade         template reply_sorry\n}\n\n";
+    let text = format!("route 1\n{}", rule.repeat(5_000));
+    let start = Instant::now();
+    let (tree, findings) = parse(&text);
+    let took = start.elapsed();
+    println!("{} bytes in {took:?}", text.len());
+    assert_eq!((tree.items.len(), findings.len()), (5_001, 0));
+    assert!(took.as_millis() < 500, "{took:?}");
+}
