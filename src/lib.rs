@@ -61,6 +61,8 @@ pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod dialect;
+#[cfg(feature = "serve")]
+pub mod facts;
 pub mod failure;
 pub mod names;
 pub mod policy;

@@ -9,31 +9,57 @@ pub mod json;
 #[cfg(feature = "serve")]
 pub mod sse;
 
-/// Request or response headers, whatever type carries them.
+/// Request or response headers, whatever type carries them. Names are lower case.
 pub trait Headers {
-    /// The first value of a header, if it is text. Names are lower case.
-    fn get(&self, name: &str) -> Option<&str>;
-    /// How many times a header stands there.
-    fn count(&self, name: &str) -> usize;
+    /// The values of a header.
+    fn find(&self, name: &str) -> Found<'_>;
+
+    /// The first value of a header, if it is text.
+    fn get(&self, name: &str) -> Option<&str> {
+        match self.find(name) {
+            Found::One(value) => Some(value),
+            Found::Many { first } => first,
+            Found::Absent | Found::NotText => None,
+        }
+    }
+}
+
+/// What stands under a header's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// Nothing.
+    Absent,
+    /// One value.
+    One(&'a str),
+    /// One value that is not visible ASCII.
+    NotText,
+    /// Several lines.
+    Many {
+        /// The first, if it is text.
+        first: Option<&'a str>,
+    },
+}
+
+impl<'a> Found<'a> {
+    fn among(mut values: impl Iterator<Item = Option<&'a str>>) -> Self {
+        match (values.next(), values.next()) {
+            (None, _) => Self::Absent,
+            (Some(first), Some(_)) => Self::Many { first },
+            (Some(Some(value)), None) => Self::One(value),
+            (Some(None), None) => Self::NotText,
+        }
+    }
 }
 
 impl Headers for [(&str, &str)] {
-    fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
-    }
-
-    fn count(&self, name: &str) -> usize {
-        self.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).count()
+    fn find(&self, name: &str) -> Found<'_> {
+        Found::among(self.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| Some(*value)))
     }
 }
 
 #[cfg(feature = "serve")]
 impl Headers for http::HeaderMap {
-    fn get(&self, name: &str) -> Option<&str> {
-        Self::get(self, name).and_then(|value| value.to_str().ok())
-    }
-
-    fn count(&self, name: &str) -> usize {
-        self.get_all(name).iter().count()
+    fn find(&self, name: &str) -> Found<'_> {
+        Found::among(self.get_all(name).iter().map(|value| value.to_str().ok()))
     }
 }
