@@ -27,6 +27,7 @@ impl Lower<'_> {
                 Rule::bad_item => {
                     self.bad_item(span);
                     self.broken_at(span, file);
+                    file.items.push(Item { span, kind: ItemKind::Bad });
                 }
                 _ => {
                     let kind = self.or_bug(&pair.clone(), |lower| lower.item(pair));

@@ -55,7 +55,8 @@ impl Lower<'_> {
             )
         };
         let known = statements::known(place);
-        let near = nearest(&word.node, known.iter().copied());
+        let also = if matches!(place, Place::Hop | Place::Promise) { statements::known(Place::Rule) } else { &[] };
+        let near = nearest(&word.node, known.iter().chain(also).copied());
         let finding = match (statements::of_other_tools(place, &word.node), near.first()) {
             (Some(Ours::Word(ours)), _) => replace(finding, ours),
             (Some(Ours::Advice(advice)), _) => finding.here("not a word of this language").help(advice),
@@ -174,10 +175,18 @@ impl Lower<'_> {
             self.no_word::<()>(span, Place::File);
             return;
         };
+        let option = matches!(word.node.as_str(), "from" | "default") && self.is_behind_comma(span);
         match item_form(&word.node) {
+            None if option => self.explain::<()>(span, Rule::strict_attr_opt, &word.node, Place::File),
             Some(strict) => self.explain::<()>(span, strict, &word.node, Place::File),
             None => self.unknown(&word, Place::File),
         };
+    }
+
+    /// Whether what stands there continues a line.
+    fn is_behind_comma(&self, span: Span) -> bool {
+        let line = self.text[..span.lo as usize].rfind('\n').map_or(0, |at| at + 1);
+        self.text[line..span.lo as usize].trim_end().ends_with(',')
     }
 
     /// A declaration whose first line is wrong up to its brace.
@@ -227,7 +236,8 @@ impl Lower<'_> {
         };
         let found = self.tokens_in(span).iter().find(|token| token.hi > span.lo + at).copied();
         let what = if what.contains(' ') { what.to_owned() } else { format!("`{what}`") };
-        if let Some(finding) = found.and_then(|found| self.punctuation(&found, span)) {
+        let marks = strict != Rule::strict_group;
+        if let Some(finding) = found.filter(|_| marks).and_then(|found| self.punctuation(&found, span)) {
             self.findings.push(finding);
             return None;
         }
@@ -238,7 +248,12 @@ impl Lower<'_> {
             ),
             None => (format!("{what} ends too early"), Span { lo: span.hi, ..span }),
         };
-        let offered = words::expected(&rules);
+        let upto = Span { hi: (span.lo + at).max(span.lo), ..span };
+        let before = self.tokens_in(upto).last().map_or("", |token| token.text(self.text));
+        let offered = match (strict, rules.as_slice()) {
+            (Rule::strict_attribute, [Rule::unit]) => "a range such as `0..100`".to_owned(),
+            (_, rules) => words::expected(rules, before),
+        };
         let mut finding = Diagnostic::new(&R001, here, message);
         if !offered.is_empty() {
             finding = finding.here(format!("expected {offered}"));
@@ -277,6 +292,16 @@ impl Lower<'_> {
                     .here("a word and its value stand side by side")
                     .help("delete `:`"),
             )),
+            (TokenKind::Time, _) if text.len() < 5 => {
+                let (hour, minute) = text.split_once(':').unwrap_or((text, "00"));
+                let full = format!("{hour:0>2}:{minute:0>2}");
+                Some(
+                    Diagnostic::new(&R001, span, format!("`{text}` is no time of day"))
+                        .here("a time has two digits on each side")
+                        .help(format!("write `{full}`"))
+                        .fix(true, format!("replace `{text}` by `{full}`"), span, full),
+                )
+            }
             (TokenKind::Unknown, "\r") => Some(
                 Diagnostic::new(&R001, span, "a carriage return without a line feed")
                     .here("lines end in a line feed, with or without a carriage return before it")
@@ -337,6 +362,7 @@ fn item_form(word: &str) -> Option<Rule> {
         "otherwise" => Rule::strict_otherwise,
         "test" => Rule::strict_test,
         "property" => Rule::strict_property,
+        _ if statements::NAMELESS.contains(&word) => Rule::strict_nameless,
         _ if statements::DECLARATIONS.contains(&word) => Rule::strict_decl,
         _ => return None,
     })

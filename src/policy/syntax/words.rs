@@ -244,6 +244,8 @@ pub(super) const fn word(rule: Rule) -> Option<&'static str> {
         | Rule::strict_test
         | Rule::strict_property
         | Rule::strict_decl
+        | Rule::strict_nameless
+        | Rule::strict_attr_opt
         | Rule::strict_member
         | Rule::strict_requires
         | Rule::strict_when
@@ -292,12 +294,22 @@ const fn is_literal(rule: Rule) -> bool {
 /// How many alternatives a message lists before it stops being read.
 const MAX_OFFERED: usize = 6;
 
-/// "`and`, `or` or the end of the line"
-pub(super) fn expected(rules: &[Rule]) -> String {
+/// "`and`, `or` or the end of the line". `before` is the word the place stands behind: it says what a number there measures.
+pub(super) fn expected(rules: &[Rule], before: &str) -> String {
+    let measured = rules.contains(&Rule::quantity);
+    let given = rules.contains(&Rule::KW_GIVES);
     let literals = rules.iter().filter(|rule| is_literal(**rule)).count();
     let mut words: Vec<&str> = vec![];
     for rule in rules {
-        let word = if literals > 2 && is_literal(*rule) { Some("a value") } else { word(*rule) };
+        let word = match rule {
+            _ if literals > 2 && is_literal(*rule) => Some("a value"),
+            // A number may always have a unit; that is worth saying only when nothing else can follow.
+            Rule::unit if rules.len() > 1 => None,
+            Rule::relation | Rule::date if given => None,
+            Rule::quantity => Some(measure(before)),
+            Rule::number | Rule::money if measured => None,
+            _ => word(*rule),
+        };
         words.extend(word.filter(|word| !words.contains(word)));
     }
     // The end of the line is always possible where anything else is optional, and the least interesting.
@@ -310,14 +322,24 @@ pub(super) fn expected(rules: &[Rule]) -> String {
     }
 }
 
+/// What a number behind that word says.
+fn measure(before: &str) -> &'static str {
+    match before {
+        "timeout" | "first_token" | "idle" | "backoff" | "within" | "for" | "keep" => "a duration such as `10s`",
+        "shadow" | "at" => "a share such as `2%`",
+        "retry" => "how often, as in `retry 2`",
+        _ => "a number",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn alternatives_read_as_a_sentence() {
-        assert_eq!(expected(&[Rule::EOI, Rule::KW_AND, Rule::KW_OR]), "`and`, `or` or the end of the line");
-        assert_eq!(expected(&[Rule::date, Rule::time, Rule::string]), "a value");
-        assert_eq!(expected(&[Rule::bad_stmt]), "");
+        assert_eq!(expected(&[Rule::EOI, Rule::KW_AND, Rule::KW_OR], "free"), "`and`, `or` or the end of the line");
+        assert_eq!(expected(&[Rule::date, Rule::time, Rule::string], "is"), "a value");
+        assert_eq!(expected(&[Rule::bad_stmt], ""), "");
     }
 }
