@@ -6,14 +6,19 @@
 //! To add a verb: a file with `pub struct Args` and `pub fn run(Args) -> ExitCode`, and one variant of [`Verb`].
 
 mod catalog;
+mod check;
 mod completions;
 #[cfg(feature = "serve")]
 mod demo;
+mod explain;
+mod files;
+mod findings;
 mod screen;
 #[cfg(feature = "serve")]
 mod serve;
 #[cfg(feature = "serve")]
 mod simulate;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -45,20 +50,24 @@ Exit codes: 0 nothing wrong, 1 findings, 2 could not do the job.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Catalog(catalog::Args),
-    Completions(completions::Args),
+    Check(check::Args),
+    Explain(explain::Args),
     #[cfg(feature = "serve")]
     Serve(serve::Args),
     #[cfg(feature = "serve")]
     Demo(demo::Args),
     #[cfg(feature = "serve")]
     Simulate(simulate::Args),
+    Catalog(catalog::Args),
+    Completions(completions::Args),
 }
 
 /// Reads the arguments, runs the verb, answers with its exit code.
 pub fn main() -> ExitCode {
     match Cli::parse().verb {
         Verb::Catalog(args) => catalog::run(&args),
+        Verb::Check(args) => check::run(&args),
+        Verb::Explain(args) => explain::run(&args),
         Verb::Completions(args) => completions::run(&args),
         #[cfg(feature = "serve")]
         Verb::Serve(args) => serve::run(args),

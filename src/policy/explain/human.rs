@@ -9,7 +9,7 @@ use super::super::checked::{Chain, Claim, Class, Degrade, Hold, Promise, Retry};
 use super::super::plan::{Action, PlannedHop, Run};
 use super::super::source::{Sources, Span};
 use super::{Explanation, bounds, detail};
-use crate::units::{Millis, Tokens};
+use crate::units::{Millis, Tokens, Usd};
 
 /// Where the place of the rule begins.
 const PLACE_COLUMN: usize = 72;
@@ -94,19 +94,26 @@ impl Explanation<'_> {
         let (name_width, limit_width) = (widest(&names), widest(&limits));
         for (at, hop) in run.hops.iter().enumerate() {
             let (name, limit) = (&names[at], &limits[at]);
-            let text = format!("{name:<name_width$}  {limit:>limit_width$}  {}", self.hop_notes(hop, at == 0));
+            let text = format!("{name:<name_width$}  {limit:>limit_width$}  {}", self.hop_notes(run, at));
             page.line(word(hop, at), text.trim_end());
         }
     }
 
-    fn hop_notes(&self, hop: &PlannedHop, first: bool) -> String {
-        let asked = self.asked;
-        let (prompt, today) = (Tokens(asked.prompt_tokens), asked.readings.today);
-        let mut notes = match bounds::worst_cost(self.checked(), hop, &asked.facts, prompt, today) {
-            Some(cost) => format!("up to ${cost}"),
+    fn hop_notes(&self, run: &Run, at: usize) -> String {
+        let hop = &run.hops[at];
+        let mut notes = match self.hop_cost(hop) {
+            Some(cost) => format!("up to ${}", dollars(cost)),
             None => "no bound on its cost is known".to_owned(),
         };
-        let usual = if first { Retry::DEFAULT } else { Retry::NONE };
+        if let Some(hedge) = self.hedge(hop) {
+            let legs = run.hops[at..].iter().take(usize::from(hedge.legs) + 1);
+            let together = legs.map(|leg| self.hop_cost(leg)).try_fold(Usd::default(), |sum, cost| Some(sum + cost?));
+            let _ = match together {
+                Some(cost) => write!(notes, ", hedged up to ${}", dollars(cost)),
+                None => write!(notes, ", hedged"),
+            };
+        }
+        let usual = if at == 0 { Retry::DEFAULT } else { Retry::NONE };
         if hop.retry != usual {
             let _ = match hop.retry.count {
                 0 => write!(notes, ", no retry"),
@@ -115,7 +122,9 @@ impl Explanation<'_> {
             };
         }
         let entry = self.checked().snapshots[hop.snapshot.index()].facts.as_deref();
-        if let Some(days) = entry.and_then(|entry| entry.days_left(today)).filter(|days| *days <= RETIREMENT_DAYS) {
+        if let Some(days) =
+            entry.and_then(|entry| entry.days_left(self.asked.readings.today)).filter(|days| *days <= RETIREMENT_DAYS)
+        {
             let _ = write!(notes, ", retires in {days} {}", if days == 1 { "day" } else { "days" });
         }
         notes
@@ -224,6 +233,15 @@ fn time(run: &Run, streaming: bool) -> String {
     format!("{} of {} at worst", seconds(worst), seconds(run.deadline))
 }
 
+/// A bound in dollars, rounded up so that it stays one: four digits after the point are enough to compare hops.
+fn dollars(cost: Usd) -> String {
+    const FOURTH: u64 = 100_000_000;
+    if cost.0 < FOURTH {
+        return cost.to_string();
+    }
+    Usd(cost.0.div_ceil(FOURTH).saturating_mul(FOURTH)).to_string()
+}
+
 /// A bound in seconds, rounded up so that it stays one; from ten minutes on as a policy writes it.
 fn seconds(time: Millis) -> String {
     if time.0 < 1000 || time.0 >= 600_000 {
@@ -239,6 +257,9 @@ mod tests {
 
     #[test]
     fn a_bound_is_rounded_up() {
+        for (amount, text) in [(0.0205, "0.0205"), (0.00072, "0.0008"), (0.000_012, "0.000012"), (1.2, "1.20")] {
+            assert_eq!(dollars(Usd::from_dollars(amount)), text);
+        }
         for (millis, text) in
             [(41_250, "41.3s"), (41_000, "41s"), (40_999, "41s"), (250, "250ms"), (60_000, "60s"), (600_000, "10m")]
         {

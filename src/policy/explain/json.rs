@@ -216,7 +216,10 @@ impl Explanation<'_> {
         let (asked, checked) = (self.asked, self.checked());
         let snapshot = &checked.snapshots[hop.snapshot.index()];
         let entry = snapshot.facts.as_deref();
-        let cost = bounds::worst_cost(checked, hop, &asked.facts, Tokens(asked.prompt_tokens), asked.readings.today);
+        let hedge = self.hedge(hop).map(|hedge| {
+            let after = hedge.after.map_or(json!("p95"), |time| json!(time.0));
+            json!({"after": after, "legs": hedge.legs})
+        });
         let longest = entry
             .and_then(|entry| eligible::longest_answer(entry, eligible::cap(hop.max_output, asked.facts.max_tokens)));
         let regions = entry.and_then(|entry| entry.regions.as_ref());
@@ -237,10 +240,10 @@ impl Explanation<'_> {
             stream_limit_ms: hop.stream_limit.0,
             retry: Retry { count: hop.retry.count, on: hop.retry.on, backoff_ms: hop.retry.backoff.0 },
             on: hop.on,
-            hedge: None,
+            hedge,
             max_output: longest,
             regions: regions.map(|list| list.iter().map(ToString::to_string).collect()).unwrap_or_default(),
-            worst_cost_usd: cost,
+            worst_cost_usd: self.hop_cost(hop),
             retires_on: entry.and_then(|entry| entry.retires_on).map(|day| day.to_string()),
         }
     }

@@ -8,16 +8,18 @@ mod bounds;
 mod detail;
 mod human;
 mod json;
+pub mod pages;
 
 pub use self::ask::{Asked, State, ask};
 pub use self::bounds::{worst_time, worst_times};
 pub use self::json::VERSION;
 use super::atom_set::AtomId;
-use super::checked::{Chain, Checked, ColumnId, Outcome, Rule, RuleId};
+use super::checked::{Chain, Checked, ColumnId, Hedge, Outcome, Rule, RuleId, Target};
 use super::decide::{Fetch, FromReadings, PassedOver, Tap, decide, passed_over};
-use super::plan::{Plan, plan};
+use super::plan::{Plan, PlannedHop, plan};
 use super::request::Values;
 use super::tree::Tree;
+use crate::units::{Tokens, Usd};
 
 /// One decision and its reasons.
 #[derive(Debug)]
@@ -86,6 +88,18 @@ impl Explanation<'_> {
 
     fn rule(&self) -> Option<&Rule> {
         self.rule.map(|id| &self.checked().rules[id.index()])
+    }
+
+    /// The most one answer of a hop can cost.
+    fn hop_cost(&self, hop: &PlannedHop) -> Option<Usd> {
+        let (prompt, today) = (Tokens(self.asked.prompt_tokens), self.asked.readings.today);
+        bounds::worst_cost(self.checked(), hop, &self.asked.facts, prompt, today)
+    }
+
+    /// The second leg beside a hop, if its rule wants one.
+    fn hedge(&self, hop: &PlannedHop) -> Option<Hedge> {
+        let written = self.chain()?.hops.iter().find(|one| one.target == Target::Snapshot(hop.snapshot));
+        written?.options.hedge
     }
 
     fn chain(&self) -> Option<&Chain> {

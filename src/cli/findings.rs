@@ -1,0 +1,80 @@
+//! The findings of several sets as one list.
+//!
+//! In: findings of each set, with its own sources. Out: one list over one set of sources, judged by settings. Must not know: how
+//! they are printed. A file that several policies use is read for each of them; what is wrong with it is said once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::workspace::means;
+use crate::policy::diagnostic::{CODES, Diagnostic, Level, R109, in_page_order};
+use crate::policy::source::{FileId, Sources, Span};
+use crate::policy::suppress;
+
+/// Everything found so far.
+#[derive(Debug, Default)]
+pub struct Findings {
+    sources: Sources,
+    ids: BTreeMap<Arc<str>, FileId>,
+    /// Sets that read each file.
+    readers: BTreeMap<FileId, usize>,
+    list: Vec<Diagnostic>,
+}
+
+impl Findings {
+    /// Whether some set read this file.
+    pub fn has(&self, path: &str) -> bool {
+        self.ids.contains_key(path)
+    }
+
+    /// Takes the findings of one set.
+    pub fn add(&mut self, sources: &Sources, findings: Vec<Diagnostic>) {
+        let mut place = BTreeMap::new();
+        for (id, file) in sources.files() {
+            let known = self.ids.get(&file.path).copied();
+            let mine = known.unwrap_or_else(|| self.sources.add(&file.path, &file.text));
+            self.ids.insert(file.path.clone(), mine);
+            *self.readers.entry(mine).or_default() += 1;
+            place.insert(id, mine);
+        }
+        let moved = |span: Span| Span { file: place.get(&span.file).copied().unwrap_or(span.file), ..span };
+        for mut finding in findings {
+            finding.span = moved(finding.span);
+            finding.labels.iter_mut().for_each(|label| label.span = moved(label.span));
+            for edit in finding.fixes.iter_mut().flat_map(|fix| &mut fix.edits) {
+                edit.span = moved(edit.span);
+            }
+            self.list.push(finding);
+        }
+    }
+
+    /// What is to be shown, in page order, how many were suppressed, and the sources behind it.
+    pub fn judged(&self, select: &[String], allow: &[String]) -> (Vec<Diagnostic>, usize, Sources) {
+        let chosen = |finding: &Diagnostic| {
+            finding.level != Level::Pedantic || select.iter().any(|name| means(name, finding.code))
+        };
+        let mut list: Vec<Diagnostic> = Vec::with_capacity(self.list.len());
+        for finding in self.list.iter().filter(|finding| chosen(finding) && !self.used_elsewhere(finding)) {
+            if !list.contains(finding) {
+                list.push(finding.clone());
+            }
+        }
+        let allowed: Vec<String> = CODES
+            .iter()
+            .filter(|code| allow.iter().any(|name| means(name, code)))
+            .map(|code| code.code.to_owned())
+            .collect();
+        let (mut list, suppressed) = suppress::apply(list, &self.sources, &allowed);
+        in_page_order(&mut list, &self.sources);
+        (list, suppressed, self.sources.clone())
+    }
+
+    /// A name of a shared file is unused only when no policy of this run uses it.
+    fn used_elsewhere(&self, finding: &Diagnostic) -> bool {
+        if *finding.code != R109 {
+            return false;
+        }
+        let said = self.list.iter().filter(|other| other.code == finding.code && other.span == finding.span).count();
+        said < self.readers.get(&finding.span.file).copied().unwrap_or(0)
+    }
+}

@@ -1,0 +1,216 @@
+//! What stands around a policy: its settings, its catalog, the day.
+//!
+//! In: a path, flags. Out: everything `check` needs, read and judged. Must not know: how findings are shown.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use super::files::{self, Disk};
+use crate::catalog::{Catalog, Overlay};
+use crate::config::check::{Settings, settings};
+use crate::policy::check::{self, Report};
+use crate::policy::checked::Checked;
+use crate::policy::diagnostic::{CODES, Diagnostic, Level, R121, R990};
+use crate::policy::source::{Sources, Span};
+use crate::policy::suppress::is_code;
+use crate::policy::tree::Tree;
+
+/// Flags that every verb which reads a policy has.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Reading {
+    /// Judge dates as if it were this day (YYYY-MM-DD)
+    #[arg(long, value_name = "DATE")]
+    pub today: Option<Date>,
+
+    /// Facts to lay over the built-in catalog; otherwise the `catalog.yaml` beside the policy, if there is one
+    #[arg(long, value_name = "FILE")]
+    pub catalog: Option<PathBuf>,
+
+    /// Steps of the exact analysis before it gives up with R410
+    #[arg(long, value_name = "N")]
+    pub fuel: Option<u64>,
+}
+
+impl Reading {
+    /// As given, else the current day in UTC. The only place of the language half that reads a clock.
+    pub fn today(&self) -> Date {
+        self.today.unwrap_or_else(|| jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date())
+    }
+}
+
+/// A policy file and what was found out about it.
+pub struct Verdict {
+    /// As messages show it.
+    pub path: String,
+    /// Texts of the set.
+    pub sources: Sources,
+    /// Everything, in page order.
+    pub findings: Vec<Diagnostic>,
+    /// The policy's name, once it is known.
+    pub name: Option<Arc<str>>,
+    /// When nothing speaks against it.
+    pub tree: Option<Tree>,
+    /// As far as it could be settled.
+    pub checked: Option<Arc<Checked>>,
+    /// Facts with the overlay.
+    pub catalog: Arc<Catalog>,
+    /// A fault of this program.
+    pub fault: Option<String>,
+}
+
+impl Verdict {
+    /// The policy compiled, also when all that speaks against it is that this version does not carry something out yet: such
+    /// a policy is not served, and can be reasoned about.
+    pub fn decides(&self) -> Option<Tree> {
+        let meant = |finding: &Diagnostic| finding.level != Level::Error || *finding.code == R990;
+        match (&self.tree, &self.checked) {
+            (Some(tree), _) => Some(tree.clone()),
+            (None, Some(checked)) if self.fault.is_none() && self.findings.iter().all(meant) => {
+                Tree::compile(checked.clone()).ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// One directory's settings and facts.
+pub struct Workspace {
+    disk: Disk,
+    /// The `check:` section of the nearest `wayside.yaml`, or defaults.
+    pub settings: Settings,
+    today: Date,
+    fuel: Option<u64>,
+    catalog: Option<PathBuf>,
+}
+
+impl Workspace {
+    /// Finds the workspace around a policy file or directory and reads its settings.
+    ///
+    /// # Errors
+    /// A sentence, when something that must be readable is not.
+    pub fn open(path: &Path, reading: &Reading) -> Result<Self, String> {
+        let disk = Disk::around(path).map_err(|error| format!("{}: {error}", files::shown(path)))?;
+        let yaml = disk.root().join("wayside.yaml");
+        let settings = if yaml.is_file() {
+            let name = files::shown(&yaml);
+            let text = files::read(&yaml, files::MAX_FACTS_BYTES)
+                .map_err(|error| format!("`{name}` cannot be read: {error}"))?;
+            settings(&text).map_err(|errors| format!("`{name}` is wrong:\n{errors}"))?
+        } else {
+            Settings::default()
+        };
+        for (key, names) in [("select", &settings.select), ("allow", &settings.allow)] {
+            known_codes(names).map_err(|error| format!("`{}`, check.{key}: {error}", files::shown(&yaml)))?;
+        }
+        Ok(Self { disk, settings, today: reading.today(), fuel: reading.fuel, catalog: reading.catalog.clone() })
+    }
+
+    /// The day that dates are judged on.
+    pub const fn today(&self) -> Date {
+        self.today
+    }
+
+    /// Reads and checks one set.
+    pub fn check(&self, path: &Path) -> Verdict {
+        let shown = files::shown(path);
+        let catalog = match self.overlay(path) {
+            Ok(catalog) => Arc::new(catalog),
+            Err(bad) => return bad.verdict(shown),
+        };
+        let mut settings = check::Settings::on(self.today);
+        settings.models.retire_window = i32::try_from(self.settings.retire_window).unwrap_or(i32::MAX);
+        settings.prove.fuel = self.fuel.unwrap_or(self.settings.fuel);
+        let report: Report = check::check(&shown, &self.disk, &catalog, &settings);
+        Verdict {
+            path: shown,
+            name: Some(report.checked.name.clone()),
+            sources: report.sources,
+            findings: report.findings,
+            tree: report.compiled,
+            checked: Some(report.checked),
+            catalog,
+            fault: report.fault.map(|fault| fault.to_string()),
+        }
+    }
+
+    /// The built-in catalog with the overlay that belongs to a policy: the flag's, else the one beside it, else the one at the
+    /// root of the workspace.
+    fn overlay(&self, policy: &Path) -> Result<Catalog, BadOverlay> {
+        let beside = [files::directory(policy).join("catalog.yaml"), self.disk.root().join("catalog.yaml")];
+        let found = self.catalog.clone().or_else(|| beside.into_iter().find(|path| path.exists()));
+        let Some(path) = found else { return Ok(Catalog::embedded()) };
+        let bad = |text: &str, line: Option<usize>, message: String| BadOverlay {
+            path: files::shown(&path),
+            text: text.to_owned(),
+            line,
+            message,
+        };
+        let text = files::read(&path, files::MAX_FACTS_BYTES)
+            .map_err(|error| bad("", None, format!("it cannot be read: {error}")))?;
+        let overlay = Overlay::parse(&text).and_then(|overlay| Catalog::embedded().with_overlay(&overlay));
+        overlay.map_err(|error| bad(&text, error.line, error.message))
+    }
+}
+
+/// An overlay that cannot be used. Nothing else is judged without it: half the facts would give wrong findings.
+struct BadOverlay {
+    path: String,
+    text: String,
+    line: Option<usize>,
+    message: String,
+}
+
+impl BadOverlay {
+    fn verdict(self, policy: String) -> Verdict {
+        let mut sources = Sources::default();
+        let file = sources.add(&self.path, &self.text);
+        let start =
+            self.text.split_inclusive('\n').take(self.line.unwrap_or(1).saturating_sub(1)).map(str::len).sum::<usize>();
+        let line = self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("");
+        let span = Span { file, lo: start as u32, hi: (start + line.trim_end().len()) as u32 };
+        let title = format!("the catalog overlay `{}` cannot be used: {}", self.path, self.message);
+        let finding = Diagnostic::new(&R121, span, title).note(format!("`{policy}` is not judged without its facts"));
+        Verdict {
+            path: policy,
+            sources,
+            findings: vec![finding],
+            name: None,
+            tree: None,
+            checked: None,
+            catalog: Arc::new(Catalog::embedded()),
+            fault: None,
+        }
+    }
+}
+
+/// Whether each name is a code, a name of one, or a family (`R4`).
+///
+/// # Errors
+/// The first that is not, with the nearest name.
+pub fn known_codes(names: &[String]) -> Result<(), String> {
+    for name in names {
+        if CODES.iter().any(|code| is_code(code, name)) || is_family(name) {
+            continue;
+        }
+        let all = CODES.iter().flat_map(|code| [code.name, code.code]);
+        return Err(match crate::names::nearest(name, all).first() {
+            Some(near) => format!("`{name}` is no finding; the nearest is `{near}`"),
+            None => format!(
+                "`{name}` is no finding; write a code like `R303`, a name like `same-provider-fallback`, or a family like `R4`"
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// `R4`: all codes that begin so.
+fn is_family(name: &str) -> bool {
+    matches!(name.as_bytes(), [b'R', digit] if digit.is_ascii_digit())
+}
+
+/// Whether a name of `select` or `allow` means this code.
+pub fn means(name: &str, code: &crate::policy::diagnostic::Code) -> bool {
+    is_code(code, name) || (is_family(name) && code.code.starts_with(name))
+}
