@@ -5,6 +5,10 @@ use std::fs;
 
 use jiff::ToSpan;
 use wayside::catalog::{Catalog, Life, Verdict};
+use wayside::policy::check::{Settings, check};
+use wayside::policy::diagnostic::Level;
+use wayside::policy::render;
+use wayside::policy::resolve::Files;
 
 /// A policy somebody starts from should not warn in its first months.
 const MONTHS: i64 = 3;
@@ -37,4 +41,27 @@ fn shipped_policies_name_snapshots_that_stay() {
         }
     }
     assert!(named > 20, "{named}");
+}
+
+struct Disk;
+
+impl Files for Disk {
+    fn read(&self, path: &str) -> Result<String, String> {
+        fs::read_to_string(path).map_err(|error| error.to_string())
+    }
+    fn glob(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn shipped_policies_check_clean_and_compile() {
+    let catalog = Catalog::embedded();
+    for name in ["starter", "demo", "support"] {
+        let report = check(&format!("policies/{name}.route"), &Disk, &catalog, &Settings::on(catalog.as_of()));
+        let mut text = String::new();
+        render::human::human(&report.findings, &report.sources, false, &|_| false, &mut text).unwrap();
+        let loud = report.findings.iter().any(|finding| matches!(finding.level, Level::Error | Level::Warning));
+        assert!(!loud && report.compiled.is_some(), "{text}");
+    }
 }

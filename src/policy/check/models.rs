@@ -54,6 +54,11 @@ pub fn check(checked: &Checked, catalog: &Catalog, today: Date, settings: Settin
     findings.extend(desk.regions());
 }
 
+/// `1 day`, `2 days`
+fn days_long(days: i32) -> String {
+    if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
+}
+
 struct Desk<'a> {
     checked: &'a Checked,
     catalog: &'a Catalog,
@@ -77,12 +82,11 @@ impl<'a> Desk<'a> {
     fn retires_soon(&self, id: SnapshotId, snapshot: &Snapshot, entry: &Entry) -> Option<Diagnostic> {
         let days = entry.days_left(self.today).filter(|days| *days <= self.settings.retire_window.max(RETIRE_ERROR))?;
         let name = &snapshot.model;
-        let unit = if days == 1 { "day" } else { "days" };
         let title = match (entry.rerouted_on, entry.rerouted_to.as_deref()) {
             (Some(day), Some(to)) if entry.retires_on.is_none_or(|end| day <= end) => {
-                format!("{name} answers as {to} in {days} {unit} ({day})")
+                format!("{name} answers as {to} in {} ({day})", days_long(days))
             }
-            _ => format!("{name} retires in {days} {unit} ({})", entry.retires_on?),
+            _ => format!("{name} retires in {} ({})", days_long(days), entry.retires_on?),
         };
         let level = if days <= RETIRE_ERROR { Level::Error } else { Level::Warning };
         let mut found = Diagnostic::new(&R203, snapshot.span, title).level(level);
@@ -141,7 +145,7 @@ impl<'a> Desk<'a> {
             Some(day) => {
                 let days = (day - self.today).get_days();
                 let title = format!("{name} is not there before {day}");
-                Diagnostic::new(&R211, snapshot.span, title).here(format!("{days} days from now"))
+                Diagnostic::new(&R211, snapshot.span, title).here(format!("{} from now", days_long(days)))
             }
             None => Diagnostic::new(&R211, snapshot.span, format!("{name} was announced and never served")),
         };
@@ -155,8 +159,7 @@ impl<'a> Desk<'a> {
         }
         let name = &snapshot.model;
         let found = Diagnostic::new(&R210, snapshot.span, format!("the price of {name} is not known")).here("no price");
-        let found =
-            found.note("it counts as free in reports, sorts last in `cheapest`, and no bound on cost can be proven");
+        let found = found.note("it is tried last under `cheapest`, and neither costs nor budgets can be proven");
         let row =
             format!("{{provider: {}, id: \"{}\", price: {{input: 0.15, output: 0.60}}}}", name.provider, entry.id);
         Some(found.help(format!("state it in `catalog.yaml`: `{row}`")))
@@ -227,7 +230,7 @@ impl<'a> Desk<'a> {
         let snapshot = &self.checked.snapshots[only.index()];
         let days =
             snapshot.facts.as_deref()?.days_left(self.today).filter(|days| *days <= self.settings.retire_window)?;
-        let title = format!("the only member of tier `{}`{place} ends in {days} days", tier.name);
+        let title = format!("the only member of tier `{}`{place} ends in {}", tier.name, days_long(days));
         let found = Diagnostic::new(&R213, snapshot.span, title).here("nothing is left after it");
         let found = if place.is_empty() { found.label(tier.span, "the tier") } else { found };
         Some(found.help(format!("add a second snapshot to `{}` before that", tier.name)))

@@ -36,10 +36,10 @@ pub fn judge(catalog: &Catalog, model: &Model, today: Date, accepted: bool) -> O
             } else {
                 Diagnostic::new(&R201, model.span, format!("{name} is an alias, not a snapshot")).here("an alias")
             };
-            Some(offer(found.note(target), model, &candidates))
+            Some(offer(found.note(target), model, &candidates, today))
         }
         Verdict::Retired(entry) => Some(retired(catalog, &name, model, &entry, today)),
-        Verdict::Rerouted(entry) => Some(rerouted(catalog, &name, model, &entry)),
+        Verdict::Rerouted(entry) => Some(rerouted(catalog, &name, model, &entry, today)),
         Verdict::NoRevision { tag, known } => {
             let found = match &tag {
                 Some(tag) if !tag.is_empty() => {
@@ -53,7 +53,7 @@ pub fn judge(catalog: &Catalog, model: &Model, today: Date, accepted: bool) -> O
             let bare = name.rsplit_once('@').map_or(&*name, |(bare, _)| bare);
             Some(match known.is_empty() {
                 true => found.help(format!("write the commit it was built from, like `{bare}@sha-9f31c2a`")),
-                false => offer(found, model, &known),
+                false => offer(found, model, &known, today),
             })
         }
         Verdict::Unknown { nearest } => {
@@ -61,7 +61,7 @@ pub fn judge(catalog: &Catalog, model: &Model, today: Date, accepted: bool) -> O
             let found = Diagnostic::new(&R205, model.span, title).here("nobody knows this id");
             let found = found
                 .note(format!("the catalog is of {}; ids added since need a row in `catalog.yaml`", catalog.as_of()));
-            Some(offer(found, model, &nearest))
+            Some(offer(found, model, &nearest, today))
         }
         Verdict::UnknownProvider { nearest } => {
             let found = Diagnostic::new(&R106, model.span, format!("there is no provider `{}`", model.provider));
@@ -80,7 +80,7 @@ pub fn judge(catalog: &Catalog, model: &Model, today: Date, accepted: bool) -> O
 }
 
 /// The first of some snapshots as what to write, the others as a note.
-fn offer(found: Diagnostic, model: &Model, offers: &[&Entry]) -> Diagnostic {
+fn offer(found: Diagnostic, model: &Model, offers: &[&Entry], today: Date) -> Diagnostic {
     let names: Vec<String> = offers.iter().take(MAX_OFFERS).map(|entry| entry.name()).collect();
     let Some((first, rest)) = names.split_first() else {
         return found.help(format!("list what {} serves: `wayside catalog show {0}`", model.provider));
@@ -88,6 +88,11 @@ fn offer(found: Diagnostic, model: &Model, offers: &[&Entry]) -> Diagnostic {
     let found = match rest {
         [] => found,
         rest => found.note(format!("also in service: {}", rest.join(", "))),
+    };
+    let ends = offers.first().and_then(|entry| entry.days_left(today).and(entry.retires_on));
+    let found = match ends {
+        Some(day) => found.note(format!("{first} ends on {day}")),
+        None => found,
     };
     let consent = match offers.first().map(|entry| entry.pin) {
         Some(Pin::UndatedUnconfirmed) => format!(" and add `accept_undated [{first}]` to the policy header"),
@@ -134,24 +139,25 @@ fn retired(catalog: &Catalog, name: &str, model: &Model, entry: &Entry, today: D
     successor(catalog, found, model, entry, today)
 }
 
-fn rerouted(catalog: &Catalog, name: &str, model: &Model, entry: &Entry) -> Diagnostic {
+fn rerouted(catalog: &Catalog, name: &str, model: &Model, entry: &Entry, today: Date) -> Diagnostic {
     let to = entry.rerouted_to.as_deref().unwrap_or("another model");
     let since = entry.rerouted_on.map(|day| format!(" since {day}")).unwrap_or_default();
     let found =
         Diagnostic::new(&R218, model.span, format!("{name} answers as {to}{since}")).here("no longer this model");
     match catalog.get(&entry.provider, to) {
-        Some(target) => offer(found, model, &[target]),
-        None => offer(found, model, &[]),
+        Some(target) => offer(found, model, &[target], today),
+        None => offer(found, model, &[], today),
     }
 }
 
 /// What the provider names as the successor, where that is a snapshot in service.
 fn successor(catalog: &Catalog, found: Diagnostic, model: &Model, entry: &Entry, today: Date) -> Diagnostic {
-    let Some(id) = entry.replacement.as_deref() else { return offer(found, model, &[]) };
+    let Some(id) = entry.replacement.as_deref() else { return offer(found, model, &[], today) };
+    let found = found.note(format!("{} names {id} as the successor", entry.provider));
     match catalog.verdict(&entry.provider, id, today) {
-        Verdict::Pinned { entry: Some(target), .. } => offer(found, model, &[&target]),
-        Verdict::Moving { candidates, .. } => offer(found, model, &candidates),
-        _ => offer(found.note(format!("{} names {id} as the successor", entry.provider)), model, &[]),
+        Verdict::Pinned { entry: Some(target), .. } => offer(found, model, &[&target], today),
+        Verdict::Moving { candidates, .. } => offer(found, model, &candidates, today),
+        _ => offer(found, model, &[], today),
     }
 }
 
