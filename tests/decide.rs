@@ -39,6 +39,11 @@ proptest! {
     }
 
     #[test]
+    fn tree_boxes_and_linear_walk_decide_alike_on_narrow_rules(rules in 1usize..600, columns in 3usize..28, seed: u64) {
+        agree(narrow(rules, columns, 4, seed), seed ^ 1, 60)?;
+    }
+
+    #[test]
     fn tree_boxes_and_linear_walk_decide_alike_on_structured_policies(rules in 1usize..400, seed: u64) {
         agree(structured(rules, seed), seed ^ 1, 100)?;
     }

@@ -194,6 +194,42 @@ pub fn random(rules: usize, columns_count: usize, scale: usize, seed: u64) -> Ch
     checked
 }
 
+/// Rules that all ask for two to five things at once, so that requests travel far down the page.
+pub fn narrow(rules: usize, columns_count: usize, scale: usize, seed: u64) -> Checked {
+    let mut dice = Dice(seed);
+    let mut checked = blank();
+    checked.columns = columns(columns_count, scale);
+    for at in 0..rules {
+        let mut chosen: Vec<usize> = (0..2 + dice.below(4)).map(|_| dice.below(columns_count)).collect();
+        chosen.sort_unstable();
+        chosen.dedup();
+        let parts = chosen.into_iter().map(|at| test(at, one_value(&mut dice, &checked.columns[at].domain)));
+        checked.rules.push(rule(at, &format!("rule_{at}"), Cond::All(parts.collect())));
+    }
+    with_facts(&mut checked, &mut dice);
+    checked
+}
+
+fn one_value(dice: &mut Dice, domain: &Domain) -> Values {
+    match domain {
+        Domain::Enum { values, .. } => Values::Enum(vec![dice.below(values.len()) as u32]),
+        Domain::Number { lo, hi } => {
+            let step = (hi - lo) / 10;
+            let from = lo + step * dice.below(10) as u64;
+            Values::Ranges(vec![(from, from + step)])
+        }
+        Domain::Clock => {
+            let start = dice.below(7) as u64 * 1440 + 540;
+            Values::Ranges(vec![(start, start + 480)])
+        }
+        Domain::Bool => Values::Bool(dice.chance(50)),
+        Domain::Text => {
+            let text = ["a", "ab", "abc", "b", "bot-", "bot-7"][dice.below(6)];
+            Values::Text(vec![TextPattern { text: text.into(), prefix: dice.chance(50) }])
+        }
+    }
+}
+
 /// Some tenants have a plan, if the policy looks at both.
 fn with_facts(checked: &mut Checked, rng: &mut Dice) {
     let find = |wanted| checked.columns.iter().position(|one| one.subject == wanted);
