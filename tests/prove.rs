@@ -127,7 +127,7 @@ proptest! {
         for (at, count) in counts.iter().enumerate() {
             (0..*count as u32).for_each(|value| mentions.add(ColumnId(at as u16), &Values::Enum(vec![value])));
         }
-        let space = Space::build(columns, &mentions, &[]).unwrap();
+        let space = Space::build(columns, &mentions).unwrap();
         let random_box = |rng: &mut Dice, odds: u64| space.ids().fold(AtomBox::everything(), |area, id| {
             let mut set = AtomSet::empty(space.count(id));
             (0..space.count(id)).filter(|_| rng.chance(60)).for_each(|at| set.insert(AtomId(at as u16)));
@@ -276,7 +276,7 @@ fn a_product_nobody_can_read_stops_early() {
     let both = Cond::All(vec![cond, Cond::Any(other.collect())]);
     let mut mentions = Mentions::default();
     mentions.add_cond(&both);
-    let space = Space::build(checked.columns.clone(), &mentions, &[]).unwrap();
+    let space = Space::build(checked.columns.clone(), &mentions).unwrap();
     assert!(boxes_of(&space, &both).is_err());
 }
 
@@ -286,7 +286,7 @@ fn a_column_has_at_most_4096_atoms() {
         let mut mentions = Mentions::default();
         mentions.add(ColumnId(0), &Values::Ranges((1..=cuts).map(|at| (at, at + 1)).collect()));
         let number = column("n", Subject::Attribute(0), Domain::Number { lo: 0, hi: 1_000_000 }, Class::Free);
-        Space::build(vec![number], &mentions, &[]).map(|space| space.count(ColumnId(0)))
+        Space::build(vec![number], &mentions).map(|space| space.count(ColumnId(0)))
     };
     assert_eq!(build(MAX_ATOMS as u64 - 2), Ok(MAX_ATOMS));
     assert_eq!(build(MAX_ATOMS as u64 - 1).unwrap_err().atoms, MAX_ATOMS + 1);

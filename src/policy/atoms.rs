@@ -188,19 +188,18 @@ impl Space {
     /// # Errors
     /// When a column has more than [`MAX_ATOMS`] atoms.
     pub fn of(checked: &Checked) -> Result<Self, TooManyAtoms> {
-        Self::build(checked.columns.clone(), &Mentions::of(checked), &[])
+        Self::build(checked.columns.clone(), &Mentions::of(checked))
     }
 
-    /// Cuts columns at what is mentioned; `prompt_tokens` also behind each of `windows`, the largest prompts that hops take.
+    /// Cuts columns at what is mentioned.
     ///
     /// # Errors
     /// When a column has more than [`MAX_ATOMS`] atoms.
-    pub fn build(columns: Vec<Column>, mentions: &Mentions, windows: &[u64]) -> Result<Self, TooManyAtoms> {
+    pub fn build(columns: Vec<Column>, mentions: &Mentions) -> Result<Self, TooManyAtoms> {
         let mut atoms = Vec::with_capacity(columns.len());
         for (at, column) in columns.iter().enumerate() {
             let id = ColumnId(at as u16);
-            let windows = if column.subject == Subject::PromptTokens { windows } else { &[] };
-            let cut = Atoms::cut(&column.domain, mentions.of_column(id), windows);
+            let cut = Atoms::cut(&column.domain, mentions.of_column(id));
             if cut.count() > MAX_ATOMS {
                 return Err(TooManyAtoms { column: column.name.clone(), atoms: cut.count() });
             }
@@ -247,7 +246,7 @@ impl Space {
 }
 
 impl Atoms {
-    fn cut<'a>(domain: &Domain, mentions: impl Iterator<Item = &'a Mention>, windows: &[u64]) -> Self {
+    fn cut<'a>(domain: &Domain, mentions: impl Iterator<Item = &'a Mention>) -> Self {
         match domain {
             Domain::Enum { values, open } => {
                 let mut sets: Vec<&Vec<u32>> =
@@ -255,8 +254,8 @@ impl Atoms {
                 sets.sort_unstable();
                 Self::cut_enum(values, *open, &sets)
             }
-            Domain::Number { lo, hi } => Self::cut_number(*lo, *hi, mentions, windows),
-            Domain::Clock => Self::cut_number(0, WEEK - 1, mentions, &[]),
+            Domain::Number { lo, hi } => Self::cut_number(*lo, *hi, mentions),
+            Domain::Clock => Self::cut_number(0, WEEK - 1, mentions),
             Domain::Bool => Self::Bool,
             Domain::Text => {
                 let mut patterns: Vec<TextPattern> = mentions
@@ -300,10 +299,9 @@ impl Atoms {
         Self::Enum { atom_of: atom_of.into(), by_name, other, count: number.len() }
     }
 
-    fn cut_number<'a>(lo: u64, hi: u64, mentions: impl Iterator<Item = &'a Mention>, windows: &[u64]) -> Self {
+    fn cut_number<'a>(lo: u64, hi: u64, mentions: impl Iterator<Item = &'a Mention>) -> Self {
         let edges = mentions.filter_map(|one| if let Mention::Edge(at) = one { Some(*at) } else { None });
-        let behind = windows.iter().map(|largest| largest.saturating_add(1));
-        let mut cuts: Vec<u64> = edges.chain(behind).filter(|at| lo < *at && *at <= hi).collect();
+        let mut cuts: Vec<u64> = edges.filter(|at| lo < *at && *at <= hi).collect();
         cuts.sort_unstable();
         cuts.dedup();
         Self::Number { lo, hi, cuts: cuts.into() }

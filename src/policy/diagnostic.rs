@@ -270,8 +270,12 @@ codes! {
 
     R401 "unreachable-rule" Error,
     R402 "contradiction" Error,
+    R403 "redundant-rule" Warning,
     R404 "gap" Error,
     R405 "unreachable-otherwise" Info,
+    R406 "dead-alternative" Warning,
+    R407 "always-true-test" Warning,
+    R408 "one-value-gap" Warning,
     R410 "analysis-incomplete" Error,
     R411 "condition-too-wide" Error,
 
@@ -279,6 +283,9 @@ codes! {
     R502 "deadline-tight" Warning,
     R503 "timeout-above-deadline" Error,
     R504 "first-token-above-timeout" Error,
+
+    R803 "region-violation" Error,
+    R805 "provider-not-approved" Error,
 
     R902 "unused-allow" Warning,
     R903 "allow-without-reason" Warning,

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use super::super::atoms::Space;
 use super::super::boxes::AtomBox;
 use super::super::checked::ColumnId;
+use super::index::{Index, Mask, Relation};
 
 /// Steps of one analysis when nobody says otherwise. A structured policy of a thousand rules takes a few thousand.
 pub const DEFAULT_FUEL: u64 = 2_000_000;
@@ -50,58 +51,46 @@ pub enum Found {
 /// A piece of the question, and the part of the cover that can still meet it.
 struct Open {
     area: AtomBox,
-    cover: Rc<[u32]>,
+    cover: Rc<Mask>,
 }
 
 /// A point of `area` that lies in no box of `cover`.
 pub fn find(space: &Space, area: &AtomBox, cover: &[&AtomBox], fuel: &mut Fuel) -> Found {
-    let mut used = vec![false; cover.len()];
+    let index = Index::new(space, cover);
+    find_indexed(space, area, &index, index.before(cover.len()), &|at| cover[at], fuel)
+}
+
+/// The same with boxes that were indexed before; `among` says which of them are the cover.
+pub(super) fn find_indexed<'b>(
+    space: &Space,
+    area: &AtomBox,
+    index: &Index,
+    among: Mask,
+    boxed: &dyn Fn(usize) -> &'b AtomBox,
+    fuel: &mut Fuel,
+) -> Found {
+    let mut used = Vec::new();
     // A stack of its own: a cover of thousands of boxes may nest as deep.
-    let mut stack = vec![Open { area: area.clone(), cover: (0..cover.len() as u32).collect() }];
+    let mut stack = vec![Open { area: area.clone(), cover: Rc::new(among) }];
     while let Some(open) = stack.pop() {
         if !fuel.burn() {
             return Found::OutOfFuel;
         }
-        match step(&open, cover) {
-            Step::Outside => return Found::Witness(open.area),
-            Step::Inside(by) => used[by as usize] = true,
-            Step::Split { by, rest } => {
-                used[by as usize] = true;
-                let pieces = pieces(space, &open.area, cover[by as usize]);
+        match index.relation(&open.area, &open.cover) {
+            Relation::Outside => return Found::Witness(open.area),
+            Relation::Inside(by) => used.push(by),
+            Relation::Across { nearest, mut live } => {
+                used.push(nearest);
+                live[nearest / 64] &= !(1 << (nearest % 64));
+                let rest = Rc::new(live);
+                let pieces = pieces(space, &open.area, boxed(nearest));
                 stack.extend(pieces.into_iter().rev().map(|area| Open { area, cover: rest.clone() }));
             }
         }
     }
-    Found::Covered(used.iter().enumerate().filter(|(_, used)| **used).map(|(at, _)| at).collect())
-}
-
-enum Step {
-    Outside,
-    Inside(u32),
-    Split { by: u32, rest: Rc<[u32]> },
-}
-
-fn step(open: &Open, cover: &[&AtomBox]) -> Step {
-    let mut live = Vec::new();
-    let mut best: Option<(usize, u32)> = None;
-    for at in open.cover.iter().copied() {
-        let one = cover[at as usize];
-        if !open.area.meets(one) {
-            continue;
-        }
-        let sticking_out = escapes(&open.area, one).count();
-        if sticking_out == 0 {
-            return Step::Inside(at);
-        }
-        if best.is_none_or(|(fewest, _)| sticking_out < fewest) {
-            best = Some((sticking_out, at));
-        }
-        live.push(at);
-    }
-    match best {
-        None => Step::Outside,
-        Some((_, by)) => Step::Split { by, rest: live.into_iter().filter(|at| *at != by).collect() },
-    }
+    used.sort_unstable();
+    used.dedup();
+    Found::Covered(used)
 }
 
 /// Columns on which `area` is not inside `one`.

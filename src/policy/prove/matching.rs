@@ -18,10 +18,10 @@ impl Proof<'_> {
     pub(super) fn matching(&mut self, findings: &mut Vec<Diagnostic>) -> Result<(), Stop> {
         for rule in self.rules() {
             self.at = Some(rule);
-            if self.is_otherwise(rule) {
-                findings.extend(self.unreachable_otherwise(rule)?);
-            } else {
-                findings.extend(self.dead_rule(rule)?);
+            let dead = if self.is_otherwise(rule) { self.unreachable_otherwise(rule)? } else { self.dead_rule(rule)? };
+            if let Some(finding) = dead {
+                self.dead.push(rule);
+                findings.push(finding);
             }
         }
         self.at = self.rules().last();

@@ -1,20 +1,21 @@
 //! What is true of every possible request: no rule is dead, nothing falls through, no chain is empty.
 //!
-//! In: a [`Checked`]. Out: findings R310 to R314, R209 and R401 to R411, each that can have one with a request that shows it.
+//! In: a [`Checked`]. Out: findings R209, R310 to R314, R401 to R411, R803 and R805, each that can have one with a request that shows it.
 //! Must not know: files, terminals.
 //!
 //! Everything is asked with one query, [`find`]: is a box covered by others? The boxes of a rule are covered by those of the
 //! rules above it exactly when the rule is dead; a chain can be empty exactly where the boxes of what its hops cannot serve
 //! are not.
 
+mod chains;
 pub mod find;
 mod index;
+mod limits;
 mod matching;
 mod witness;
 
-use self::find::{DEFAULT_FUEL, Found, Fuel, find};
+use self::find::{DEFAULT_FUEL, Found, Fuel, find, find_indexed};
 use self::index::Index;
-use super::atom_set::AtomSet;
 use super::atoms::{Mentions, Space};
 use super::boxes::{AtomBox, Boxes};
 use super::checked::{Checked, Cond, Outcome, RuleId};
@@ -68,7 +69,9 @@ impl From<ProveError> for Stop {
 /// # Errors
 /// When a witness turns out wrong, which is a fault of this module.
 pub fn prove(checked: &Checked, options: Options) -> Result<Vec<Diagnostic>, ProveError> {
-    let mut proof = match Proof::new(checked, options) {
+    // Chains depend on facts that no condition looks at; those are columns here too.
+    let wide = limits::extended(checked);
+    let mut proof = match Proof::new(&wide, options) {
         Ok(proof) => proof,
         Err(findings) => return Ok(findings),
     };
@@ -92,12 +95,15 @@ struct Proof<'a> {
     fuel: Fuel,
     /// The rule that is being looked at.
     at: Option<RuleId>,
+    /// Rules that decide nothing, once [`Self::matching`] has said so.
+    dead: Vec<RuleId>,
 }
 
 impl<'a> Proof<'a> {
     fn new(checked: &'a Checked, options: Options) -> Result<Self, Vec<Diagnostic>> {
-        let space = Space::build(checked.columns.clone(), &Mentions::of(checked), &[])
-            .map_err(|wide| vec![wide.finding(checked)])?;
+        let mut mentions = Mentions::of(checked);
+        limits::mention(checked, &mut mentions);
+        let space = Space::build(checked.columns.clone(), &mentions).map_err(|wide| vec![wide.finding(checked)])?;
         let (boxes, too_wide) = Boxes::of(checked, &space);
         // Without the boxes of one rule nothing can be said about those below it.
         if !too_wide.is_empty() {
@@ -106,12 +112,13 @@ impl<'a> Proof<'a> {
         let linear = checked.rules.iter().map(|rule| AtomCond::of(&space, &rule.when)).collect();
         let areas: Vec<&AtomBox> =
             boxes.invalid.iter().map(|one| &one.area).chain(boxes.rows.iter().map(|row| &row.area)).collect();
-        let index = Index::new(&space, areas.into_iter());
-        Ok(Self { checked, space, boxes, linear, index, fuel: Fuel::new(options.fuel), at: None })
+        let index = Index::new(&space, &areas);
+        Ok(Self { checked, space, boxes, linear, index, fuel: Fuel::new(options.fuel), at: None, dead: Vec::new() })
     }
 
     fn all(&mut self, findings: &mut Vec<Diagnostic>) -> Result<(), Stop> {
-        self.matching(findings)
+        self.matching(findings)?;
+        self.chains(findings)
     }
 
     fn incomplete(&self, fuel: u64) -> Diagnostic {
@@ -141,14 +148,22 @@ impl<'a> Proof<'a> {
 
     /// Is `area` covered by the boxes before `end` and by `more`? Positions are those of the index, then those of `more`.
     fn find(&mut self, area: &AtomBox, end: usize, more: &[&AtomBox]) -> Result<Found, Stop> {
-        let live = self.index.meeting(area, end);
         let mut fuel = self.fuel;
-        let cover: Vec<&AtomBox> = live.iter().map(|at| self.area(*at)).chain(more.iter().copied()).collect();
-        let found = find(&self.space, area, &cover, &mut fuel);
+        let among = self.index.before(end);
+        let (live, found) = if more.is_empty() {
+            let boxed = |at: usize| self.area(at);
+            (Vec::new(), find_indexed(&self.space, area, &self.index, among, &boxed, &mut fuel))
+        } else {
+            let live = self.index.meeting(area, &among);
+            let cover: Vec<&AtomBox> = live.iter().map(|at| self.area(*at)).chain(more.iter().copied()).collect();
+            let found = find(&self.space, area, &cover, &mut fuel);
+            (live, found)
+        };
         self.fuel = fuel;
         match found {
             Found::OutOfFuel => Err(Stop::OutOfFuel),
             Found::Witness(area) => Ok(Found::Witness(area)),
+            Found::Covered(used) if more.is_empty() => Ok(Found::Covered(used)),
             Found::Covered(used) => {
                 let place = |at: usize| live.get(at).copied().unwrap_or_else(|| end + at - live.len());
                 Ok(Found::Covered(used.into_iter().map(place).collect()))
@@ -207,11 +222,5 @@ impl<'a> Proof<'a> {
             (None, Some(Degrade::Error { status, .. })) => format!("error {status}"),
             (None, None) => "nothing".to_owned(),
         }
-    }
-
-    /// One column inside a set of atoms, or nothing.
-    #[expect(dead_code, reason = "chain findings use it next")]
-    fn only(&self, column: super::checked::ColumnId, set: AtomSet) -> Option<AtomBox> {
-        AtomBox::only(&self.space, column, set)
     }
 }

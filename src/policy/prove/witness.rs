@@ -103,7 +103,7 @@ impl Proof<'_> {
             return false;
         }
         let end = claim.decided.map_or(self.boxes.rows.len(), |rule| self.boxes.range(rule).start);
-        let earlier = self.index.meeting(area, self.boxes.invalid.len() + end);
+        let earlier = self.index.meeting(area, &self.index.before(self.boxes.invalid.len() + end));
         let taken: Vec<AtomBox> = earlier
             .into_iter()
             .filter_map(|at| area.and(&self.boxes.rows[at.checked_sub(self.boxes.invalid.len())?].area))
