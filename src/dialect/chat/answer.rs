@@ -65,11 +65,11 @@ impl Answer {
     /// A body that is no JSON is [`Failure::Network`]: it broke off, or something else than the provider answered.
     pub fn read(body: &[u8]) -> Result<Self, UpstreamError> {
         let mut answer = Self::default();
-        let mut cursor = Cursor::new(body);
         let mut failed = false;
-        let outcome = cursor
-            .members(|cursor, key| answer.member(cursor, &key.decode(), &mut failed))
-            .and_then(|()| cursor.finish());
+        let outcome = Cursor::new(body).and_then(|mut cursor| {
+            cursor.members(|cursor, key| answer.member(cursor, key.raw, &mut failed))?;
+            cursor.finish()
+        });
         if let Err(error) = outcome {
             let message = format!("status 200, but the body is no JSON object: {}", error.describe(body));
             return Err(UpstreamError::bare(Failure::Network, &message));
@@ -116,7 +116,7 @@ impl Answer {
     fn choice(&mut self, cursor: &mut Cursor<'_>) -> Result<(), JsonError> {
         let mut finish = None;
         cursor.members(|cursor, key| {
-            match (&*key.decode(), cursor.kind()?) {
+            match (key.raw, cursor.kind()?) {
                 ("finish_reason", Kind::String) => finish = Some(Finish::from_word(&cursor.string()?.decode())),
                 ("message", Kind::Object) => {
                     let content = Content::read(cursor)?;
@@ -146,7 +146,7 @@ pub(super) struct Content {
 impl Content {
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, JsonError> {
         let mut content = Self::default();
-        cursor.members(|cursor, key| content.member(cursor, &key.decode()))?;
+        cursor.members(|cursor, key| content.member(cursor, key.raw))?;
         Ok(content)
     }
 
@@ -187,11 +187,11 @@ pub(super) fn usage(cursor: &mut Cursor<'_>) -> Result<Option<Usage>, JsonError>
     let (mut prompt, mut completion) = (None, None);
     let (mut read, mut written, mut reasoning) = (0, 0, 0);
     cursor.members(|cursor, key| {
-        match (&*key.decode(), cursor.kind()?) {
+        match (key.raw, cursor.kind()?) {
             ("prompt_tokens", Kind::Number) => prompt = cursor.unsigned_or_skip()?,
             ("completion_tokens", Kind::Number) => completion = cursor.unsigned_or_skip()?,
             ("prompt_tokens_details", Kind::Object) => cursor.members(|cursor, key| {
-                match &*key.decode() {
+                match key.raw {
                     "cached_tokens" => read = cursor.unsigned_or_skip()?.unwrap_or(0),
                     "cache_write_tokens" => written = cursor.unsigned_or_skip()?.unwrap_or(0),
                     _ => drop(cursor.skip()?),
@@ -199,7 +199,7 @@ pub(super) fn usage(cursor: &mut Cursor<'_>) -> Result<Option<Usage>, JsonError>
                 Ok::<(), JsonError>(())
             })?,
             ("completion_tokens_details", Kind::Object) => cursor.members(|cursor, key| {
-                match &*key.decode() {
+                match key.raw {
                     "reasoning_tokens" => reasoning = cursor.unsigned_or_skip()?.unwrap_or(0),
                     _ => drop(cursor.skip()?),
                 }

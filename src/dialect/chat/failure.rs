@@ -91,8 +91,8 @@ struct Fields {
 impl Fields {
     fn read(body: &[u8]) -> Self {
         let mut fields = Self::default();
-        let mut cursor = Cursor::new(body);
-        if fields.value(&mut cursor).is_err() && fields.message.is_empty() {
+        let outcome = Cursor::new(body).and_then(|mut cursor| fields.value(&mut cursor));
+        if outcome.is_err() && fields.message.is_empty() {
             fields.message = String::from_utf8_lossy(body.get(..MAX_ERROR_BODY).unwrap_or(body)).into_owned();
         }
         fields

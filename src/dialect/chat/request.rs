@@ -146,9 +146,11 @@ type Step = Result<(), Stop>;
 /// # Errors
 /// [`BadBody`] for everything that is not one JSON object with a model and messages of the right types.
 pub fn scan(body: &[u8], wants: Wants) -> Result<Scan, BadBody> {
-    let mut cursor = Cursor::new(body);
     let mut scanner = Scanner::new(wants);
-    let outcome = scanner.body(&mut cursor).and_then(|()| Ok(cursor.finish()?));
+    let outcome = Cursor::new(body).map_err(Stop::Json).and_then(|mut cursor| {
+        scanner.body(&mut cursor)?;
+        Ok(cursor.finish()?)
+    });
     match outcome {
         Ok(()) => scanner.complete(),
         Err(Stop::Bad(bad)) => Err(bad),

@@ -82,9 +82,10 @@ impl StreamJudge {
             return Verdict::Done;
         }
         let mut chunk = Chunk::default();
-        let mut cursor = Cursor::new(data);
-        let outcome =
-            cursor.members(|cursor, key| self.member(cursor, key.raw, &mut chunk)).and_then(|()| cursor.finish());
+        let outcome = Cursor::new(data).and_then(|mut cursor| {
+            cursor.members(|cursor, key| self.member(cursor, key.raw, &mut chunk))?;
+            cursor.finish()
+        });
         if outcome.is_err() {
             return self.malformed();
         }
