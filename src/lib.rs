@@ -67,8 +67,12 @@ pub mod failure;
 pub mod names;
 pub mod policy;
 #[cfg(feature = "serve")]
+pub mod serve;
+#[cfg(feature = "serve")]
 pub mod simulate;
 #[cfg(feature = "serve")]
 pub mod telemetry;
 pub mod units;
+#[cfg(feature = "serve")]
+pub mod upstream;
 pub mod usage;

@@ -21,6 +21,13 @@ pub fn aside(text: &str) {
     let _ = write(&mut anstream::stderr().lock(), &format!("{text}\n"));
 }
 
+/// Something is wrong with what was given; it is on stderr, because nothing was asked for on stdout.
+#[cfg(feature = "serve")]
+pub fn findings(text: &str) -> ExitCode {
+    aside(text);
+    ExitCode::from(super::FINDINGS)
+}
+
 /// The job could not be done.
 pub fn broken(reason: &str) -> ExitCode {
     aside(&format!("wayside: {reason}"));

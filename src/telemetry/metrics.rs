@@ -154,6 +154,11 @@ impl Metrics {
         }
     }
 
+    /// Counts a request that was refused before there was anything to record.
+    pub fn refused(&self, reason: &str) {
+        self.refused.with_label_values(&[reason]).inc();
+    }
+
     /// Counts a finished request.
     pub fn count(&self, record: &Record<'_>) {
         for attempt in record.attempts {

@@ -1,0 +1,162 @@
+//! A hop's answer on its way to the caller, with the headers that say where it came from.
+//!
+//! In: what the walk found. Out: bytes to the caller, and how that ended. Must not know: how the hop was chosen.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use pingora::http::ResponseHeader;
+use pingora::protocols::http::ServerSession;
+use tokio::time::Instant;
+
+use super::app::Ended;
+use super::attempt::{Live, Said, Whole};
+use super::relay::{Relayed, Timing, relay};
+use super::reply::{self, Headers};
+use super::settle::{Ending, Settlement};
+use super::walk::Walk;
+use crate::chain::Start;
+use crate::failure::Failure;
+use crate::policy::plan::PlannedHop;
+use crate::telemetry::Outcome;
+
+const SNAPSHOT: HeaderName = HeaderName::from_static("x-wayside-snapshot");
+const HOP: HeaderName = HeaderName::from_static("x-wayside-hop");
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// A complete answer, byte for byte.
+pub async fn whole(
+    session: &mut ServerSession,
+    settlement: &Settlement<'_>,
+    walk: &mut Walk<'_>,
+    whole: Whole,
+    hop: PlannedHop,
+) -> Ending {
+    let headers = from_hop(settlement, &hop);
+    let bytes = whole.body.len() as u64;
+    let ended = reply::whole(session, 200, JSON, headers, whole.body).await;
+    let elapsed = walk.elapsed();
+    if ended == Ended::Broken {
+        walk.chain.canceled(elapsed);
+        return Ending { watch: Some(whole.watch), hop: Some(hop), ..Ending::client_gone() };
+    }
+    walk.chain.completed(elapsed);
+    Ending {
+        outcome: Outcome::Answered,
+        status: 200,
+        bytes,
+        watch: Some(whole.watch),
+        hop: Some(hop),
+        ..Ending::of(ended)
+    }
+}
+
+/// A stream, event by event.
+pub async fn stream(
+    session: &mut ServerSession,
+    settlement: &Settlement<'_>,
+    walk: &mut Walk<'_>,
+    live: Live,
+    hop: PlannedHop,
+    start: Start,
+) -> Ending {
+    let Some(head) = stream_head(session, from_hop(settlement, &hop)) else { return Ending::of(Ended::Broken) };
+    let released = Instant::now();
+    let limits = start.limits;
+    let timing = Timing {
+        idle: limits.idle.unwrap_or(hop.idle).duration(),
+        until: released + limits.stream_limit.unwrap_or(hop.stream_limit).duration(),
+    };
+    let first_content = live.first_content.duration_since(Instant::from_std(walk.admitted));
+    let elapsed = walk.elapsed();
+    walk.chain.released(elapsed);
+    let sent = relay(session, head, live, timing).await;
+    let elapsed = walk.elapsed();
+    let (outcome, ended, failure) = match sent.how {
+        Relayed::Whole => {
+            walk.chain.completed(elapsed);
+            (Outcome::Answered, Ended::Whole, None)
+        }
+        Relayed::Cut(failure) => {
+            // Resuming on the next hop is not part of this version; the caller has been told that the answer is cut.
+            walk.chain.cut(elapsed, failure);
+            (Outcome::Cut, Ended::Broken, Some(failure))
+        }
+        Relayed::ClientGone => {
+            walk.chain.canceled(elapsed);
+            (Outcome::ClientGone, Ended::Broken, None)
+        }
+    };
+    Ending {
+        outcome,
+        status: 200,
+        reason: failure.map(Failure::word),
+        bytes: sent.bytes,
+        watch: Some(sent.watch),
+        hop: Some(hop),
+        first_token: Some(crate::units::Millis(first_content.as_millis() as u64)),
+        degraded: None,
+        ended,
+    }
+}
+
+/// A filter's verdict, a refusal, or the caller's own mistake, in the provider's words.
+pub async fn said(
+    session: &mut ServerSession,
+    settlement: &Settlement<'_>,
+    walk: &Walk<'_>,
+    said: Said,
+    hop: PlannedHop,
+    failure: Failure,
+) -> Ending {
+    let _ = walk;
+    let mut headers = from_hop(settlement, &hop);
+    headers.push((reply::REASON, HeaderValue::from_static(failure.word())));
+    headers.push((reply::SHOULD_RETRY, HeaderValue::from_static("false")));
+    let bytes = said.body.len() as u64;
+    let ended = reply::whole(session, said.status, JSON, headers, said.body).await;
+    let outcome = if said.status < 300 { Outcome::Answered } else { Outcome::Failed };
+    Ending {
+        outcome,
+        status: said.status,
+        reason: Some(failure.word()),
+        bytes,
+        watch: said.watch,
+        hop: Some(hop),
+        ..Ending::of(ended)
+    }
+}
+
+fn from_hop(settlement: &Settlement<'_>, hop: &PlannedHop) -> Headers {
+    let mut headers = settlement.headers(hop.tier);
+    if settlement.now.config.answer_headers {
+        headers.extend(settlement.now.snapshot_name(hop.snapshot).map(|name| (SNAPSHOT, name)));
+        headers.push((HOP, HeaderValue::from(u16::from(hop.position))));
+    }
+    headers
+}
+
+/// The head of a stream in the version the caller speaks: pingora passes it on as it is given.
+pub fn stream_head(session: &ServerSession, headers: Headers) -> Option<ResponseHeader> {
+    let mut head = ResponseHeader::build_no_case(200, Some(headers.len() + 4)).ok()?;
+    head.insert_header(http::header::CONTENT_TYPE, EVENT_STREAM).ok()?;
+    head.insert_header(http::header::CACHE_CONTROL, NO_CACHE).ok()?;
+    for (name, value) in headers {
+        head.insert_header(name, value).ok()?;
+    }
+    if !session.is_http2() && session.req_header().version == http::Version::HTTP_11 {
+        head.insert_header(http::header::TRANSFER_ENCODING, "chunked").ok()?;
+    }
+    Some(head)
+}
+
+/// Events that are already here, as one stream.
+pub async fn fixed_stream(session: &mut ServerSession, headers: Headers, events: Bytes) -> Ended {
+    let Some(head) = stream_head(session, headers) else { return Ended::Broken };
+    let written = async {
+        session.write_response_header(Box::new(head)).await?;
+        session.write_response_body(events, true).await
+    };
+    if written.await.is_ok() { Ended::Whole } else { Ended::Broken }
+}

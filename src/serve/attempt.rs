@@ -1,0 +1,283 @@
+//! One try of one hop: everything up to the moment the caller could be shown something.
+//!
+//! In: an upstream, a body, limits. Out: a complete answer, a stream whose first content is here, or a failure. Must not know:
+//! which hop comes next. Writes nothing to the caller.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use pingora::protocols::http::ServerSession;
+use tokio::time::{Instant, sleep_until};
+
+use super::events::{Events, Next};
+use super::judge::{Verdict, Watch};
+use crate::dialect::chat::failure::{MAX_ERROR_BODY, UpstreamError};
+use crate::failure::{Failure, FailureSet};
+use crate::policy::checked::Hold;
+use crate::upstream::{Answer, CallError, Upstream};
+
+/// Bytes of an answer that is no stream.
+pub const MAX_ANSWER: usize = 64 << 20;
+/// Bytes of a stream that are held before it is released whatever the policy says (language specification, section 5.6).
+pub const MAX_HELD: usize = 4 << 20;
+
+/// What to call, and for how long.
+pub struct Try<'a> {
+    /// Whom.
+    pub upstream: &'a Arc<Upstream>,
+    /// What it is sent, in order.
+    pub body: &'a [Bytes],
+    /// The model that must answer.
+    pub pin: &'a str,
+    /// Answers asked for (`n`).
+    pub choices: u64,
+    /// Failures that move on: without one of them, a refusal or a filter's verdict in a stream is its answer.
+    pub on: FailureSet,
+    /// `None` for a request that is no stream.
+    pub stream: Option<StreamLimits>,
+    /// The end of the attempt: until complete; for a stream, until released.
+    pub until: Instant,
+}
+
+/// Limits that only streams have.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamLimits {
+    /// The first content event must be here.
+    pub first_token: Instant,
+    /// Between events.
+    pub idle: Duration,
+    /// How much is held back.
+    pub hold: Hold,
+}
+
+/// How a try ended.
+pub enum Tried {
+    /// A complete answer.
+    Whole(Whole),
+    /// A stream that may be released.
+    Live(Live),
+    /// A failure, in the words of section 5.3, and what the provider said where the caller may be told.
+    Failed(UpstreamError, Option<Said>),
+    /// Nobody waits any more.
+    ClientGone,
+}
+
+/// What the provider said, for failures that are answers or the caller's own mistake.
+pub struct Said {
+    /// HTTP status.
+    pub status: u16,
+    /// As it came.
+    pub body: Bytes,
+    /// What it says about itself.
+    pub watch: Option<Watch>,
+}
+
+/// A failure on its way out of a try.
+struct Failed(UpstreamError, Option<Said>);
+
+impl From<UpstreamError> for Failed {
+    fn from(error: UpstreamError) -> Self {
+        Self(error, None)
+    }
+}
+
+/// A complete answer.
+pub struct Whole {
+    /// As the provider sent it.
+    pub body: Bytes,
+    /// What it says about itself.
+    pub watch: Watch,
+}
+
+/// A stream that was held, and can be released now.
+pub struct Live {
+    /// Every event so far.
+    pub held: Vec<Bytes>,
+    /// The rest.
+    pub events: Events,
+    /// What it says about itself.
+    pub watch: Watch,
+    /// Its last event is among the held ones.
+    pub complete: bool,
+    /// When its first content came.
+    pub first_content: Instant,
+}
+
+/// Tries a hop. Ends early when the caller leaves.
+pub async fn attempt(session: &mut ServerSession, hop: &Try<'_>) -> Tried {
+    let limit = hop.stream.map_or(hop.until, |stream| stream.first_token.min(hop.until));
+    let answer = async {
+        let answer = hop.upstream.call(hop.body).await.map_err(|error| broken(&error))?;
+        if hop.stream.is_some() { opened(answer).await } else { complete(answer, hop.pin).await.map(Opened::Whole) }
+    };
+    let opened = tokio::select! {
+        biased;
+        answer = answer => answer,
+        () = client_gone(session) => return Tried::ClientGone,
+        () = sleep_until(limit) => Err(timeout("no answer within the attempt's limit").into()),
+    };
+    match (opened, hop.stream) {
+        (Err(Failed(error, said)), _) => Tried::Failed(error, said),
+        (Ok(Opened::Whole(whole)), _) => Tried::Whole(whole),
+        (Ok(Opened::Stream(events)), Some(stream)) => hold(session, events, hop, stream).await,
+        (Ok(Opened::Stream(_)), None) => failed(UpstreamError::bare(Failure::Network, "a stream nobody asked for")),
+    }
+}
+
+enum Opened {
+    Whole(Whole),
+    Stream(Events),
+}
+
+/// The head of a stream is here.
+async fn opened(answer: Answer) -> Result<Opened, Failed> {
+    let answer = successful(answer).await?;
+    let kind = answer.header("content-type").unwrap_or_default();
+    if kind.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream")) {
+        return Ok(Opened::Stream(Events::of(answer)));
+    }
+    // Some servers report an error as a plain document with status 200.
+    let body = read_up_to(answer, MAX_ERROR_BODY).await?;
+    Err(UpstreamError { status: Some(200), ..UpstreamError::in_band(&body) }.into())
+}
+
+/// A whole answer is here.
+async fn complete(answer: Answer, pin: &str) -> Result<Whole, Failed> {
+    let answer = successful(answer).await?;
+    let body = read_up_to(answer, MAX_ANSWER).await?;
+    match Watch::whole(pin, &body) {
+        (watch, None) => Ok(Whole { body, watch }),
+        (watch, Some(error)) => {
+            let said = Said { status: 200, body, watch: Some(watch) };
+            Err(Failed(UpstreamError { status: Some(200), ..error }, Some(said)))
+        }
+    }
+}
+
+/// Turns every status but 2xx into the failure it means.
+async fn successful(mut answer: Answer) -> Result<Answer, Failed> {
+    let status = answer.status();
+    if (200..300).contains(&status) {
+        return Ok(answer);
+    }
+    let mut body = BytesMut::new();
+    let mut ended = false;
+    while body.len() < MAX_ERROR_BODY {
+        match answer.read().await {
+            Ok(Some(piece)) => body.extend_from_slice(&piece),
+            Ok(None) => {
+                ended = true;
+                break;
+            }
+            // The status says enough.
+            Err(_) => break,
+        }
+    }
+    body.truncate(MAX_ERROR_BODY);
+    let error = UpstreamError::from_response(status, answer.headers(), &body, jiff::Timestamp::now());
+    if ended {
+        answer.finish().await;
+    }
+    let said = Said { status, body: body.freeze(), watch: None };
+    Err(Failed(error, Some(said).filter(|_| ended)))
+}
+
+async fn read_up_to(mut answer: Answer, limit: usize) -> Result<Bytes, UpstreamError> {
+    let mut first = Bytes::new();
+    let mut more = BytesMut::new();
+    loop {
+        let piece = answer.read().await.map_err(|error| broken(&error))?;
+        let Some(piece) = piece else { break };
+        if first.len() + more.len() + piece.len() > limit {
+            return Err(UpstreamError::bare(Failure::Network, "an answer larger than the limit"));
+        }
+        if first.is_empty() && more.is_empty() {
+            first = piece;
+            continue;
+        }
+        if more.is_empty() {
+            more.extend_from_slice(&first);
+            first = Bytes::new();
+        }
+        more.extend_from_slice(&piece);
+    }
+    answer.finish().await;
+    Ok(if more.is_empty() { first } else { more.freeze() })
+}
+
+/// Holds a stream until it may be released.
+async fn hold(session: &mut ServerSession, mut events: Events, hop: &Try<'_>, limits: StreamLimits) -> Tried {
+    let mut watch = Watch::stream(hop.pin, hop.choices);
+    let mut held = Vec::new();
+    let mut size = 0;
+    let mut first_content = None;
+    loop {
+        let limit = first_content.map_or(limits.first_token.min(hop.until), |_| hop.until);
+        let next = tokio::select! {
+            biased;
+            next = events.next() => next,
+            () = client_gone(session) => return Tried::ClientGone,
+            () = sleep_until(limit) => return failed(timeout("no content within the attempt's limit")),
+            () = tokio::time::sleep(limits.idle) => return failed(timeout("silence between events")),
+        };
+        let complete = match next {
+            Next::Broken(reason) => return failed(UpstreamError::bare(Failure::Network, &reason)),
+            Next::End => match watch.end() {
+                Ok(()) => true,
+                Err(error) => return failed(error),
+            },
+            Next::Event(event) => match watch.event(&event) {
+                Verdict::Failed(error) => return failed(error),
+                Verdict::Declined(failure) if hop.on.contains(failure) => {
+                    return failed(UpstreamError::bare(failure, "the stream is a refusal or a filter's verdict"));
+                }
+                Verdict::Drop => false,
+                Verdict::Done => true,
+                verdict @ (Verdict::Content | Verdict::Declined(_) | Verdict::Quiet) => {
+                    if verdict != Verdict::Quiet && first_content.is_none() {
+                        first_content = Some(Instant::now());
+                    }
+                    size += event.raw.len();
+                    held.push(event.raw);
+                    false
+                }
+            },
+        };
+        if complete || size > MAX_HELD || first_content.is_some() && released(limits.hold, &watch) {
+            let first_content = first_content.unwrap_or_else(Instant::now);
+            watch.release();
+            return Tried::Live(Live { held, events, watch, complete, first_content });
+        }
+    }
+}
+
+fn released(hold: Hold, watch: &Watch) -> bool {
+    match hold {
+        Hold::FirstToken => true,
+        Hold::Tokens(wanted) => watch.content_tokens() >= wanted,
+        Hold::Complete => false,
+    }
+}
+
+/// Completes when the caller has closed the connection or reset the stream, and never before.
+pub async fn client_gone(session: &mut ServerSession) {
+    // Bytes of a next request are put aside by pingora, so only an end of the connection completes this.
+    while let Ok(piece) = session.read_body_or_idle(true).await {
+        if piece.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn failed(error: UpstreamError) -> Tried {
+    Tried::Failed(error, None)
+}
+
+fn broken(error: &CallError) -> UpstreamError {
+    UpstreamError::bare(Failure::Network, &error.reason)
+}
+
+fn timeout(why: &str) -> UpstreamError {
+    UpstreamError::bare(Failure::Timeout, why)
+}

@@ -1,0 +1,100 @@
+//! The story of one request, in the order of section 5.2 of the language specification.
+//!
+//! In: a session whose head was read. Out: an answer, and one record of how it came about. Must not know: how anything below is
+//! done; every step is one name. Whoever has to change this file for a new feature has the feature in the wrong room.
+
+use std::time::Instant;
+
+use pingora::protocols::http::ServerSession;
+
+use super::app::Ended;
+use super::ask::{self, Admitted};
+use super::intake::NoBody;
+use super::settle::{Asked, Ending, Settlement};
+use super::sidecar::{InForce, Sidecar};
+use super::walk::{Found, Walk};
+use super::{answer, degrade};
+use crate::chain::Chain;
+use crate::facts::tokens::PromptTokens;
+use crate::policy::decide::decide;
+use crate::policy::facts::Facts;
+use crate::policy::plan::{Action, DropReason, Plan, Run, plan};
+use crate::policy::readings::Readings;
+
+/// Serves one request from its head to its last byte.
+pub async fn exchange(sidecar: &Sidecar, session: &mut ServerSession) -> Ended {
+    let now = sidecar.in_force();
+    let mut settlement = Settlement::open(sidecar, &now);
+
+    // 1. Admit, and 2. resolve the model that was asked for.
+    let told = match ask::hear(session, &now).await {
+        Ok(told) => told,
+        Err(NoBody::ClientGone) => return settlement.client_gone_early(),
+        Err(NoBody::Problem(problem)) => return settlement.refuse(session, &problem).await,
+    };
+    let admitted_at = Instant::now();
+    let mut prompt = PromptTokens::new(&told.body, &told.scan);
+    let admitted = match ask::admit(session, &now, &told, &mut prompt) {
+        Ok(admitted) => admitted,
+        Err(problem) => return settlement.refuse(session, &problem).await,
+    };
+
+    // 3. Read the clock once; everything below sees the same moment.
+    let readings = Readings::at(jiff::Timestamp::now(), &now.policy.checked().timezone);
+
+    // 4. Decide, and 5. to 7. expand, order and filter the chain.
+    let Some(plan) = decide_and_plan(sidecar, &now, &admitted.facts, &mut prompt, &readings) else {
+        return settlement.refuse(session, &degrade::no_rule()).await;
+    };
+    settlement.decided(&plan, readings);
+    let asked = Asked { told: &told, admitted: &admitted, prompt_tokens: prompt.bounds() };
+
+    // 8. Reject, if that is what the rule says.
+    let run = match plan.action {
+        Action::Reject { status, message } => return settlement.reject(session, &asked, status, message).await,
+        Action::Run(run) => run,
+    };
+
+    // 12. Walk the chain until a hop delivers.
+    let mut walk = begin(sidecar, &now, admitted_at, &admitted, run);
+    let found = walk.walk(session, &told).await;
+
+    // What was found goes to the caller; 13. a degrade step stands in where nothing was.
+    let ending = match found {
+        Found::Whole(whole, hop) => answer::whole(session, &settlement, &mut walk, whole, hop).await,
+        Found::Live(live, hop, start) => answer::stream(session, &settlement, &mut walk, live, hop, start).await,
+        Found::Said(said, hop, failure) => answer::said(session, &settlement, &walk, said, hop, failure).await,
+        Found::Nothing(last) => degrade::stand_in(session, &settlement, &walk, &told.scan, last).await,
+        Found::ClientGone => Ending::client_gone(),
+    };
+
+    // 14. Settle: usage, cost, one record.
+    settlement.settle(&asked, &walk, ending)
+}
+
+fn decide_and_plan(
+    sidecar: &Sidecar,
+    now: &InForce,
+    facts: &Facts,
+    prompt: &mut PromptTokens<'_>,
+    readings: &Readings,
+) -> Option<Plan> {
+    let tree = &now.policy.tree;
+    let uptime = sidecar.uptime();
+    let usable = |snapshot| match now.upstream(snapshot) {
+        None => Some(DropReason::NotConfigured),
+        Some(_) if sidecar.cooldowns.is_cooling(now.model(snapshot), uptime) => Some(DropReason::CoolingDown),
+        Some(_) => None,
+    };
+    // Only counting tokens can take long, and never longer than the prompt is.
+    ask::patiently(prompt.bounds().1 as usize, || {
+        let request = tree.request(facts, prompt);
+        let rule = decide(tree, &request, &mut tree.fetch(readings))?;
+        Some(plan(tree, rule, facts, prompt, readings, &usable))
+    })
+}
+
+fn begin<'a>(sidecar: &'a Sidecar, now: &'a InForce, since: Instant, admitted: &Admitted, run: Run) -> Walk<'a> {
+    let chain = Chain::new(run, admitted.facts.streaming, admitted.deadline, fastrand::u64(..));
+    Walk { sidecar, now, admitted: since, chain, statuses: Default::default() }
+}

@@ -1,0 +1,152 @@
+//! A policy from disk, ready to decide.
+//!
+//! In: the path in the configuration. Out: a compiled [`Policy`], or every finding that keeps it from being served. Must not
+//! know: requests.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::sidecar::Rejected;
+use crate::catalog::{Catalog, Overlay, ProviderKind};
+use crate::config::{self, Config};
+use crate::facts;
+use crate::policy::admit::{Defaults, Door};
+use crate::policy::check::{Report, Settings, check};
+use crate::policy::checked::Checked;
+use crate::policy::diagnostic::{Diagnostic, Level, R990};
+use crate::policy::readings::Readings;
+use crate::policy::render::short::short;
+use crate::policy::resolve::Files;
+use crate::policy::tree::Tree;
+
+/// Bytes of one file of a policy, tables of tenants included.
+const MAX_FILE: u64 = 16 << 20;
+
+/// A compiled policy.
+pub struct Policy {
+    /// Decides.
+    pub tree: Tree,
+    /// Admits.
+    pub door: Door,
+    /// Every file it was read from.
+    pub files: Vec<PathBuf>,
+    /// Some attribute comes from the body's `metadata`.
+    pub wants_metadata: bool,
+}
+
+impl Policy {
+    /// Reads, checks and compiles. A finding of level error is a rejection; warnings are for `wayside check`.
+    pub fn load(config: &Config) -> Result<Self, Rejected> {
+        let root = config.policy.display().to_string();
+        let catalog = Arc::new(catalog(config)?);
+        let today = Readings::at(jiff::Timestamp::now(), &jiff::tz::TimeZone::UTC).today;
+        let mut settings = Settings::on(today);
+        settings.providers = config.providers.keys().map(ToString::to_string).collect();
+        settings.shares_fate = shared_fates(config);
+        let report = check(&root, &Disk, &catalog, &settings);
+        let files = report.sources.files().map(|(_, file)| PathBuf::from(&*file.path)).collect();
+        match report.compiled {
+            Some(tree) if tree.checked().unsupported.is_empty() => Self::of(tree, catalog, files, config),
+            _ => Err(Rejected(findings(&report))),
+        }
+    }
+
+    fn of(tree: Tree, catalog: Arc<Catalog>, mut files: Vec<PathBuf>, config: &Config) -> Result<Self, Rejected> {
+        let identity = &config.identity;
+        let defaults = Defaults {
+            plan: identity.default_plan.as_deref(),
+            residency: identity.default_residency.as_deref(),
+            feature: identity.default_feature.as_deref(),
+        };
+        let door = Door::new(Arc::clone(tree.checked()), catalog, defaults)
+            .map_err(|refusal| Rejected(format!("identity: {refusal}")))?;
+        let wants_metadata = facts::head::wants_metadata(&tree.checked().attributes);
+        if tree.needs_prompt() {
+            // Takes a tenth of a second, which nobody has to wait for who is not first.
+            std::thread::spawn(facts::tokens::preload);
+        }
+        files.extend(overlay_path(config));
+        Ok(Self { tree, door, files, wants_metadata })
+    }
+
+    /// Names, tiers, snapshots.
+    pub fn checked(&self) -> &Arc<Checked> {
+        self.tree.checked()
+    }
+
+    /// Content hash.
+    pub fn hash(&self) -> &Arc<str> {
+        self.tree.hash()
+    }
+}
+
+/// What keeps a policy from being served, a line for each finding; constructs that this version does not carry out count.
+fn findings(report: &Report) -> String {
+    let blocks = |finding: &&Diagnostic| finding.level == Level::Error || finding.code.code == R990.code;
+    let blocking: Vec<Diagnostic> = report.findings.iter().filter(blocks).cloned().collect();
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = short(&blocking, &report.sources, &mut text);
+    if let Some(fault) = &report.fault {
+        text.push_str(&format!("the analysis contradicted itself: {fault:?}"));
+    }
+    text.trim_end().to_owned()
+}
+
+/// The catalog with its overlay, told which of the configured providers run our own weights.
+pub fn catalog(config: &Config) -> Result<Catalog, Rejected> {
+    let own = config.providers.values().filter(|provider| provider.kind == config::ProviderKind::SelfHosted);
+    let catalog = own
+        .fold(Catalog::embedded(), |catalog, provider| catalog.with_provider(&provider.name, ProviderKind::SelfHosted));
+    let Some(path) = overlay_path(config) else { return Ok(catalog) };
+    let at = |error: &dyn std::fmt::Display| Rejected(format!("{}: {error}", path.display()));
+    let text = std::fs::read_to_string(&path).map_err(|error| at(&error))?;
+    let overlay = Overlay::parse(&text).map_err(|error| at(&error))?;
+    catalog.with_overlay(&overlay).map_err(|error| at(&error))
+}
+
+/// The overlay that is named, else the one beside the policy.
+fn overlay_path(config: &Config) -> Option<PathBuf> {
+    let beside = || Some(config.policy.parent()?.join("catalog.yaml")).filter(|path| path.exists());
+    config.catalog.clone().or_else(beside)
+}
+
+fn shared_fates(config: &Config) -> Vec<Vec<String>> {
+    let mut groups: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for provider in config.providers.values() {
+        if let Some(fate) = &provider.shares_fate {
+            groups.entry(fate).or_default().push(provider.name.to_string());
+        }
+    }
+    groups.into_values().collect()
+}
+
+/// Files of this machine.
+struct Disk;
+
+impl Files for Disk {
+    fn read(&self, path: &str) -> Result<String, String> {
+        use std::io::Read as _;
+        let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+        let mut text = String::new();
+        file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+        if text.len() as u64 > MAX_FILE { Err(format!("larger than {MAX_FILE} bytes")) } else { Ok(text) }
+    }
+
+    /// Only to suggest a name after a misspelled one, so one directory is enough.
+    fn glob(&self, pattern: &str) -> Vec<String> {
+        let (directory, name) = pattern.rsplit_once('/').unwrap_or((".", pattern));
+        let Some((before, after)) = name.split_once('*') else { return Vec::new() };
+        let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let mut found: Vec<String> = names
+            .filter(|name| {
+                name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after)
+            })
+            .map(|name| if directory == "." { name } else { format!("{directory}/{name}") })
+            .collect();
+        found.sort();
+        found
+    }
+}

@@ -1,0 +1,219 @@
+//! A released stream on its way to the caller.
+//!
+//! In: a [`Live`] stream and the caller's connection. Out: its events in order, each as soon as it is here, and how it ended.
+//! Must not know: hops, policies.
+//!
+//! Events that are ready together are written together; none waits for another. Nothing is read from the upstream while the
+//! caller does not take what was written, so a slow reader costs one batch of memory. A stream that breaks ends with an error
+//! event and an unclean end: whoever reads it can tell half an answer from a whole one.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use pingora::http::ResponseHeader;
+use pingora::protocols::http::ServerSession;
+use tokio::time::Instant;
+
+use super::attempt::{Live, client_gone};
+use super::events::{Events, Next};
+use super::judge::{Verdict, Watch};
+use crate::dialect::chat::error::CallerError;
+use crate::failure::Failure;
+
+/// Events that are ready are joined up to this size.
+const BATCH: usize = 16 << 10;
+/// HTTP/2 throws away what was not sent yet when a stream is reset; the error event gets this long.
+const H2_FLUSH: Duration = Duration::from_millis(20);
+/// After its last event, a stream's body should end at once; otherwise the connection is given up.
+const TAIL: Duration = Duration::from_millis(50);
+const DONE: &[u8] = b"data: [DONE]\n\n";
+
+/// How long a released stream may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// Between events.
+    pub idle: Duration,
+    /// In total.
+    pub until: Instant,
+}
+
+/// How a released stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relayed {
+    /// With its terminal event.
+    Whole,
+    /// Broken; the caller was told by an event.
+    Cut(Failure),
+    /// The caller left, or takes nothing any more.
+    ClientGone,
+}
+
+/// What went over the wire.
+pub struct Sent {
+    /// How it ended.
+    pub how: Relayed,
+    /// Bytes of events.
+    pub bytes: u64,
+    /// What the stream said about itself.
+    pub watch: Watch,
+}
+
+/// Writes the head and every event.
+pub async fn relay(session: &mut ServerSession, head: ResponseHeader, live: Live, timing: Timing) -> Sent {
+    let mut relay = Relay { events: live.events, watch: live.watch, batch: Batch::default(), bytes: 0 };
+    let how = match session.write_response_header(Box::new(head)).await {
+        Ok(()) => relay.run(session, live.held, live.complete, timing).await,
+        Err(_) => Relayed::ClientGone,
+    };
+    let Relay { events, watch, bytes, .. } = relay;
+    if how == Relayed::Whole {
+        // The last event is there; what is left is the end of the body.
+        tail(events).await;
+    }
+    Sent { how, bytes, watch }
+}
+
+struct Relay {
+    events: Events,
+    watch: Watch,
+    batch: Batch,
+    bytes: u64,
+}
+
+/// Whether the stream goes on.
+enum Flow {
+    On,
+    End(Result<(), Failure>),
+}
+
+impl Relay {
+    async fn run(&mut self, session: &mut ServerSession, held: Vec<Bytes>, complete: bool, timing: Timing) -> Relayed {
+        held.into_iter().for_each(|event| self.batch.add(event));
+        let mut flow = if complete { Flow::End(Ok(())) } else { Flow::On };
+        loop {
+            while matches!(flow, Flow::On) && self.batch.len() < BATCH {
+                let Some(next) = self.events.ready() else { break };
+                flow = self.take(next);
+            }
+            if let Flow::End(ended) = flow {
+                return self.end(session, ended).await;
+            }
+            if self.write(session).await.is_err() {
+                return Relayed::ClientGone;
+            }
+            flow = match self.wait(session, timing).await {
+                Ok(next) => self.take(next),
+                Err(Relayed::Cut(failure)) => Flow::End(Err(failure)),
+                Err(gone) => return gone,
+            };
+        }
+    }
+
+    async fn wait(&mut self, session: &mut ServerSession, timing: Timing) -> Result<Next, Relayed> {
+        let limit = (Instant::now() + timing.idle).min(timing.until);
+        tokio::select! {
+            biased;
+            next = self.events.next() => Ok(next),
+            () = client_gone(session) => Err(Relayed::ClientGone),
+            () = tokio::time::sleep_until(limit) => Err(Relayed::Cut(Failure::Timeout)),
+        }
+    }
+
+    fn take(&mut self, next: Next) -> Flow {
+        match next {
+            Next::Broken(_) => Flow::End(Err(Failure::Network)),
+            Next::End => Flow::End(self.watch.end().map_err(|error| error.failure)),
+            Next::Event(event) => match self.watch.event(&event) {
+                Verdict::Content | Verdict::Declined(_) | Verdict::Quiet => {
+                    self.batch.add(event.raw);
+                    Flow::On
+                }
+                Verdict::Drop => Flow::On,
+                Verdict::Done => Flow::End(Ok(())),
+                Verdict::Failed(error) => Flow::End(Err(error.failure)),
+            },
+        }
+    }
+
+    async fn write(&mut self, session: &mut ServerSession) -> pingora::Result<()> {
+        let batch = self.batch.take();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.bytes += batch.len() as u64;
+        session.write_response_body(batch, false).await
+    }
+
+    async fn end(&mut self, session: &mut ServerSession, ended: Result<(), Failure>) -> Relayed {
+        let last = match ended {
+            Ok(()) => Bytes::from_static(DONE),
+            Err(failure) => CallerError::cut(failure).event().into(),
+        };
+        self.batch.add(last);
+        let whole = ended.is_ok();
+        let batch = self.batch.take();
+        self.bytes += batch.len() as u64;
+        if session.write_response_body(batch, whole).await.is_err() {
+            return Relayed::ClientGone;
+        }
+        if !whole && session.is_http2() {
+            tokio::time::sleep(H2_FLUSH).await;
+        }
+        ended.map_or_else(Relayed::Cut, |()| Relayed::Whole)
+    }
+}
+
+/// Reads to the end of the body, so that the connection can be used again.
+async fn tail(mut events: Events) {
+    let ended = async { while !matches!(events.next().await, Next::End | Next::Broken(_)) {} };
+    if tokio::time::timeout(TAIL, ended).await.is_ok() {
+        events.finish().await;
+    }
+}
+
+/// Events that are written together. The first one is not copied, and most batches have only one.
+#[derive(Default)]
+struct Batch {
+    first: Bytes,
+    joined: BytesMut,
+}
+
+impl Batch {
+    fn add(&mut self, event: Bytes) {
+        if self.len() == 0 {
+            self.first = event;
+            return;
+        }
+        if self.joined.is_empty() {
+            self.joined.reserve(self.first.len() + event.len());
+            self.joined.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.joined.extend_from_slice(&event);
+    }
+
+    fn len(&self) -> usize {
+        self.first.len() + self.joined.len()
+    }
+
+    fn take(&mut self) -> Bytes {
+        if self.joined.is_empty() { std::mem::take(&mut self.first) } else { self.joined.split().freeze() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_keeps_order_and_does_not_copy_a_single_event() {
+        let mut batch = Batch::default();
+        let one = Bytes::from_static(b"one");
+        batch.add(one.clone());
+        assert_eq!(batch.take().as_ptr(), one.as_ptr());
+        for event in ["a", "b", "c"] {
+            batch.add(event.into());
+        }
+        assert_eq!((batch.len(), batch.take()), (3, Bytes::from_static(b"abc")));
+        assert!(batch.take().is_empty());
+    }
+}

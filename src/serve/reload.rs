@@ -1,0 +1,99 @@
+//! New policies and configurations without a restart.
+//!
+//! In: changed files, SIGHUP. Out: calls of [`Sidecar::reload`]. Must not know: what is in the files.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::sidecar::Sidecar;
+
+/// An editor, or a ConfigMap update, changes several files in a row; they are read when it has been quiet this long.
+const QUIET: Duration = Duration::from_millis(150);
+
+/// Notices changes of files.
+pub struct Watch {
+    watcher: RecommendedWatcher,
+    watched: BTreeSet<PathBuf>,
+    changes: mpsc::Receiver<()>,
+}
+
+impl Watch {
+    /// From here on no change is missed.
+    ///
+    /// Directories are watched and not files: editors replace files, and a ConfigMap swaps a symbolic link beside them.
+    pub fn begin(sidecar: &Sidecar) -> Option<Self> {
+        let (told, changes) = mpsc::channel(1);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if event.is_ok_and(|event| is_change(event.kind)) {
+                // Full means that a reload is due anyway.
+                let _ = told.try_send(());
+            }
+        });
+        match watcher {
+            Ok(watcher) => {
+                let mut watch = Self { watcher, watched: BTreeSet::new(), changes };
+                watch.follow(&sidecar.files());
+                Some(watch)
+            }
+            Err(error) => {
+                tracing::warn!("files cannot be watched ({error}); reload with SIGHUP or POST /reload");
+                None
+            }
+        }
+    }
+
+    /// Reloads whenever a file changes, for as long as the runtime lives.
+    pub async fn reload(mut self, sidecar: Arc<Sidecar>) {
+        while self.changes.recv().await.is_some() {
+            while tokio::time::timeout(QUIET, self.changes.recv()).await.is_ok_and(|more| more.is_some()) {}
+            // Said aloud inside; whatever came of it, the next change is waited for.
+            let _ = sidecar.reload("a file changed").await;
+            self.follow(&sidecar.files());
+        }
+    }
+
+    fn follow(&mut self, files: &[PathBuf]) {
+        for directory in files.iter().filter_map(|file| directory(file)) {
+            if self.watched.contains(&directory) {
+                continue;
+            }
+            match self.watcher.watch(&directory, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    self.watched.insert(directory);
+                }
+                Err(error) => tracing::warn!("`{}` cannot be watched: {error}", directory.display()),
+            }
+        }
+    }
+}
+
+/// Reloads on SIGHUP, for as long as the runtime lives.
+pub async fn on_hangup(sidecar: Arc<Sidecar>) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        tracing::warn!("SIGHUP cannot be listened for; reload with POST /reload");
+        return;
+    };
+    while hangup.recv().await.is_some() {
+        let _ = sidecar.reload("SIGHUP").await;
+    }
+}
+
+/// Reading a file is an event too, and a reload reads files.
+fn is_change(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
+        _ => true,
+    }
+}
+
+fn directory(file: &Path) -> Option<PathBuf> {
+    let parent = file.parent()?;
+    Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() })
+}

@@ -1,0 +1,167 @@
+//! Whole answers to a caller: errors, templates, documents.
+//!
+//! In: a status and a body, or a [`Problem`]. Out: bytes on the caller's connection. Must not know: why.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use pingora::http::ResponseHeader;
+use pingora::protocols::http::ServerSession;
+
+use super::app::Ended;
+use crate::dialect::chat::error::{CallerError, SHOULD_RETRY as SHOULD_RETRY_NAME};
+
+/// How long a body that nobody reads may keep coming before the connection is cut. Cutting at once would make the kernel
+/// reset the connection, and the caller would lose the answer that says why.
+const LINGER: std::time::Duration = std::time::Duration::from_secs(2);
+/// Bytes of such a body that are thrown away.
+const LINGER_BYTES: usize = 8 << 20;
+
+/// `x-wayside-reason`
+pub const REASON: HeaderName = HeaderName::from_static("x-wayside-reason");
+/// `x-should-retry`: stops the official SDKs from retrying, or makes them.
+pub const SHOULD_RETRY: HeaderName = HeaderName::from_static(SHOULD_RETRY_NAME);
+/// `x-request-id`
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// An error that Wayside itself has to tell a caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// In the caller's dialect.
+    pub error: CallerError,
+    /// For `retry-after`, in seconds: a local shortage, soon over.
+    pub retry_after: Option<u8>,
+    /// More of the caller's body may be on its way: the connection cannot be kept.
+    pub unread: bool,
+}
+
+impl From<CallerError> for Problem {
+    fn from(error: CallerError) -> Self {
+        Self { error, retry_after: None, unread: false }
+    }
+}
+
+impl Problem {
+    /// A problem with the request that a repetition would not cure.
+    pub fn caller(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        CallerError::new(status, message).code(code).into()
+    }
+
+    /// A moment's shortage here: the caller should try again, soon.
+    pub fn busy(code: &'static str, message: &'static str) -> Self {
+        let error = CallerError::new(503, message).code(code).should_retry(true);
+        Self { error, retry_after: Some(1), unread: true }
+    }
+
+    /// The body was not read to its end.
+    #[must_use]
+    pub fn unread(mut self) -> Self {
+        self.unread = true;
+        self
+    }
+
+    /// The head is over its limit.
+    pub fn head_too_large(limit: usize) -> Self {
+        let message = format!("The request's head is larger than {limit} bytes; send fewer or shorter headers.");
+        Self::caller(431, "head_too_large", message).unread()
+    }
+
+    /// The head is no HTTP.
+    pub fn bad_head() -> Self {
+        let message = "The request's head is not valid HTTP. Look for conflicting lengths, a second Host header, or control \
+                       characters.";
+        Self::caller(400, "bad_request_head", message).unread()
+    }
+
+    /// For `x-wayside-reason`, metrics and the log.
+    pub fn reason(&self) -> &str {
+        self.error.code.as_deref().unwrap_or("error")
+    }
+}
+
+/// Headers beyond the fixed ones.
+pub type Headers = smallvec::SmallVec<[(HeaderName, HeaderValue); 8]>;
+
+/// Writes an error.
+pub async fn problem(session: &mut ServerSession, problem: &Problem) -> Ended {
+    problem_with(session, problem, Headers::new()).await
+}
+
+/// Writes an error with more headers.
+pub async fn problem_with(session: &mut ServerSession, problem: &Problem, mut headers: Headers) -> Ended {
+    if let Ok(reason) = HeaderValue::from_str(problem.reason()) {
+        headers.push((REASON, reason));
+    }
+    if let Some(retry) = problem.error.should_retry {
+        headers.push((SHOULD_RETRY, HeaderValue::from_static(if retry { "true" } else { "false" })));
+    }
+    if let Some(seconds) = problem.retry_after {
+        headers.push((http::header::RETRY_AFTER, HeaderValue::from(u16::from(seconds))));
+    }
+    if problem.unread {
+        session.set_keepalive(None);
+    }
+    let ended = whole(session, problem.error.status, JSON, headers, problem.error.body().into()).await;
+    if problem.unread && ended == Ended::Whole {
+        linger(session).await;
+    }
+    ended
+}
+
+/// Writes a JSON document.
+pub async fn json(session: &mut ServerSession, status: u16, headers: Headers, body: Bytes) -> Ended {
+    whole(session, status, JSON, headers, body).await
+}
+
+/// Writes one whole answer.
+pub async fn whole(
+    session: &mut ServerSession,
+    status: u16,
+    content_type: HeaderValue,
+    headers: Headers,
+    body: Bytes,
+) -> Ended {
+    let written: pingora::Result<()> = async {
+        let mut head = ResponseHeader::build_no_case(status, Some(headers.len() + 4))?;
+        head.insert_header(http::header::CONTENT_TYPE, content_type)?;
+        head.insert_header(http::header::CONTENT_LENGTH, body.len())?;
+        for (name, value) in headers {
+            head.insert_header(name, value)?;
+        }
+        let bodiless = session.req_header_is_head();
+        session.write_response_header(Box::new(head)).await?;
+        if !bodiless {
+            session.write_response_body(body, true).await?;
+        }
+        Ok(())
+    }
+    .await;
+    if written.is_ok() { Ended::Whole } else { Ended::Broken }
+}
+
+/// Reads and throws away what a caller still sends, within limits.
+async fn linger(session: &mut ServerSession) {
+    let drained = async {
+        let mut left = LINGER_BYTES;
+        while let Ok(Some(piece)) = session.read_request_body().await {
+            left = left.saturating_sub(piece.len());
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, drained).await;
+}
+
+/// What pingora panics at when no head was read.
+trait Asked {
+    fn req_header_is_head(&self) -> bool;
+}
+
+impl Asked for ServerSession {
+    fn req_header_is_head(&self) -> bool {
+        self.request_summary().starts_with("HEAD ")
+    }
+}

@@ -1,0 +1,380 @@
+//! The books of one request: what it used, what that cost, one record of everything: step 14 of section 5.2.
+//!
+//! In: facts, decision, attempts, the answer's own words. Out: a [`Record`] for telemetry. Must not know: sockets.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::{HeaderName, HeaderValue};
+use pingora::protocols::http::ServerSession;
+use smallvec::SmallVec;
+
+use super::app::Ended;
+use super::ask::{Admitted, Told};
+use super::degrade;
+use super::judge::Watch;
+use super::reply::{self, Headers, Problem};
+use super::sidecar::{InForce, Sidecar};
+use super::walk::Walk;
+use crate::catalog::price::Terms;
+use crate::chain;
+use crate::policy::checked::{AttributeDomain, AttributeValue, Checked, TierId};
+use crate::policy::facts::{Facts, ModalitySet, Priority};
+use crate::policy::plan::{Action, Plan, PlannedHop};
+use crate::policy::readings::Readings;
+use crate::telemetry::{AttemptRecord, Facts as FactsRecord, HopRecord, Outcome, Record};
+use crate::units::{Millis, Usd};
+use crate::usage::Usage;
+
+const RULE: HeaderName = HeaderName::from_static("x-wayside-rule");
+const TIER: HeaderName = HeaderName::from_static("x-wayside-tier");
+/// Version of the record's shape.
+const SCHEMA: u8 = 1;
+/// Bytes of a token, where the provider sent no usage and nobody counted; the usual figure for English prose.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// The open books of one request.
+pub struct Settlement<'a> {
+    sidecar: &'a Sidecar,
+    /// What it is served under.
+    pub now: &'a Arc<InForce>,
+    request_id: RequestId,
+    opened: Instant,
+    decided: Option<Decided>,
+}
+
+/// A request with everything that was found out about it.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// What the caller sent.
+    pub told: &'a Told,
+    /// What was made of it.
+    pub admitted: &'a Admitted,
+    /// Least and most that the prompt can be; equal when it was counted.
+    pub prompt_tokens: (u64, u64),
+}
+
+struct Decided {
+    rule: crate::policy::checked::RuleId,
+    tier: Option<TierId>,
+    readings: Readings,
+}
+
+/// How the answer ended.
+pub struct Ending {
+    /// For the record.
+    pub outcome: Outcome,
+    /// What the caller got; 0 for nothing.
+    pub status: u16,
+    /// Why, if it did not go well.
+    pub reason: Option<&'static str>,
+    /// Of the answer.
+    pub bytes: u64,
+    /// What the answer said about itself.
+    pub watch: Option<Watch>,
+    /// Who answered.
+    pub hop: Option<PlannedHop>,
+    /// From admission.
+    pub first_token: Option<Millis>,
+    /// Which step stood in.
+    pub degraded: Option<String>,
+    /// Whether the connection can go on.
+    pub ended: Ended,
+}
+
+impl Ending {
+    /// Nothing is known yet but what became of the connection.
+    pub fn of(ended: Ended) -> Self {
+        let outcome = if ended == Ended::Whole { Outcome::Failed } else { Outcome::ClientGone };
+        Self {
+            outcome,
+            status: 0,
+            reason: None,
+            bytes: 0,
+            watch: None,
+            hop: None,
+            first_token: None,
+            degraded: None,
+            ended,
+        }
+    }
+
+    /// The caller left before an answer began.
+    pub fn client_gone() -> Self {
+        Self::of(Ended::Broken)
+    }
+}
+
+impl<'a> Settlement<'a> {
+    /// For a request that begins now.
+    pub fn open(sidecar: &'a Sidecar, now: &'a Arc<InForce>) -> Self {
+        Self { sidecar, now, request_id: RequestId::new(), opened: Instant::now(), decided: None }
+    }
+
+    /// As the caller sees it.
+    pub fn request_id(&self) -> &str {
+        self.request_id.as_str()
+    }
+
+    /// Remembers the decision.
+    pub fn decided(&mut self, plan: &Plan, readings: Readings) {
+        let tier = match &plan.action {
+            Action::Run(_) => plan.tier,
+            Action::Reject { .. } => None,
+        };
+        self.decided = Some(Decided { rule: plan.rule, tier, readings });
+    }
+
+    /// `x-request-id`, and the rule and tier if there are any yet. `answered` is the tier of the hop that answered.
+    pub fn headers(&self, answered: Option<TierId>) -> Headers {
+        let mut headers = Headers::new();
+        headers.extend(self.request_id.header().map(|id| (reply::REQUEST_ID, id)));
+        let Some(decided) = self.decided.as_ref().filter(|_| self.now.config.answer_headers) else { return headers };
+        headers.extend(self.now.rule_name(decided.rule).map(|name| (RULE, name)));
+        let tier = answered.or(decided.tier).and_then(|tier| self.now.tier_name(tier));
+        headers.extend(tier.map(|name| (TIER, name)));
+        headers
+    }
+
+    /// Refused before any rule.
+    pub async fn refuse(self, session: &mut ServerSession, problem: &Problem) -> Ended {
+        let ended = reply::problem_with(session, problem, self.headers(None)).await;
+        self.record_bare(Outcome::Refused, problem.error.status, Some(problem.reason()), FactsRecord::default());
+        ended
+    }
+
+    /// The caller left before it was admitted.
+    pub fn client_gone_early(self) -> Ended {
+        self.record_bare(Outcome::ClientGone, 0, None, FactsRecord::default());
+        Ended::Broken
+    }
+
+    /// A rule said no.
+    pub async fn reject(self, session: &mut ServerSession, asked: &Asked<'_>, status: u16, message: String) -> Ended {
+        let ended = degrade::reject(session, &self, status, message).await;
+        let words = Words::of(self.now.policy.checked(), asked);
+        self.record_bare(
+            Outcome::Rejected,
+            status,
+            Some("rejected_by_policy"),
+            words.facts(asked, &words.attributes()),
+        );
+        ended
+    }
+
+    fn record_bare(&self, outcome: Outcome, status: u16, reason: Option<&str>, request: FactsRecord<'_>) {
+        let time = now_text();
+        let checked = self.now.policy.checked();
+        let rule = self.decided.as_ref().map(|decided| &*checked.rules[decided.rule.index()].name);
+        self.sidecar.telemetry.record(&Record {
+            schema: SCHEMA,
+            time: &time,
+            request_id: self.request_id(),
+            outcome,
+            status,
+            reason,
+            request,
+            readings: self.decided.as_ref().map(|decided| &decided.readings),
+            policy: &checked.name,
+            policy_hash: self.now.policy.hash(),
+            rule,
+            tier: None,
+            chain: &[],
+            dropped: &[],
+            attempts: &[],
+            snapshot: None,
+            hop: None,
+            served_model: None,
+            drift: false,
+            degraded: None,
+            usage: Usage::default(),
+            cost_usd: None,
+            first_token_ms: None,
+            total_ms: Millis(self.opened.elapsed().as_millis() as u64),
+            request_bytes: 0,
+            answer_bytes: 0,
+        });
+    }
+
+    /// Closes the books.
+    pub fn settle(self, asked: &Asked<'_>, walk: &Walk<'_>, ending: Ending) -> Ended {
+        let checked = self.now.policy.checked();
+        let name = |snapshot: crate::policy::checked::SnapshotId| self.now.snapshot_text(snapshot);
+        let tier_name = |tier: Option<TierId>| tier.map(|tier| &*checked.tiers[tier.index()].name);
+        let run = walk.chain.run();
+        let chain: SmallVec<[HopRecord<'_>; 4]> = run
+            .hops
+            .iter()
+            .map(|hop| HopRecord { hop: hop.position, snapshot: name(hop.snapshot), tier: tier_name(hop.tier) })
+            .collect();
+        let dropped: SmallVec<[_; 4]> =
+            run.dropped.iter().map(|one| (one.snapshot.map_or("requested", name), one.reason)).collect();
+        let elapsed = walk.elapsed();
+        let attempts: SmallVec<[AttemptRecord<'_>; 4]> = walk
+            .chain
+            .record()
+            .attempts
+            .iter()
+            .enumerate()
+            .map(|(at, attempt)| attempt_record(attempt, name(attempt.snapshot), walk.statuses.get(at), elapsed))
+            .collect();
+        let usage = usage(asked, &ending);
+        let words = Words::of(checked, asked);
+        let attributes = words.attributes();
+        let time = now_text();
+        let decided = self.decided.as_ref();
+        let watch = ending.watch.as_ref();
+        self.sidecar.telemetry.record(&Record {
+            schema: SCHEMA,
+            time: &time,
+            request_id: self.request_id(),
+            outcome: ending.outcome,
+            status: ending.status,
+            reason: ending.reason,
+            request: words.facts(asked, &attributes),
+            readings: decided.map(|decided| &decided.readings),
+            policy: &checked.name,
+            policy_hash: self.now.policy.hash(),
+            rule: decided.map(|decided| &*checked.rules[decided.rule.index()].name),
+            tier: tier_name(decided.and_then(|decided| decided.tier)),
+            chain: &chain,
+            dropped: &dropped,
+            attempts: &attempts,
+            snapshot: ending.hop.as_ref().map(|hop| name(hop.snapshot)),
+            hop: ending.hop.as_ref().map(|hop| hop.position),
+            served_model: watch.and_then(Watch::model),
+            drift: watch.is_some_and(Watch::drifted),
+            degraded: ending.degraded.as_deref(),
+            usage,
+            cost_usd: ending.hop.as_ref().and_then(|hop| cost(self.now, hop, &usage, &asked.admitted.facts)),
+            first_token_ms: ending.first_token,
+            total_ms: elapsed,
+            request_bytes: asked.told.body.len() as u64,
+            answer_bytes: ending.bytes,
+        });
+        ending.ended
+    }
+}
+
+fn attempt_record<'a>(
+    attempt: &chain::Attempt,
+    snapshot: &'a str,
+    status: Option<&Option<u16>>,
+    elapsed: Millis,
+) -> AttemptRecord<'a> {
+    AttemptRecord {
+        hop: attempt.position,
+        snapshot,
+        attempt: attempt.number,
+        failure: attempt.failure(),
+        status: status.copied().flatten(),
+        started_ms: attempt.started,
+        duration_ms: attempt.duration(elapsed),
+    }
+}
+
+/// What the provider counted, else our estimate of what was read and written.
+fn usage(asked: &Asked<'_>, ending: &Ending) -> Usage {
+    let Some(watch) = &ending.watch else { return Usage::default() };
+    watch.usage().unwrap_or_else(|| Usage::estimate(estimated(asked.prompt_tokens), watch.content_tokens()))
+}
+
+/// Within what is known of the prompt, as near as may be to the four bytes that a token of English has.
+fn estimated((least, most): (u64, u64)) -> u64 {
+    (most / BYTES_PER_TOKEN).max(least)
+}
+
+fn cost(now: &InForce, hop: &PlannedHop, usage: &Usage, facts: &Facts) -> Option<Usd> {
+    let entry = now.policy.checked().snapshots[hop.snapshot.index()].facts.as_ref()?;
+    let at = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now());
+    let minute = at.hour() as u16 * 60 + at.minute() as u16;
+    let terms = Terms { day: at.date(), minute, batch: facts.priority == Priority::Batch };
+    entry.cost(usage, terms)
+}
+
+/// Names behind the indices of [`Facts`].
+struct Words<'a> {
+    checked: &'a Checked,
+    modality: String,
+    attributes: Vec<(&'a str, String)>,
+}
+
+impl<'a> Words<'a> {
+    fn of(checked: &'a Checked, asked: &Asked<'_>) -> Self {
+        let attributes = checked.attributes.iter().zip(&asked.admitted.facts.attributes);
+        let attributes = attributes.map(|(declared, value)| (&*declared.name, attribute(&declared.domain, value)));
+        Self { checked, modality: modality(asked.admitted.facts.modality), attributes: attributes.collect() }
+    }
+
+    fn attributes(&self) -> SmallVec<[(&str, &str); 4]> {
+        self.attributes.iter().map(|(name, value)| (*name, value.as_str())).collect()
+    }
+
+    fn facts<'r>(&'r self, asked: &'r Asked<'_>, attributes: &'r [(&'r str, &'r str)]) -> FactsRecord<'r> {
+        let (checked, facts) = (self.checked, &asked.admitted.facts);
+        let row = facts.tenant.map(|tenant| &*checked.tenants[tenant.index()].name);
+        FactsRecord {
+            endpoint: facts.endpoint.word(),
+            tenant: row.or(asked.admitted.tenant.as_deref()),
+            tenant_label: row.unwrap_or("other"),
+            plan: facts.plan.and_then(|at| checked.plans.get(usize::from(at))).map(|name| &**name),
+            residency: checked.residencies.get(usize::from(facts.residency)).map(|one| &*one.name),
+            feature: facts.feature.and_then(|at| checked.features.get(usize::from(at))).map(|one| &*one.name),
+            user: Some(&*facts.user).filter(|user| !user.is_empty()),
+            requested_model: &facts.requested_model,
+            prompt_tokens: asked.prompt_tokens,
+            max_tokens: facts.max_tokens,
+            streaming: facts.streaming,
+            tools: facts.tools,
+            json_schema: facts.json_schema,
+            modality: &self.modality,
+            priority: facts.priority.word(),
+            attributes,
+        }
+    }
+}
+
+fn modality(set: ModalitySet) -> String {
+    set.iter().map(crate::policy::checked::Modality::word).collect::<Vec<_>>().join("+")
+}
+
+fn attribute(domain: &AttributeDomain, value: &AttributeValue) -> String {
+    match (domain, value) {
+        (AttributeDomain::OneOf(values), AttributeValue::OneOf(at)) => {
+            values.get(*at as usize).map(ToString::to_string).unwrap_or_default()
+        }
+        (_, AttributeValue::OneOf(at)) => at.to_string(),
+        (_, AttributeValue::Number(number)) => number.to_string(),
+        (_, AttributeValue::YesOrNo(yes)) => if *yes { "yes" } else { "no" }.to_owned(),
+        (_, AttributeValue::Text(text)) => text.to_string(),
+    }
+}
+
+fn now_text() -> String {
+    let now = jiff::Timestamp::now();
+    format!("{now:.3}")
+}
+
+/// `req_` and 24 hexadecimal digits.
+struct RequestId([u8; 28]);
+
+impl RequestId {
+    fn new() -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut id = *b"req_000000000000000000000000";
+        let mut random = fastrand::u128(..);
+        for digit in &mut id[4..] {
+            *digit = DIGITS[(random & 15) as usize];
+            random >>= 4;
+        }
+        Self(id)
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    fn header(&self) -> Option<HeaderValue> {
+        HeaderValue::from_bytes(&self.0).ok()
+    }
+}

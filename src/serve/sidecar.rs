@@ -1,0 +1,335 @@
+//! What all requests share, and what is in force for the next one.
+//!
+//! In: a configuration and a policy, now and after every reload. Out: one [`InForce`] for each request. Must not know: HTTP.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use http::HeaderValue;
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use super::policy::Policy;
+use super::tally::Tally;
+use crate::chain::cooldown::Cooldowns;
+use crate::config::{Config, Environment, ProviderKind};
+use crate::names::ModelRef;
+use crate::policy::checked::{RuleId, SnapshotId, TierId};
+use crate::policy::readings::Readings;
+use crate::telemetry::Telemetry;
+use crate::units::Millis;
+use crate::upstream::{Pools, Upstream, keep_resolved};
+
+/// One running sidecar.
+pub struct Sidecar {
+    in_force: ArcSwap<InForce>,
+    origin: Origin,
+    pools: Pools,
+    /// Counters and the request log.
+    pub telemetry: Arc<Telemetry>,
+    /// What is in work.
+    pub tally: Arc<Tally>,
+    /// Snapshots that asked for a pause.
+    pub cooldowns: Cooldowns,
+    /// When the process began.
+    pub started: Instant,
+    last_reload: Mutex<Option<LastReload>>,
+    reloading: tokio::sync::Mutex<()>,
+}
+
+/// Where configuration and policy come from, so that they can be read again.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// `wayside.yaml`; `None` keeps the configuration the sidecar was started with.
+    pub config: Option<PathBuf>,
+    /// Stands in for the file's own `policy`.
+    pub policy: Option<PathBuf>,
+}
+
+/// Configuration and policy that belong together, and everything that can be prepared from them.
+pub struct InForce {
+    /// As meant.
+    pub config: Arc<Config>,
+    /// Compiled.
+    pub policy: Policy,
+    /// Since when.
+    pub loaded_at: jiff::Timestamp,
+    upstreams: Vec<Option<Arc<Upstream>>>,
+    upstream_ids: Vec<Box<str>>,
+    snapshot_texts: Vec<Box<str>>,
+    snapshot_names: Vec<HeaderValue>,
+    rule_names: Vec<HeaderValue>,
+    tier_names: Vec<HeaderValue>,
+}
+
+/// The last attempt to load.
+#[derive(Clone, Debug, Serialize)]
+pub struct LastReload {
+    /// When.
+    pub at: String,
+    /// Why it was tried.
+    pub why: &'static str,
+    /// `ok`, `unchanged` or `rejected`.
+    pub result: &'static str,
+    /// Why it was rejected; what was in force before still is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<String>,
+}
+
+/// Something is wrong with what was read. What was in force before still is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected(pub String);
+
+impl std::fmt::Display for Rejected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Rejected {}
+
+/// What a reload did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reloaded {
+    /// Something new is in force.
+    Changed,
+    /// The files say what they said before.
+    Unchanged,
+}
+
+impl Sidecar {
+    /// Prepares the first configuration and policy; an error here means that nothing is started.
+    pub fn new(config: Config, origin: Origin, telemetry: Arc<Telemetry>) -> Result<Arc<Self>, Rejected> {
+        let metrics = &telemetry.metrics;
+        let tally = Arc::new(Tally::new(metrics.connections.clone(), metrics.in_flight.clone()));
+        let pools = Pools::new(config.limits.pool);
+        let first = InForce::prepare(config, &pools)?;
+        let sidecar = Self {
+            in_force: ArcSwap::from_pointee(first),
+            origin,
+            pools,
+            telemetry,
+            tally,
+            cooldowns: Cooldowns::default(),
+            started: Instant::now(),
+            last_reload: Mutex::default(),
+            reloading: tokio::sync::Mutex::default(),
+        };
+        sidecar.announce(&sidecar.in_force());
+        Ok(Arc::new(sidecar))
+    }
+
+    /// What holds for a request that begins now. It keeps it to its end, whatever is loaded meanwhile.
+    pub fn in_force(&self) -> Arc<InForce> {
+        self.in_force.load_full()
+    }
+
+    /// Since the process began.
+    pub fn uptime(&self) -> Millis {
+        Millis(self.started.elapsed().as_millis() as u64)
+    }
+
+    /// Counts a request that never became an exchange.
+    pub fn refused(&self, reason: &str) {
+        self.telemetry.metrics.refused(reason);
+    }
+
+    /// How the last reload went.
+    pub fn last_reload(&self) -> Option<LastReload> {
+        self.last_reload.lock().clone()
+    }
+
+    /// Files whose change is a change of what is in force.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let now = self.in_force();
+        let mut files = now.policy.files.clone();
+        files.extend(self.origin.config.clone());
+        files.extend(now.config.files.iter().cloned());
+        files
+    }
+
+    /// Reads everything again. What is in force stays so when any of it is wrong, and that is said aloud.
+    pub async fn reload(self: &Arc<Self>, why: &'static str) -> Result<Reloaded, Rejected> {
+        let _one_at_a_time = self.reloading.lock().await;
+        let sidecar = Arc::clone(self);
+        let loaded = tokio::task::spawn_blocking(move || sidecar.load()).await;
+        let loaded = loaded.unwrap_or_else(|_| Err(Rejected("loading failed inside; see the log".to_owned())));
+        let (result, errors) = match &loaded {
+            Ok(Reloaded::Changed) => ("ok", None),
+            Ok(Reloaded::Unchanged) => ("unchanged", None),
+            Err(rejected) => ("rejected", Some(rejected.to_string())),
+        };
+        self.telemetry.metrics.reloads.with_label_values(&[result]).inc();
+        match (&errors, &loaded) {
+            (Some(errors), _) => tracing::error!(why, "reload rejected, the last good policy stays in force: {errors}"),
+            (None, Ok(Reloaded::Changed)) => {
+                let now = self.in_force();
+                self.keep_resolved(&now);
+                tracing::info!(why, policy = &*now.policy.checked().name, hash = &**now.policy.hash(), "reloaded");
+            }
+            (None, _) => tracing::debug!(why, "reload: nothing changed"),
+        }
+        let at = jiff::Timestamp::now().to_string();
+        *self.last_reload.lock() = Some(LastReload { at, why, result, errors });
+        loaded
+    }
+
+    fn load(&self) -> Result<Reloaded, Rejected> {
+        let before = self.in_force();
+        let mut config = match &self.origin.config {
+            Some(path) => read_config(path)?,
+            None => Config::clone(&before.config),
+        };
+        if let Some(policy) = &self.origin.policy {
+            config.policy.clone_from(policy);
+        }
+        let next = InForce::prepare(config, &self.pools)?;
+        if next.same_as(&before) {
+            return Ok(Reloaded::Unchanged);
+        }
+        if next.config.listen != before.config.listen || next.config.admin != before.config.admin {
+            tracing::warn!("`listen` and `admin` changed: listeners move at the next start only");
+        }
+        self.announce(&next);
+        self.in_force.store(Arc::new(next));
+        Ok(Reloaded::Changed)
+    }
+
+    fn announce(&self, next: &InForce) {
+        let limits = &next.config.limits;
+        self.tally.limit(limits.connections, limits.concurrent);
+        let today = Readings::at(jiff::Timestamp::now(), &next.policy.checked().timezone).today;
+        let days = |snapshot: &crate::policy::checked::Snapshot| {
+            let end = snapshot.facts.as_ref()?.retires_on?;
+            let left = end.since((jiff::Unit::Day, today)).ok()?.get_days();
+            Some((snapshot.model.to_string(), f64::from(left)))
+        };
+        let checked = next.policy.checked();
+        self.telemetry.metrics.policy(&checked.name, next.policy.hash(), checked.snapshots.iter().filter_map(days));
+    }
+
+    /// Starts looking names up. Needs a runtime.
+    pub fn keep_resolved(&self, now: &InForce) {
+        for upstream in now.upstreams.iter().flatten() {
+            tokio::spawn(keep_resolved(Arc::downgrade(upstream)));
+        }
+    }
+}
+
+impl InForce {
+    fn prepare(config: Config, pools: &Pools) -> Result<Self, Rejected> {
+        let policy = Policy::load(&config)?;
+        let checked = policy.checked();
+        let mut ready: Vec<Arc<Upstream>> = Vec::new();
+        for provider in config.providers.values() {
+            if checked.snapshots.iter().any(|snapshot| snapshot.model.provider == provider.name) {
+                ready.push(Arc::new(Upstream::new(Arc::clone(provider), pools).map_err(Rejected)?));
+            }
+        }
+        let of = |name: &str| ready.iter().find(|upstream| &*upstream.provider.name == name).cloned();
+        Ok(Self {
+            upstreams: checked.snapshots.iter().map(|snapshot| of(&snapshot.model.provider)).collect(),
+            upstream_ids: checked
+                .snapshots
+                .iter()
+                .map(|snapshot| upstream_id(&config, &snapshot.model).into())
+                .collect(),
+            snapshot_texts: checked.snapshots.iter().map(|snapshot| snapshot.model.to_string().into()).collect(),
+            snapshot_names: checked.snapshots.iter().map(|snapshot| printable(&snapshot.model.to_string())).collect(),
+            rule_names: checked.rules.iter().map(|rule| printable(&rule.name)).collect(),
+            tier_names: checked.tiers.iter().map(|tier| printable(&tier.name)).collect(),
+            loaded_at: jiff::Timestamp::now(),
+            config: Arc::new(config),
+            policy,
+        })
+    }
+
+    /// Whom to call for a snapshot; `None` when its provider is not configured here.
+    pub fn upstream(&self, snapshot: SnapshotId) -> Option<&Arc<Upstream>> {
+        self.upstreams.get(snapshot.index())?.as_ref()
+    }
+
+    /// A snapshot's model.
+    pub fn model(&self, snapshot: SnapshotId) -> &ModelRef {
+        &self.policy.checked().snapshots[snapshot.index()].model
+    }
+
+    /// A snapshot's id as its provider's API takes it.
+    pub fn upstream_id(&self, snapshot: SnapshotId) -> &str {
+        self.upstream_ids.get(snapshot.index()).map_or("", |id| id)
+    }
+
+    /// A snapshot's name, for records.
+    pub fn snapshot_text(&self, snapshot: SnapshotId) -> &str {
+        self.snapshot_texts.get(snapshot.index()).map_or("", |text| text)
+    }
+
+    /// For `x-wayside-snapshot`.
+    pub fn snapshot_name(&self, snapshot: SnapshotId) -> Option<HeaderValue> {
+        self.snapshot_names.get(snapshot.index()).cloned()
+    }
+
+    /// For `x-wayside-rule`.
+    pub fn rule_name(&self, rule: RuleId) -> Option<HeaderValue> {
+        self.rule_names.get(rule.index()).cloned()
+    }
+
+    /// For `x-wayside-tier`.
+    pub fn tier_name(&self, tier: TierId) -> Option<HeaderValue> {
+        self.tier_names.get(tier.index()).cloned()
+    }
+
+    /// Whether a reload would change nothing. `Debug` hides secrets, so keys are compared by themselves.
+    fn same_as(&self, other: &Self) -> bool {
+        let keys = |config: &Config| {
+            let of = |provider: &Arc<crate::config::Provider>| (provider.key.clone(), provider.headers.clone());
+            config.providers.values().map(of).collect::<Vec<_>>()
+        };
+        self.policy.hash() == other.policy.hash()
+            && keys(&self.config) == keys(&other.config)
+            && format!("{:?}", self.config) == format!("{:?}", other.config)
+    }
+}
+
+/// Of a self-hosted model, what follows the last `@` says which weights we mean; the server knows only what is before it.
+fn upstream_id<'a>(config: &Config, model: &'a ModelRef) -> &'a str {
+    let own = config.providers.get(&model.provider).is_some_and(|provider| provider.kind == ProviderKind::SelfHosted);
+    match model.id.rsplit_once('@') {
+        Some((id, _)) if own => id,
+        _ => &model.id,
+    }
+}
+
+/// A name as a header's value; what a header cannot hold becomes `?`.
+fn printable(name: &str) -> HeaderValue {
+    let text: String = name.chars().map(|c| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' }).collect();
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("?"))
+}
+
+/// Reads a `wayside.yaml` with the process's environment.
+pub fn read_config(path: &Path) -> Result<Config, Rejected> {
+    let at = |error: &dyn std::fmt::Display| Rejected(format!("{}: {error}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| at(&error))?;
+    let base = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Config::read(&text, base, &Process).map_err(|errors| at(&errors))
+}
+
+/// What holds without a `wayside.yaml`: defaults, and the providers whose keys are in the environment.
+pub fn default_config() -> Result<Config, Rejected> {
+    Config::read("", Path::new("."), &Process).map_err(|errors| Rejected(errors.to_string()))
+}
+
+/// The environment and the disk of this process.
+pub struct Process;
+
+impl Environment for Process {
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn file(&self, path: &Path) -> Result<String, String> {
+        std::fs::read_to_string(path).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,143 @@
+//! The chain of one request, walked in real time: step 12 of section 5.2.
+//!
+//! In: a plan, an admitted request. Out: something to give the caller, or the word that nothing could be had. Must not know:
+//! how it is written to the caller.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use pingora::protocols::http::ServerSession;
+use smallvec::SmallVec;
+
+use super::ask::Told;
+use super::attempt::{Live, Said, StreamLimits, Tried, Try, Whole, attempt, client_gone};
+use super::sidecar::{InForce, Sidecar};
+use crate::chain::{Chain, Start, Step};
+use crate::dialect::chat::failure::UpstreamError;
+use crate::dialect::chat::request::splice;
+use crate::failure::Failure;
+use crate::policy::plan::PlannedHop;
+use crate::units::Millis;
+
+/// Below this size a spliced body is joined: one write costs less than several.
+const JOIN_BELOW: usize = 256 << 10;
+
+/// What the walk brought.
+pub enum Found {
+    /// A complete answer of a hop.
+    Whole(Whole, PlannedHop),
+    /// A stream of a hop, ready to be released.
+    Live(Live, PlannedHop, Start),
+    /// What the provider said, which is an answer and no reason to go on.
+    Said(Said, PlannedHop, Failure),
+    /// Nothing.
+    Nothing(Option<Failure>),
+    /// The caller left.
+    ClientGone,
+}
+
+/// One walk.
+pub struct Walk<'a> {
+    /// Shared with other requests.
+    pub sidecar: &'a Sidecar,
+    /// What this request is served under.
+    pub now: &'a InForce,
+    /// When it was admitted.
+    pub admitted: Instant,
+    /// What to do next.
+    pub chain: Chain,
+    /// The upstream's status of each attempt, in order.
+    pub statuses: SmallVec<[Option<u16>; 4]>,
+}
+
+impl Walk<'_> {
+    /// Since admission.
+    pub fn elapsed(&self) -> Millis {
+        Millis(self.admitted.elapsed().as_millis() as u64)
+    }
+
+    /// Tries hops until one delivers.
+    pub async fn walk(&mut self, session: &mut ServerSession, told: &Told) -> Found {
+        let mut said = None;
+        loop {
+            let elapsed = self.elapsed();
+            match self.chain.next(elapsed) {
+                Step::Wait { until } => {
+                    let wake = tokio::time::Instant::from_std(self.admitted + until.duration());
+                    tokio::select! {
+                        biased;
+                        () = tokio::time::sleep_until(wake) => {}
+                        () = client_gone(session) => return self.gone(),
+                    }
+                }
+                Step::Return { failure } => {
+                    return match said.take() {
+                        Some((said, hop)) => Found::Said(said, hop, failure),
+                        None => Found::Nothing(Some(failure)),
+                    };
+                }
+                Step::Degrade { last } => return Found::Nothing(last),
+                Step::Attempt(start) => {
+                    let Some(hop) = self.chain.run().hops.get(start.hop).cloned() else { return Found::Nothing(None) };
+                    match self.try_hop(session, told, &hop, start).await {
+                        Tried::Whole(whole) => {
+                            self.answered(&hop, Some(200));
+                            return Found::Whole(whole, hop);
+                        }
+                        Tried::Live(live) => {
+                            self.answered(&hop, Some(200));
+                            return Found::Live(live, hop, start);
+                        }
+                        Tried::Failed(error, words) => {
+                            self.failed(&hop, &error);
+                            said = words.map(|words| (words, hop));
+                        }
+                        Tried::ClientGone => return self.gone(),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn try_hop(&self, session: &mut ServerSession, told: &Told, hop: &PlannedHop, start: Start) -> Tried {
+        let Some(upstream) = self.now.upstream(hop.snapshot) else {
+            let error = UpstreamError::bare(Failure::Network, "no upstream is configured for this provider");
+            return Tried::Failed(error, None);
+        };
+        let pin = self.now.upstream_id(hop.snapshot);
+        let spliced = splice(&told.body, &told.scan, pin, hop.max_output.map(|cap| cap.0));
+        let body: SmallVec<[Bytes; 7]> =
+            if spliced.len() < JOIN_BELOW { SmallVec::from_iter([spliced.into_bytes()]) } else { spliced.parts };
+        let begun = tokio::time::Instant::now();
+        let limits = start.limits;
+        let stream = limits.first_token.map(|first_token| StreamLimits {
+            first_token: begun + first_token.duration(),
+            idle: limits.idle.unwrap_or(hop.idle).duration(),
+            hold: self.chain.run().hold,
+        });
+        let until = begun + limits.attempt.duration();
+        let choices = told.scan.choices;
+        attempt(session, &Try { upstream, body: &body, pin, choices, on: hop.on, stream, until }).await
+    }
+
+    fn answered(&mut self, hop: &PlannedHop, status: Option<u16>) {
+        self.statuses.push(status);
+        let snapshot = self.now.model(hop.snapshot);
+        self.sidecar.cooldowns.succeeded(snapshot, self.sidecar.uptime());
+    }
+
+    fn failed(&mut self, hop: &PlannedHop, error: &UpstreamError) {
+        self.statuses.push(error.status);
+        let snapshot = self.now.model(hop.snapshot);
+        tracing::debug!(snapshot = %snapshot, failure = error.failure.word(), status = error.status, "{}", error.message);
+        self.sidecar.cooldowns.failed(snapshot, error.failure, error.retry_after, self.sidecar.uptime());
+        let elapsed = self.elapsed();
+        self.chain.failed(elapsed, error.failure, error.retry_after);
+    }
+
+    fn gone(&mut self) -> Found {
+        let elapsed = self.elapsed();
+        self.chain.canceled(elapsed);
+        Found::ClientGone
+    }
+}

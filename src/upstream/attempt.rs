@@ -1,0 +1,277 @@
+//! One call: a head and a body out, a head and a body back.
+//!
+//! In: an [`Upstream`] and a body. Out: an [`Answer`] or a [`CallError`]. Must not know: what either body means, deadlines (the
+//! caller drops the future), retries (but for the one race that is nobody's fault).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use pingora::http::ResponseHeader;
+use pingora::protocols::http::client::HttpSession;
+use pingora::upstreams::peer::HttpPeer;
+
+use super::peers::{IDLE, Upstream};
+
+/// A large body is sent in pieces of this size, with a look for an early answer before each.
+const PIECE: usize = 128 << 10;
+/// How long one write may wait. The attempt's own limit is usually nearer; this one guards against a missing one.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Interim answers (1xx) read before the real one.
+const MAX_INTERIM: usize = 16;
+/// Times a call begins again because a pooled connection turned out to be closed.
+const MAX_STALE: usize = 2;
+/// Addresses tried in one call.
+const MAX_CONNECTS: usize = 3;
+
+/// How far a failed call got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// No connection.
+    Nothing,
+    /// Connected, but no answer's head.
+    Connection,
+    /// The head of an answer.
+    Head,
+}
+
+/// No whole answer: refused, reset, unreachable, malformed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallError {
+    /// How far it got.
+    pub reached: Reached,
+    /// For people; holds no key and no body.
+    pub reason: String,
+}
+
+/// A call that was answered, at least in part. Dropping it cancels the rest.
+pub struct Answer {
+    session: Option<HttpSession>,
+    upstream: Arc<Upstream>,
+    peer: Arc<HttpPeer>,
+    head: ResponseHeader,
+    /// The whole request was sent and the whole answer was read, so that the connection can serve again.
+    clean: Clean,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Clean {
+    /// The body of the request was cut short by an early answer.
+    Never,
+    /// Once the answer's body is at its end.
+    AtEnd,
+    /// Now.
+    Now,
+}
+
+impl Upstream {
+    /// Sends one Chat Completions request and waits for the head of the answer.
+    pub async fn call(self: &Arc<Self>, body: &[Bytes]) -> Result<Answer, CallError> {
+        let mut stale = 0;
+        loop {
+            let (session, peer, reused) = self.connect().await?;
+            match self.exchange(session, peer, body).await {
+                // The server closed an idle connection while we were writing to it: the normal race of keep-alive.
+                Err(Broken { before_answer: true, .. }) if reused && stale < MAX_STALE => stale += 1,
+                Err(Broken { reason, .. }) => return Err(CallError { reached: Reached::Connection, reason }),
+                Ok(answer) => return Ok(answer),
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<(HttpSession, Arc<HttpPeer>, bool), CallError> {
+        let nothing = |reason| CallError { reached: Reached::Nothing, reason };
+        if self.addresses() == 0 {
+            let limit = self.provider.connect_timeout.duration();
+            let resolved = tokio::time::timeout(limit, self.resolve()).await;
+            resolved.map_err(|_| nothing("no answer from DNS".to_owned()))?.map_err(nothing)?;
+        }
+        let mut last = "no address".to_owned();
+        for _ in 0..self.addresses().min(MAX_CONNECTS) {
+            let Some(peer) = self.peer() else { break };
+            match self.pool.connector.get_http_session(&*peer).await {
+                Ok((session, reused)) => return Ok((session, peer, reused)),
+                Err(error) => {
+                    self.rotate();
+                    last = said(&error);
+                }
+            }
+        }
+        Err(nothing(last))
+    }
+
+    async fn exchange(
+        self: &Arc<Self>,
+        mut session: HttpSession,
+        peer: Arc<HttpPeer>,
+        body: &[Bytes],
+    ) -> Result<Answer, Broken> {
+        session.set_write_timeout(Some(WRITE_TIMEOUT));
+        let mut head = Box::new(self.chat());
+        let length = http::HeaderValue::from(body.iter().map(Bytes::len).sum::<usize>());
+        let sent = match head.insert_header(http::header::CONTENT_LENGTH, length) {
+            Ok(()) => send(&mut session, head, body).await,
+            Err(error) => Err(error),
+        };
+        let answered = match sent {
+            Ok(Sent::Answered) => true,
+            Ok(Sent::Whole) | Err(_) => false,
+        };
+        // A provider may answer 413 or 429 and close before it has read everything: look for a head even after a failed write.
+        let read = if answered { Ok(()) } else { read_head(&mut session).await };
+        let whole = matches!(sent, Ok(Sent::Whole));
+        match (read, session.response_header().cloned()) {
+            (Ok(()), Some(head)) => {
+                let clean = if whole { Clean::AtEnd } else { Clean::Never };
+                Ok(Answer { session: Some(session), upstream: self.clone(), peer, head, clean })
+            }
+            (read, _) => {
+                let error = sent.err().or(read.err());
+                let reason = error.map_or_else(|| "no answer".to_owned(), |error| said(&error));
+                let before_answer = session.response_header().is_none();
+                drop(Abandoned { session: Some(session), upstream: self.clone(), peer });
+                Err(Broken { before_answer, reason })
+            }
+        }
+    }
+}
+
+struct Broken {
+    before_answer: bool,
+    reason: String,
+}
+
+enum Sent {
+    Whole,
+    /// An answer's head arrived first, and the rest was not sent.
+    Answered,
+}
+
+async fn send(
+    session: &mut HttpSession,
+    head: Box<pingora::http::RequestHeader>,
+    body: &[Bytes],
+) -> pingora::Result<Sent> {
+    session.write_request_header(head).await?;
+    for (at, part) in body.iter().enumerate() {
+        let mut rest = part.clone();
+        while rest.len() > PIECE {
+            session.write_request_body(rest.split_to(PIECE), false).await?;
+            // Reading a head is safe to begin and give up: what was read is kept for the next time.
+            if let Some(read) = read_head(session).now_or_never() {
+                return read.map(|()| Sent::Answered);
+            }
+        }
+        session.write_request_body(rest, at + 1 == body.len()).await?;
+    }
+    session.finish_request_body().await?;
+    Ok(Sent::Whole)
+}
+
+/// Reads a final head; HTTP/1 delivers interim ones first.
+async fn read_head(session: &mut HttpSession) -> pingora::Result<()> {
+    for _ in 0..MAX_INTERIM {
+        session.read_response_header().await?;
+        let interim = session.response_header().is_some_and(|head| head.status.is_informational());
+        if !interim {
+            return Ok(());
+        }
+    }
+    pingora::Error::e_explain(pingora::ErrorType::InvalidHTTPHeader, "interim answers without end")
+}
+
+impl Answer {
+    /// HTTP status.
+    pub fn status(&self) -> u16 {
+        self.head.status.as_u16()
+    }
+
+    /// A header's first value, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.headers.get(name)?.to_str().ok()
+    }
+
+    /// All of them.
+    pub fn headers(&self) -> &http::HeaderMap {
+        &self.head.headers
+    }
+
+    /// The next piece of the body, `None` at its end.
+    pub async fn read(&mut self) -> Result<Option<Bytes>, CallError> {
+        let Some(session) = self.session.as_mut() else { return Ok(None) };
+        let read = session.read_response_body().await;
+        self.seen(read)
+    }
+
+    /// The next piece, if it is already here.
+    pub fn ready(&mut self) -> Option<Result<Option<Bytes>, CallError>> {
+        let read = {
+            let session = self.session.as_mut()?;
+            // Outside tokio's budget: a yield in the middle of a batch would only make two writes of one.
+            tokio::task::unconstrained(session.read_response_body()).now_or_never()?
+        };
+        Some(self.seen(read))
+    }
+
+    fn seen(&mut self, read: pingora::Result<Option<Bytes>>) -> Result<Option<Bytes>, CallError> {
+        match read {
+            Ok(None) => {
+                if self.clean == Clean::AtEnd {
+                    self.clean = Clean::Now;
+                }
+                Ok(None)
+            }
+            Ok(piece) => Ok(piece),
+            Err(error) => {
+                self.clean = Clean::Never;
+                Err(CallError { reached: Reached::Head, reason: said(&error) })
+            }
+        }
+    }
+
+    /// Gives the connection back when the whole answer was read; cancels the call otherwise.
+    pub async fn finish(mut self) {
+        if self.clean != Clean::Now {
+            return;
+        }
+        if let Some(session) = self.session.take() {
+            self.upstream.pool.connector.release_http_session(session, &*self.peer, Some(IDLE)).await;
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        let session = self.session.take();
+        drop(Abandoned { session, upstream: self.upstream.clone(), peer: self.peer.clone() });
+    }
+}
+
+/// A call that nobody waits for any more. On HTTP/1 the socket closes with it; on HTTP/2 only the stream is reset, and the
+/// connection must be told so or the pool loses it.
+struct Abandoned {
+    session: Option<HttpSession>,
+    upstream: Arc<Upstream>,
+    peer: Arc<HttpPeer>,
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let Some(mut session @ HttpSession::H2(_)) = self.session.take() {
+            // Neither of these waits for anything on HTTP/2.
+            let _ = session.shutdown().now_or_never();
+            let release = self.upstream.pool.connector.release_http_session(session, &*self.peer, Some(IDLE));
+            let _ = release.now_or_never();
+        }
+    }
+}
+
+/// What pingora says, in one line and without the bytes it may quote.
+fn said(error: &pingora::Error) -> String {
+    let kind = error.etype().as_str();
+    match error.root_cause().downcast_ref::<std::io::Error>() {
+        Some(io) => format!("{kind}: {io}"),
+        None => kind.to_owned(),
+    }
+}

@@ -1,0 +1,19 @@
+//! The proxy in process, against the simulator, over real sockets.
+#![cfg(feature = "serve")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
+
+#[path = "proxy/client.rs"]
+mod client;
+#[path = "proxy/rig.rs"]
+mod rig;
+
+#[path = "proxy/bad_input.rs"]
+mod bad_input;
+#[path = "proxy/falling_back.rs"]
+mod falling_back;
+#[path = "proxy/lifecycle.rs"]
+mod lifecycle;
+#[path = "proxy/load.rs"]
+mod load;
+#[path = "proxy/streams.rs"]
+mod streams;

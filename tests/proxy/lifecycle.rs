@@ -1,0 +1,227 @@
+//! Start, reload, drain, stop.
+
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+use wayside::serve::{Drained, Options, Origin, Reloaded, read_config, start};
+use wayside::telemetry::Sink;
+
+use super::client::{Connection, chat, chat_stream, post, request};
+use super::rig::{POLICY, Rig, Setup, write_config};
+
+#[tokio::test]
+async fn a_stream_in_flight_is_finished_before_the_end() {
+    let mut rig = Rig::with_faults("- {fault: events=20;delay=50ms}").await;
+    let mut streaming = Connection::open(rig.address).await;
+    let mut idle = Connection::open(rig.address).await;
+    assert_eq!(idle.get("/v1/models").await.status, 200);
+    streaming.send(&request("POST", "/v1/chat/completions", &chat_stream("m", "x"), &[])).await;
+    streaming.until("data:").await;
+    let sidecar = rig.sidecar.take().unwrap();
+    let stopping = tokio::task::spawn_blocking(move || sidecar.stop());
+    let answer = streaming.answer().await;
+    assert!(answer.clean && answer.text().contains("[DONE]"), "{}", answer.text());
+    assert_eq!(stopping.await.unwrap(), Drained::Clean);
+    assert!(idle.is_closed().await);
+    assert!(tokio::net::TcpStream::connect(rig.address).await.is_err());
+    assert!(rig.lines.text().contains("\"outcome\":\"answered\""));
+}
+
+#[tokio::test]
+async fn a_request_that_is_on_its_way_when_draining_begins_is_answered_and_told_to_close() {
+    let mut rig = Rig::with_faults("- {fault: slow-head=300ms}").await;
+    let mut late = Connection::open(rig.address).await;
+    assert_eq!(late.get("/v1/models").await.header("connection"), "keep-alive");
+    let mut busy = Connection::open(rig.address).await;
+    busy.send(&request("POST", "/v1/chat/completions", &chat("m", "x"), &[])).await;
+    while rig.simulator.seen().total == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let sidecar = rig.sidecar.take().unwrap();
+    let stopping = tokio::task::spawn_blocking(move || sidecar.stop());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let answer = late.post(&chat("m", "x"), &[]).await;
+    assert_eq!((answer.status, answer.header("connection")), (200, "close"));
+    assert_eq!(busy.answer().await.status, 200);
+    assert_eq!(stopping.await.unwrap(), Drained::Clean);
+}
+
+#[tokio::test]
+async fn a_drain_ends_when_its_time_is_up() {
+    let faults = "- {fault: silence}";
+    let mut rig = Rig::with(Setup { config: "limits: {drain: 500ms}", faults, ..Setup::default() }).await;
+    let mut connection = Connection::open(rig.address).await;
+    connection.send(&request("POST", "/v1/chat/completions", &chat("m", "x"), &[])).await;
+    while rig.simulator.seen().total == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let sidecar = rig.sidecar.take().unwrap();
+    let begun = std::time::Instant::now();
+    assert_eq!(tokio::task::spawn_blocking(move || sidecar.stop()).await.unwrap(), Drained::Cut(1));
+    assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_changed_file_is_taken_up_and_a_wrong_one_is_not() {
+    let rig = Rig::new().await;
+    let before = rig.sidecar.as_ref().unwrap().policy().1;
+    std::fs::write(rig.policy_path(), POLICY.replace("try again later", "come back")).unwrap();
+    let changed = wait_for_policy(&rig, |hash| *hash != before).await;
+    std::fs::write(rig.policy_path(), "route 1\nrule broken {").unwrap();
+    let mut admin = Connection::open(rig.admin).await;
+    for _ in 0..200 {
+        if admin.get("/status").await.json()["last_reload"]["result"] == "rejected" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let status = admin.get("/status").await.json();
+    assert_eq!(
+        (&status["last_reload"]["result"], &status["policy_hash"]),
+        (&"rejected".into(), &changed.clone().into())
+    );
+    assert!(status["last_reload"]["errors"].as_str().unwrap().contains("policy.route:2"), "{status}");
+    assert_eq!(post(rig.address, &chat("m", "x"), &[]).await.status, 200);
+    admin.send(&request("POST", "/reload", "", &[])).await;
+    assert_eq!(admin.answer().await.status, 422);
+    assert!(admin.get("/metrics").await.text().contains("wayside_reloads_total{result=\"rejected\"}"));
+}
+
+#[tokio::test]
+async fn a_swapped_link_as_config_maps_do_it_is_taken_up() {
+    let simulator = wayside::simulate::start(Default::default()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let put = |name: &str, policy: &str| {
+        let folder = directory.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("policy.route"), policy).unwrap();
+        folder
+    };
+    std::os::unix::fs::symlink(put("one", POLICY), directory.path().join("..data")).unwrap();
+    std::os::unix::fs::symlink("..data/policy.route", directory.path().join("policy.route")).unwrap();
+    let config = write_config(directory.path(), &simulator, "");
+    let origin = Origin { config: Some(config.clone()), policy: None };
+    let options = Options { config: read_config(&config).unwrap(), origin, sink: Some(Sink::Off), watch: true };
+    let sidecar = start(options).unwrap();
+    let before = sidecar.policy().1;
+    let two = put("two", &POLICY.replace("try again later", "come back"));
+    std::os::unix::fs::symlink(two, directory.path().join("..data_tmp")).unwrap();
+    std::fs::rename(directory.path().join("..data_tmp"), directory.path().join("..data")).unwrap();
+    for _ in 0..250 {
+        if sidecar.policy().1 != before {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the new policy never came into force");
+}
+
+async fn wait_for_policy(rig: &Rig, wanted: impl Fn(&String) -> bool) -> String {
+    for _ in 0..250 {
+        let hash = rig.sidecar.as_ref().unwrap().policy().1;
+        if wanted(&hash) {
+            return hash;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the policy never changed");
+}
+
+#[tokio::test]
+async fn a_request_keeps_the_policy_it_began_under() {
+    let rig = Rig::with_faults("- {fault: events=10;delay=60ms}").await;
+    let mut connection = Connection::open(rig.address).await;
+    connection.send(&request("POST", "/v1/chat/completions", &chat_stream("m", "x"), &[])).await;
+    connection.until("data:").await;
+    let before = rig.sidecar.as_ref().unwrap().policy().1;
+    std::fs::write(rig.policy_path(), POLICY.replace("try again later", "come back")).unwrap();
+    let after = wait_for_policy(&rig, |hash| *hash != before).await;
+    assert_ne!(before, after);
+    assert!(connection.answer().await.clean);
+    assert_eq!(rig.lines.wait(1).await[0]["policy_hash"], before.as_str());
+}
+
+#[tokio::test]
+async fn reloading_the_same_files_changes_nothing() {
+    let rig = Rig::new().await;
+    let reloaded = rig.sidecar.as_ref().unwrap().reload();
+    assert_eq!(reloaded, Ok(Reloaded::Unchanged));
+}
+
+#[tokio::test]
+async fn operators_see_health_readiness_metrics_and_status() {
+    let rig = Rig::new().await;
+    assert_eq!(post(rig.address, &chat("m", "x"), &[("x-wayside-tenant", "acme")]).await.status, 200);
+    let mut admin = Connection::open(rig.admin).await;
+    assert_eq!(admin.get("/healthz").await.text(), "ok\n");
+    assert_eq!(admin.get("/readyz").await.text(), "ready\n");
+    rig.lines.wait(1).await;
+    let metrics = admin.get("/metrics").await.text();
+    assert!(metrics.contains("wayside_requests_total{outcome=\"answered\",rule=\"otherwise\""), "{metrics}");
+    assert!(metrics.contains("wayside_cost_usd_total"), "{metrics}");
+    let status = admin.get("/status").await.json();
+    assert_eq!((&status["policy"], &status["draining"]), (&"proxy".into(), &false.into()));
+    assert_eq!(admin.get("/nothing").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_unix_socket_serves_its_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let simulator = wayside::simulate::start(Default::default()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("policy.route"), POLICY).unwrap();
+    let config = write_config(directory.path(), &simulator, "");
+    let text = std::fs::read_to_string(&config).unwrap().replace("listen: 127.0.0.1:0", "listen: unix:way.sock");
+    std::fs::write(&config, text).unwrap();
+    let origin = Origin { config: Some(config.clone()), policy: None };
+    let options = Options { config: read_config(&config).unwrap(), origin, sink: Some(Sink::Off), watch: false };
+    let sidecar = start(options).unwrap();
+    let path = directory.path().join("way.sock");
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let mut connection = Connection::over(UnixStream::connect(&path).await.unwrap());
+    let large = "x".repeat(5 << 20);
+    assert_eq!(connection.post(&chat("m", &large), &[]).await.status, 200);
+    assert!(connection.post(&chat_stream("m", "x"), &[]).await.clean);
+    tokio::task::spawn_blocking(move || sidecar.stop()).await.unwrap();
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn http2_without_tls_is_spoken_on_the_same_port() {
+    use http_body_util::{BodyExt, Full};
+    let rig = Rig::with_faults("- {provider: anthropic, fault: cut=5;events=20}").await;
+    let stream = tokio::net::TcpStream::connect(rig.address).await.unwrap();
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let (mut client, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+    tokio::spawn(connection);
+    let mut ask = async |body: String, feature: &str| {
+        let request = hyper::Request::post(format!("http://{}/v1/chat/completions", rig.address))
+            .header("x-wayside-feature", feature)
+            .body(Full::new(bytes::Bytes::from(body)))
+            .unwrap();
+        let answer = client.send_request(request).await.unwrap();
+        let status = answer.status();
+        let body = answer.into_body().collect().await.map(|body| body.to_bytes());
+        (status, body)
+    };
+    let (status, body) = ask(chat("m", "x"), "tags").await;
+    assert_eq!(status, 200);
+    assert!(body.unwrap().starts_with(b"{"));
+    let (_, body) = ask(chat_stream("m", "x"), "tags").await;
+    assert!(body.unwrap().ends_with(b"data: [DONE]\n\n"));
+    let (_, cut) = ask(chat_stream("m", "x"), "reply").await;
+    assert!(cut.is_err(), "a cut stream is reset and does not end");
+}
+
+#[tokio::test]
+async fn a_policy_with_errors_is_refused_with_its_findings() {
+    let directory = tempfile::tempdir().unwrap();
+    let simulator = wayside::simulate::start(Default::default()).await.unwrap();
+    let alias = POLICY.replace("openai/gpt-5.4-2026-03-05", "openai/gpt-5.4");
+    std::fs::write(directory.path().join("policy.route"), alias).unwrap();
+    let config = write_config(directory.path(), &simulator, "");
+    let origin = Origin { config: Some(config.clone()), policy: None };
+    let rejected = wayside::serve::check(read_config(&config).unwrap(), origin).unwrap_err().to_string();
+    assert!(rejected.contains("R201") && rejected.contains("policy.route:"), "{rejected}");
+}
