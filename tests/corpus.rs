@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::{Date, date};
 use wayside::catalog::{Catalog, Overlay};
 use wayside::policy::check::{Report, Settings, check};
-use wayside::policy::diagnostic::{CODES, Fix};
+use wayside::policy::diagnostic::{CODES, Diagnostic, Fix};
 use wayside::policy::render;
 use wayside::policy::resolve::Files;
 use wayside::policy::source::Sources;
@@ -131,9 +131,14 @@ fn every_fix_cures_its_finding() {
                 let after =
                     Folder { path: folder.path.clone(), instead: Some(("fires.route".to_owned(), text.clone())) };
                 let left = checked(&after, "fires.route").findings;
-                let still = left.iter().find(|one| one.code == finding.code && one.message == finding.message);
-                assert!(still.is_none(), "{}: `{}` leaves {}\n{text}", code(&folder.path), fix.title, finding.message);
-                let broken = left.iter().find(|one| one.code.code.starts_with("R0"));
+                // Two findings may read alike, so the cure is one less.
+                let same = |findings: &[Diagnostic]| {
+                    let alike = |one: &&Diagnostic| one.code == finding.code && one.message == finding.message;
+                    findings.iter().filter(alike).count()
+                };
+                let cures = same(&left) < same(&report.findings);
+                assert!(cures, "{}: `{}` leaves {}\n{text}", code(&folder.path), fix.title, finding.message);
+                let broken = left.iter().find(|one| one.code.code.starts_with("R00"));
                 assert!(broken.is_none(), "{}: `{}` gives {broken:?}\n{text}", code(&folder.path), fix.title);
                 cured += 1;
             }

@@ -181,7 +181,13 @@ impl Desk<'_> {
             return finding.here(here).help(format!("add `{target}` to a tier, or name a member of one"));
         };
         let finding = finding
-            .here(format!("{target} is in tier `{}`", self.tier_name(own)))
+            .here(match (hop.origin, truth) {
+                (Origin::Tier(_), Some(Intent::Peer)) => format!("`{promise}` itself"),
+                (Origin::Tier(_), Some(truth)) => {
+                    format!("`{}` is {} than `{promise}`", self.tier_name(own), truth.word())
+                }
+                _ => format!("{target} is in tier `{}`", self.tier_name(own)),
+            })
             .label(self.checked.tiers[promised.index()].span, "the promised tier");
         match truth {
             Some(truth) => {
@@ -264,6 +270,9 @@ impl Desk<'_> {
                 continue;
             }
             let Some(provider) = self.provider(hop) else { continue };
+            if chain.hops[..at].iter().any(|earlier| earlier.target == hop.target) {
+                continue; // R301 says it.
+            }
             let with = |one: &&Hop| self.provider(one).is_some_and(|other| self.fails_with(provider, other));
             let Some(earlier) = chain.hops[..at].iter().find(with) else { continue };
             let other = self.provider(earlier).unwrap_or_default();

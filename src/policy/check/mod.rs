@@ -17,6 +17,7 @@ use super::diagnostic::{Diagnostic, Label, Level, R990, in_page_order};
 use super::prove::{self, ProveError};
 use super::resolve::{self, Context, Files};
 use super::source::Sources;
+use super::suppress;
 use super::tree::Tree;
 use crate::catalog::Catalog;
 
@@ -33,6 +34,10 @@ pub struct Settings {
     pub providers: Vec<String>,
     /// Groups of providers that fail together.
     pub shares_fate: Vec<Vec<String>>,
+    /// Codes or names that the project allows everywhere.
+    pub allow: Vec<String>,
+    /// Codes, or beginnings of codes, of pedantic findings that are wanted: `R412`, `R4`.
+    pub select: Vec<String>,
 }
 
 impl Settings {
@@ -44,6 +49,8 @@ impl Settings {
             prove: prove::Options::default(),
             providers: Vec::new(),
             shares_fate: Vec::new(),
+            allow: Vec::new(),
+            select: Vec::new(),
         }
     }
 }
@@ -53,8 +60,10 @@ impl Settings {
 pub struct Report {
     /// The files of the set, in the order they were read.
     pub sources: Sources,
-    /// In page order.
+    /// In page order, without those that are allowed or that nobody selected.
     pub findings: Vec<Diagnostic>,
+    /// How many findings a comment or a setting allowed.
+    pub suppressed: usize,
     /// As far as it could be settled.
     pub checked: Arc<Checked>,
     /// `None` when a finding is an error.
@@ -87,6 +96,10 @@ pub fn check(root: &str, files: &dyn Files, catalog: &Catalog, settings: &Settin
             Err(error) => fault = Some(error),
         }
     }
+    let selected =
+        |finding: &Diagnostic| settings.select.iter().any(|code| finding.code.code.starts_with(code.as_str()));
+    findings.retain(|finding| finding.level != Level::Pedantic || selected(finding));
+    let (mut findings, suppressed) = suppress::apply(findings, &loaded.sources, &settings.allow);
     let checked = Arc::new(checked);
     let mut compiled = None;
     if fault.is_none() && !findings.iter().any(|finding| finding.level == Level::Error) {
@@ -96,13 +109,16 @@ pub fn check(root: &str, files: &dyn Files, catalog: &Catalog, settings: &Settin
         }
     }
     in_page_order(&mut findings, &loaded.sources);
-    Report { sources: loaded.sources, findings, checked, compiled, fault }
+    Report { sources: loaded.sources, findings, suppressed, checked, compiled, fault }
 }
 
 /// Whether what the proof looks at is what the author wrote. A rule that lost its condition to a misspelled name would make
 /// every rule behind it look dead.
 fn conditions_stand(findings: &[Diagnostic]) -> bool {
-    let reading = |finding: &Diagnostic| finding.code.code.starts_with("R0") || finding.code.code.starts_with("R1");
+    let reading = |finding: &Diagnostic| {
+        let code = finding.code.code;
+        code.starts_with("R0") || code.starts_with("R1") || code == "R411"
+    };
     !findings.iter().any(|finding| finding.level == Level::Error && reading(finding))
 }
 

@@ -35,9 +35,9 @@ fn above_deadline(chain: &Chain, findings: &mut Vec<Diagnostic>) {
             continue;
         }
         said.push(hop.span);
-        let title = format!("`timeout` is {}, above the deadline of {}", options.timeout, chain.deadline);
+        let title = format!("`timeout` is {}, above the deadline of {}", shown(options.timeout), shown(chain.deadline));
         let finding = Diagnostic::new(&R503, hop.span, title).here("the chain ends before this attempt may");
-        findings.push(finding.help(format!("write `timeout {}` or less, or raise `deadline`", chain.deadline)));
+        findings.push(finding.help(format!("write `timeout {}` or less, or raise `deadline`", shown(chain.deadline))));
     }
 }
 
@@ -51,7 +51,12 @@ fn cannot_fit(rule: &Rule, chain: &Chain, findings: &mut Vec<Diagnostic>) {
             sum += limit;
             // One attempt alone above the deadline is R503, or simply ends with it.
             if sum > chain.deadline && limit < sum {
-                let title = format!("the hops of `{}` need {sum}, and the deadline is {}", rule.name, chain.deadline);
+                let title = format!(
+                    "the hops of `{}` need {}, and the deadline is {}",
+                    rule.name,
+                    shown(sum),
+                    shown(chain.deadline)
+                );
                 let finding = Diagnostic::new(&R501, hop.span, title)
                     .here("the first hop that cannot finish")
                     .note(format!("one attempt at each hop, for {kind}: {}", parts(chain, streaming)))
@@ -66,7 +71,12 @@ fn cannot_fit(rule: &Rule, chain: &Chain, findings: &mut Vec<Diagnostic>) {
         let alone = counted(chain).count() == 1 && total(chain, streaming, false) > chain.deadline;
         if sum > chain.deadline && !alone {
             let kind = if streaming { "streams" } else { "answers" };
-            let title = format!("with retries, `{}` can need {sum}, and the deadline is {}", rule.name, chain.deadline);
+            let title = format!(
+                "with retries, `{}` can need {}, and the deadline is {}",
+                rule.name,
+                shown(sum),
+                shown(chain.deadline)
+            );
             let finding = Diagnostic::new(&R502, rule.span, title)
                 .note(format!("attempts and waits, for {kind}: {}", retried_parts(chain, streaming)))
                 .help("lower the timeouts or the retries of this chain, or raise `deadline`");
@@ -114,7 +124,7 @@ fn total(chain: &Chain, streaming: bool, retries: bool) -> Millis {
 }
 
 fn parts(chain: &Chain, streaming: bool) -> String {
-    let limits: Vec<String> = counted(chain).map(|hop| limit(chain, hop, streaming).to_string()).collect();
+    let limits: Vec<String> = counted(chain).map(|hop| shown(limit(chain, hop, streaming))).collect();
     limits.join(" + ")
 }
 
@@ -122,7 +132,13 @@ fn retried_parts(chain: &Chain, streaming: bool) -> String {
     let hops = counted(chain).enumerate().map(|(at, hop)| {
         let retry = retry(hop, at);
         let limit = limit(chain, hop, streaming);
-        if retry.count == 0 { limit.to_string() } else { format!("{} x {limit}", retry.count + 1) }
+        if retry.count == 0 { shown(limit) } else { format!("{} x {}", retry.count + 1, shown(limit)) }
     });
     hops.collect::<Vec<_>>().join(" + ")
+}
+
+/// Up to two minutes in seconds, so that a sum and its deadline read alike.
+fn shown(time: Millis) -> String {
+    const SECONDS_UPTO: u64 = 120_000;
+    if time.0 < SECONDS_UPTO && time.0.is_multiple_of(1000) { format!("{}s", time.0 / 1000) } else { time.to_string() }
 }

@@ -81,8 +81,12 @@ impl<'a> Resolver<'a> {
         if let (Some(tier), false) = (&draft.tier, chosen) {
             self.start(promise, tier, &options, &mut hops);
         }
+        let tier_place = draft.tier.as_ref().and_then(|tier| match tier.tier {
+            TierName::Named(name) => Some(name.span),
+            TierName::AsRequested(_) => None,
+        });
         for line in &draft.hops {
-            self.line(promise, line, &options, &mut hops);
+            self.line(promise, line, tier_place, &options, &mut hops);
         }
         if order == Order::Fastest
             && let Some(order) = draft.tier.as_ref().and_then(|tier| tier.order)
@@ -98,6 +102,13 @@ impl<'a> Resolver<'a> {
         let (name, place, item) = (decl.name, name.span, decl.item);
         let ItemKind::Ladder { body, .. } = &item.kind else { return Expanded::NOTHING };
         if let Some(start) = self.ladders.iter().position(|open| *open == name) {
+            // A ring is met from each of its ladders and told once.
+            let mut members: Vec<&str> = self.ladders[start..].to_vec();
+            members.sort_unstable();
+            if self.rings.contains(&members) {
+                return Expanded::NOTHING;
+            }
+            self.rings.push(members);
             let ring: Vec<&str> = self.ladders[start..].iter().copied().chain([name]).collect();
             let finding = Diagnostic::new(&R302, place, format!("ladder `{name}` stands on itself"))
                 .note(format!("the ring: {}", ring.join(" -> ")))
@@ -206,7 +217,14 @@ impl<'a> Resolver<'a> {
     }
 
     /// One `snapshot` or `fallback` line.
-    fn line(&mut self, promise: Promise, line: &HopStmt<'a>, outer: &Written, hops: &mut Vec<Hop>) {
+    fn line(
+        &mut self,
+        promise: Promise,
+        line: &HopStmt<'a>,
+        tier_place: Option<Span>,
+        outer: &Written,
+        hops: &mut Vec<Hop>,
+    ) {
         let options = self.written(line.options).or(outer);
         let written = |claim, target, options| Hop { claim, origin: Origin::Written, target, options, span: line.span };
         match line.hop {
@@ -214,7 +232,7 @@ impl<'a> Resolver<'a> {
                 let id = self.snapshot(model);
                 let claim = self.claim(promise, line, self.out.snapshots[id.index()].tier, Some(id));
                 if claim == Claim::Promised {
-                    self.judge_first(promise, id, model.span);
+                    self.judge_first(promise, id, model.span, tier_place);
                 }
                 let options = self.effective(&options);
                 hops.push(written(claim, Target::Snapshot(id), options));
@@ -252,10 +270,13 @@ impl<'a> Resolver<'a> {
         let mut finding = Diagnostic::new(&R319, line.keyword, "`fallback` does not say in which direction");
         if let (Promise::Tier(promised), Some(tier)) = (promise, tier.or_else(|| id.and_then(|id| self.out.home(id)))) {
             let (promised, own) = (&self.out.tiers[promised.index()].name, &self.out.tiers[tier.index()].name);
-            finding = finding.here(if promised == own {
-                format!("{target} is in tier `{own}`, the tier of this rule")
-            } else {
-                format!("{target} is in tier `{own}`; this rule promises `{promised}`")
+            finding = finding.here(match (promised == own, line.hop, truth) {
+                (true, HopRef::Tier { .. }, _) => format!("`{own}` is the tier of this rule"),
+                (true, ..) => format!("{target} is in tier `{own}`, the tier of this rule"),
+                (_, HopRef::Tier { .. }, Some(truth)) => {
+                    format!("`{own}` is {} than `{promised}`, the tier of this rule", truth.word())
+                }
+                _ => format!("{target} is in tier `{own}`; this rule promises `{promised}`"),
             });
         }
         finding = match truth {
@@ -283,7 +304,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// R323.
-    fn judge_first(&mut self, promise: Promise, id: SnapshotId, place: Span) {
+    fn judge_first(&mut self, promise: Promise, id: SnapshotId, place: Span, tier_place: Option<Span>) {
         let Promise::Tier(promised) = promise else { return };
         let tier = &self.out.tiers[promised.index()];
         if tier.has(id) {
@@ -295,9 +316,13 @@ impl<'a> Resolver<'a> {
         self.desk.report(match self.out.home(id) {
             Some(home) => {
                 let home = &self.out.tiers[home.index()].name;
-                finding
-                    .here(format!("in tier `{home}`"))
-                    .help(format!("write `tier {home}`, or choose a member of `{}`", tier.name))
+                let help = format!("write `tier {home}`, or choose a member of `{}`", tier.name);
+                let finding = finding.here(format!("in tier `{home}`")).help(help);
+                match tier_place {
+                    // The promise is what the author meant to keep, so this one is not safe.
+                    Some(at) => finding.fix(false, format!("promise `{home}`"), at, &**home),
+                    None => finding,
+                }
             }
             None => finding
                 .here("in no tier")

@@ -4,13 +4,19 @@
 
 use super::super::ast::{self, CondKind, ItemKind, Name, Relation, RelationKind, SubjectKind, Test, Value, ValueKind};
 use super::super::checked::{ColumnId, Cond, Domain, Subject, TextPattern, Values};
-use super::super::diagnostic::{Diagnostic, R101, R110, R112, R117};
+use super::super::diagnostic::{Diagnostic, R007, R101, R110, R112, R117, R411};
 use super::super::source::{Span, Spanned};
 use super::Resolver;
 use super::names::{Sort, unknown};
 use super::sets::Chosen;
 use super::subjects::{self, Look, built_in, built_in_names};
 use super::values::{kind, members};
+
+/// Defines that stand in each other, at most; the limit on parentheses.
+pub const MAX_DEFINE_DEPTH: usize = 64;
+/// Tests in one condition with its defines written out. A define that stands twice in the next one doubles it, so a few lines
+/// could otherwise fill the memory.
+pub const MAX_CONDITION_TESTS: usize = 4096;
 
 /// What is known about a define.
 #[derive(Clone, Debug)]
@@ -95,6 +101,7 @@ impl<'a> Resolver<'a> {
         if self.names.is_broken(word) {
             return None;
         }
+        self.names.meant(&sorts, word);
         let message = format!("nothing called `{word}` can be tested");
         self.desk.report(unknown(&R101, "subject", message, word, span, &known));
         None
@@ -411,12 +418,29 @@ impl<'a> Resolver<'a> {
             }
             None => {}
         }
-        let item = self.names.find(Sort::Define, name)?.item;
+        let item = self.names.item(Sort::Define, name)?;
         let ItemKind::Define { cond, .. } = &item.kind else { return None };
+        if self.define_depth >= MAX_DEFINE_DEPTH {
+            let message = format!("defines stand in each other more than {MAX_DEFINE_DEPTH} deep");
+            self.desk.report(Diagnostic::new(&R007, span, message).help("write some of the conditions out"));
+            return None;
+        }
         self.defines.insert(name, Define::Open);
-        let read = self.cond(cond);
+        self.define_depth += 1;
+        let read = self.cond(cond).filter(|cond| self.small_enough(cond, name, item.span));
+        self.define_depth -= 1;
         self.defines.insert(name, Define::Done(read.clone()));
         read
+    }
+
+    /// R411 for a condition that grew out of hand.
+    pub(super) fn small_enough(&mut self, cond: &Cond, name: &str, span: Span) -> bool {
+        if tests(cond) <= MAX_CONDITION_TESTS {
+            return true;
+        }
+        let message = format!("`{name}` has more than {MAX_CONDITION_TESTS} tests with its defines written out");
+        self.desk.report(Diagnostic::new(&R411, span, message).help("split it into several rules"));
+        false
     }
 
     /// Defines no rule reached: their names and types are judged all the same.
@@ -425,10 +449,7 @@ impl<'a> Resolver<'a> {
             if self.defines.contains_key(name) {
                 continue;
             }
-            let ItemKind::Define { cond, .. } = &item.kind else { continue };
-            self.defines.insert(name, Define::Open);
-            let read = self.cond(cond);
-            self.defines.insert(name, Define::Done(read));
+            self.expand(name, item.span);
         }
     }
 }
@@ -436,4 +457,13 @@ impl<'a> Resolver<'a> {
 fn tested(column: ColumnId, chosen: Chosen, negated: bool, span: Span) -> Cond {
     let test = Cond::Test { column, values: chosen.values, span };
     if chosen.complement == negated { test } else { Cond::Not(Box::new(test)) }
+}
+
+fn tests(cond: &Cond) -> usize {
+    match cond {
+        Cond::True => 0,
+        Cond::Any(parts) | Cond::All(parts) => parts.iter().map(tests).fold(0, usize::saturating_add),
+        Cond::Not(part) => tests(part),
+        Cond::Test { .. } => 1,
+    }
 }

@@ -108,9 +108,10 @@ impl Loader<'_> {
                 let mut problem = finding(format!("`{path}` cannot be read: {reason}"));
                 let pattern = beside(from, "*.route").unwrap_or_else(|| "*.route".into());
                 let known = self.files.glob(&pattern);
-                if let Some(near) = crate::names::nearest(&path, known.iter().map(String::as_str)).first() {
-                    problem = problem.help(format!("the nearest file is `{near}`"));
-                }
+                problem = match crate::names::nearest(&path, known.iter().map(String::as_str)).first() {
+                    Some(near) => problem.help(format!("the nearest file is `{near}`")),
+                    None => problem.help(format!("write a path as seen from `{from}`")),
+                };
                 self.out.findings.push(problem);
             }
         }

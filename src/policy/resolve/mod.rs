@@ -26,13 +26,15 @@ use jiff::civil::Date;
 use rustc_hash::FxHashMap;
 
 use super::checked::{Checked, ColumnId, Endpoint, Moving, Residency, SnapshotId, Subject};
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Level};
 use super::source::{FileId, Sources, Span};
 use crate::catalog::Catalog;
 use crate::names::ModelRef;
 use crate::units::{Millis, Tokens};
 
+pub use conditions::{MAX_CONDITION_TESTS, MAX_DEFINE_DEPTH};
 pub use files::{Files, Loaded, MAX_FILES, load};
+pub use names::MAX_DECLARATIONS;
 pub use values::{MAX_COUNT, MAX_DURATION};
 
 /// The whole chain, when neither header nor rule says otherwise.
@@ -66,10 +68,12 @@ pub fn resolve(loaded: &Loaded, ctx: &Context<'_>, findings: &mut Vec<Diagnostic
         tenants: FxHashMap::default(),
         mentioned: Vec::new(),
         defines: FxHashMap::default(),
+        define_depth: 0,
         defaults: options::Written::default(),
         conduct: options::Conduct::default(),
         accepted: Vec::new(),
         ladders: Vec::new(),
+        rings: Vec::new(),
         served_from_file: FxHashMap::default(),
     };
     resolver.run();
@@ -122,6 +126,8 @@ struct Resolver<'a> {
     /// Positions in the domain of `tenant` that some condition names.
     mentioned: Vec<u32>,
     defines: FxHashMap<&'a str, conditions::Define>,
+    /// Defines that are being read, each inside the one before.
+    define_depth: usize,
     /// What `defaults` says about hops.
     defaults: options::Written,
     /// What `defaults` says about streams.
@@ -130,6 +136,8 @@ struct Resolver<'a> {
     accepted: Vec<ModelRef>,
     /// Ladders that are being expanded, outermost first.
     ladders: Vec<&'a str>,
+    /// Rings of ladders already reported, each sorted.
+    rings: Vec<Vec<&'a str>>,
     /// Tenants that only a tenants file has, and which file.
     served_from_file: FxHashMap<Arc<str>, Arc<str>>,
 }
@@ -151,7 +159,11 @@ impl Resolver<'_> {
         self.out.columns.truncate(columns);
         self.columns.retain(|_, column| column.index() < columns);
         self.implications();
-        self.names.report_unused(&mut self.desk);
+        // What a broken statement uses cannot be known.
+        if !self.loaded.findings.iter().any(|finding| finding.level == Level::Error) {
+            self.used_tiers();
+            self.names.report_unused(&mut self.desk);
+        }
     }
 }
 

@@ -5,10 +5,13 @@
 use rustc_hash::FxHashMap;
 
 use super::super::ast::{Item, ItemKind, Name};
-use super::super::diagnostic::{Code, Diagnostic, R101, R102, R103, R104, R107, R108, R109, R116, R122};
+use super::super::diagnostic::{Code, Diagnostic, R007, R101, R102, R103, R104, R107, R108, R109, R116, R122};
 use super::super::source::Span;
 use super::{Desk, Loaded, subjects};
 use crate::names::nearest;
+
+/// Declarations of one kind in a set. Tables are indexed with 16 bits, and no person reads past this many.
+pub const MAX_DECLARATIONS: usize = 10_000;
 
 /// What a name can stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -142,6 +145,7 @@ pub(super) struct Decl<'a> {
 pub(super) struct Names<'a> {
     decls: Vec<Decl<'a>>,
     by_name: FxHashMap<(Sort, &'a str), usize>,
+    counts: FxHashMap<Sort, usize>,
     /// Names that a broken declaration would have declared.
     broken: Vec<&'a str>,
 }
@@ -184,6 +188,18 @@ impl<'a> Names<'a> {
             desk.report(finding);
             return;
         }
+        let count = self.counts.entry(sort).or_default();
+        *count += 1;
+        if *count > MAX_DECLARATIONS {
+            if *count == MAX_DECLARATIONS + 1 {
+                let message = format!(
+                    "a set has at most {MAX_DECLARATIONS} declarations of one kind, and this {} is one more",
+                    sort.word()
+                );
+                desk.report(Diagnostic::new(&R007, span, message).help("split the policy into several sets"));
+            }
+            return;
+        }
         self.by_name.insert(key, self.decls.len());
         self.decls.push(Decl { sort, name, span, item, used: false });
     }
@@ -202,6 +218,12 @@ impl<'a> Names<'a> {
         }
         decl.used = true;
         Some(&self.decls[at])
+    }
+
+    /// The declaration behind a name, without noting a use.
+    pub fn item(&self, sort: Sort, name: &str) -> Option<&'a Item> {
+        let decl = &self.decls[*self.by_name.get(&(sort.space(), name))?];
+        (decl.sort == sort).then_some(decl.item)
     }
 
     /// Looks a name up without noting a use.
@@ -223,11 +245,21 @@ impl<'a> Names<'a> {
         self.broken.contains(&name)
     }
 
+    /// Notes a use of what was surely meant: its own "unused" would be the same mistake told twice.
+    pub fn meant(&mut self, sorts: &[Sort], name: &str) {
+        let known = self.decls.iter().filter(|decl| sorts.contains(&decl.sort)).map(|decl| decl.name);
+        if let Some(near) = nearest(name, known).first().copied() {
+            let meant = |decl: &&mut Decl<'a>| sorts.contains(&decl.sort) && decl.name == near;
+            self.decls.iter_mut().filter(meant).for_each(|decl| decl.used = true);
+        }
+    }
+
     /// "Unknown", with the nearest declared name as help and fix; silent when a broken declaration would have declared it.
-    pub fn report_unknown(&self, sort: Sort, name: &str, span: Span, desk: &mut Desk<'a>) {
+    pub fn report_unknown(&mut self, sort: Sort, name: &str, span: Span, desk: &mut Desk<'a>) {
         if self.is_broken(name) {
             return;
         }
+        self.meant(&[sort], name);
         let known: Vec<&str> = self.decls.iter().filter(|decl| decl.sort == sort).map(|decl| decl.name).collect();
         let message = format!("there is no {} `{name}`", sort.word());
         desk.report(unknown(sort.code(), sort.word(), message, name, span, &known));

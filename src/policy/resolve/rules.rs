@@ -91,7 +91,10 @@ impl<'a> Resolver<'a> {
         let (when, when_span) = match draft.when {
             None => (Cond::True, None),
             // Without its condition a rule would take every request, so a rule with a broken one takes none.
-            Some((cond, _)) => (self.cond(cond).unwrap_or(Cond::Any(Vec::new())), Some(cond.span)),
+            Some((cond, _)) => {
+                let read = self.cond(cond).filter(|read| self.small_enough(read, &name.node, cond.span));
+                (read.unwrap_or(Cond::Any(Vec::new())), Some(cond.span))
+            }
         };
         self.finish(name.node.as_str().into(), name.span, whole, when, when_span, draft);
     }
@@ -255,7 +258,7 @@ impl<'a> Resolver<'a> {
     /// R307, and hops beside a ladder.
     fn hop(&mut self, draft: &mut Draft<'a>, line: HopStmt<'a>) {
         if let Some((_, degrade)) = draft.degrade.first() {
-            let text = self.desk.text(line.span);
+            let text = self.desk.text(line.span).split_whitespace().collect::<Vec<_>>().join(" ");
             let finding = Diagnostic::new(&R307, line.span, "a hop behind `degrade` can never run")
                 .label(*degrade, "the answer is given here")
                 .help(format!("move `{text}` above `degrade`"));

@@ -3,13 +3,14 @@
 //! In: values as written, a column. Out: [`Values`], or findings R102 to R105, R107, R110 to R113. Must not know: `and` and `or`.
 
 use super::super::ast::{CompareOp, Value, ValueKind};
-use super::super::checked::{ColumnId, Domain, Subject, TextPattern, Values};
+use super::super::checked::{ColumnId, Domain, Endpoint, Subject, TextPattern, Values};
 use super::super::diagnostic::{Code, Diagnostic, R102, R104, R107, R110, R112, R113};
 use super::super::source::Span;
 use super::Resolver;
 use super::names::{Sort, unknown};
 use super::people::row_wanted;
 use super::values::members;
+use crate::units::Tokens;
 
 /// Minutes of a day.
 const DAY: u64 = 1440;
@@ -130,7 +131,12 @@ impl<'a> Resolver<'a> {
             Subject::RequestedTier => declared(&R107, "tier", name, span, &known, &false),
             _ => {
                 let message = format!("`{word}` is never `{name}`");
-                unknown(&R112, "value", message, name, span, &known)
+                let finding = unknown(&R112, "value", message, name, span, &known);
+                if subject == Subject::Endpoint && Endpoint::ALL.iter().any(|endpoint| endpoint.word() == name) {
+                    finding.help(format!("add `{name}` to `endpoints` in the policy header"))
+                } else {
+                    finding
+                }
             }
         };
         self.desk.report(finding);
@@ -176,7 +182,9 @@ impl<'a> Resolver<'a> {
         let message = format!("`{low}..{high}` holds nothing");
         let mut finding = Diagnostic::new(&R113, range.span, message);
         finding = if equal {
-            finding.note("a range includes its left end and not its right").help(format!("write `is {low}`"))
+            finding
+                .note("a range includes its left end and not its right")
+                .help(format!("write `is {low}`, or another right end"))
         } else {
             let turned = format!("{high}..{low}");
             finding.help(format!("write `{turned}`")).fix(true, "swap the ends", range.span, turned)
@@ -194,8 +202,9 @@ impl<'a> Resolver<'a> {
         let message = format!("`{word}` runs from {first} to {last}, so this can never be");
         let mut finding = Diagnostic::new(&R112, span, message);
         if self.out.columns[column.index()].subject == Subject::PromptTokens {
-            finding =
-                finding.note("longer prompts are refused before any rule is tried: `max_prompt` in the policy header");
+            finding = finding
+                .note("longer prompts are refused before any rule is tried")
+                .help(format!("write a number up to {}, or raise `max_prompt` in the policy header", Tokens(last)));
         }
         self.desk.report(finding);
         None

@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use super::super::ast::{self, ItemKind, TierLine};
-use super::super::checked::{Snapshot, SnapshotId, Tier, TierId};
-use super::super::diagnostic::{Diagnostic, R108, R222};
+use super::super::checked::{Outcome, Snapshot, SnapshotId, Target, Tier, TierId};
+use super::super::diagnostic::{Diagnostic, R007, R108, R222};
 use super::super::source::Span;
 use super::Resolver;
-use super::names::Sort;
+use super::names::{MAX_DECLARATIONS, Sort};
 use crate::names::ModelRef;
 
 impl<'a> Resolver<'a> {
@@ -60,12 +60,30 @@ impl<'a> Resolver<'a> {
         if candidate { tier.candidates.push(snapshot) } else { tier.members.push(snapshot) }
     }
 
+    /// A tier is used when a chain names one of its snapshots: `lower` and `higher` are true because of it.
+    pub(super) fn used_tiers(&mut self) {
+        for rule in &self.out.rules {
+            let Outcome::Chain(chain) = &rule.outcome else { continue };
+            for hop in &chain.hops {
+                let Target::Snapshot(id) = hop.target else { continue };
+                if let Some(tier) = self.out.home(id) {
+                    self.names.find(Sort::Tier, &self.out.tiers[tier.index()].name);
+                }
+            }
+        }
+    }
+
     /// The row of a model literal. What its id is worth is judged apart, once for each place that names it.
     pub(super) fn snapshot(&mut self, model: &ast::Model) -> SnapshotId {
         let name = ModelRef::new(&model.provider, &model.id);
         self.judge(model, &name);
         if let Some(known) = self.snapshots.get(&name) {
             return *known;
+        }
+        if self.out.snapshots.len() >= MAX_DECLARATIONS {
+            let message = format!("a set names at most {MAX_DECLARATIONS} models, and this is one more");
+            self.desk.report(Diagnostic::new(&R007, model.span, message).help("split the policy into several sets"));
+            return SnapshotId(0);
         }
         let id = SnapshotId(self.out.snapshots.len() as u16);
         let facts = self.ctx.catalog.facts(&model.provider, &model.id).filter(|entry| !entry.unverified);

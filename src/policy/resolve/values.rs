@@ -25,7 +25,7 @@ impl<'a> Desk<'a> {
             Unit::Hour => 3_600_000,
             Unit::Day => 86_400_000,
             Unit::Mega => {
-                self.mixed_up(value, "M", "million", "m", "minutes");
+                self.mixed_up(value, "M", "millions", "m", "minutes");
                 60_000
             }
             _ => {
@@ -61,7 +61,7 @@ impl<'a> Desk<'a> {
             Unit::Kilo => 1000,
             Unit::Mega => 1_000_000,
             Unit::Minute => {
-                self.mixed_up(value, "m", "minutes", "M", "million");
+                self.mixed_up(value, "m", "minutes", "M", "millions");
                 1_000_000
             }
             _ => {
@@ -152,7 +152,7 @@ impl<'a> Desk<'a> {
         let Some(stem) = self.text(value.span).strip_suffix(wrong) else { return };
         let text = format!("{stem}{right}");
         let unit = Span { lo: value.span.hi.saturating_sub(wrong.len() as u32), ..value.span };
-        let message = format!("`{wrong}` is {means}, and {meant} are meant here");
+        let message = format!("`{wrong}` means {means}, and {meant} are wanted here");
         self.report(Diagnostic::new(&R115, value.span, message).help(format!("write `{text}`")).fix(
             true,
             format!("write `{text}`"),
