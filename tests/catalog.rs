@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use jiff::civil::{Date, date};
 use serde::Deserialize;
 use wayside::catalog::window::{DEFAULT_ROOM, fits, largest_prompt, room};
-use wayside::catalog::{Catalog, Entry, Kind, Life, Overlay, Pin, ProviderKind, Resolved, Verdict};
+use wayside::catalog::{
+    Catalog, Entry, Kind, Life, MAX_OVERLAY_BYTES, MAX_OVERLAY_NESTING, Overlay, Pin, ProviderKind, Resolved, Verdict,
+};
 use wayside::units::Tokens;
 
 const TODAY: Date = date(2026, 11, 23);
@@ -363,6 +365,9 @@ fn an_overlay_with_a_mistake_says_which_row_and_what_is_expected() {
     expect(overlay_error("models: []\n"), &["schema"]);
     expect(overlay_error(""), &["schema"]);
     expect(overlay_error("[1, 2"), &["line"]);
+    expect(overlay_error("[1, 2]"), &["expected `schema: 1` and a list `models:`"]);
+    expect(row("price: cheap"), &["price", "dollars per million tokens, such as `{input: 0.15, output: 0.6}`"]);
+    expect(overlay_error("schema: 1\nmodels: [gpt]\n"), &["row 1", "a row, such as `{provider: openai"]);
     expect(overlay_error("schema: 1\nmodels:\n- {provider: openai}\n"), &["row 1", "id"]);
     expect(overlay_error("schema: 1\nmodels:\n- {provider: host, id: m}\n"), &["host/m", "kind"]);
     expect(overlay_error("schema: 1\nmodels:\n- {provider: host, id: m, revision: main}\n"), &["host/m@main", "moves"]);
@@ -373,7 +378,73 @@ fn an_overlay_with_a_mistake_says_which_row_and_what_is_expected() {
 #[test]
 fn an_overlay_has_a_largest_size() {
     let text = |size: usize| format!("schema: 1\n#{}", "x".repeat(size - 11));
-    let limit = 4 << 20;
+    let limit = MAX_OVERLAY_BYTES;
     assert!(Overlay::parse(&text(limit)).is_ok());
     assert!(Overlay::parse(&text(limit + 1)).is_err());
+    let nested = |depth: usize| overlay_error(&format!("schema: 1\nmodels: {}", "[".repeat(depth)));
+    assert!(!nested(MAX_OVERLAY_NESTING).contains("brackets are open"));
+    assert!(nested(MAX_OVERLAY_NESTING + 1).contains("brackets are open here; a row needs three (line 2, column 1)"));
+}
+
+/// Ids as people mistype them, ids of every provider cut and joined, and anything at all.
+fn any_id() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let known: Vec<String> = Catalog::embedded().entries().map(|entry| entry.id.to_string()).collect();
+    let cut = |(id, from, to): (String, usize, usize)| {
+        let chars: Vec<char> = id.chars().collect();
+        let (from, to) = (from % (chars.len() + 1), to % (chars.len() + 1));
+        chars[from.min(to)..from.max(to)].iter().collect::<String>()
+    };
+    let piece = (proptest::sample::select(known), any::<usize>(), any::<usize>()).prop_map(cut);
+    prop_oneof![
+        "\\PC{0,40}",
+        "[a-z0-9.:@/ü-]{0,30}",
+        piece.clone(),
+        (piece.clone(), "[-@:./]", piece).prop_map(|(a, joint, b)| format!("{a}{joint}{b}")),
+    ]
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_id_breaks_a_judgment_and_what_resolves_is_a_snapshot(id in any_id()) {
+        let catalog = Catalog::embedded().with_overlay(&Overlay::parse(HOSTED).unwrap()).unwrap();
+        for provider in catalog.providers() {
+            catalog.facts(provider, &id);
+            match catalog.verdict(provider, &id, TODAY) {
+                Verdict::Pinned { pin, entry } => {
+                    assert_ne!(pin, Pin::Moving);
+                    assert!(entry.is_some() || matches!(pin, Pin::Dated | Pin::Numbered), "{provider}/{id}");
+                }
+                Verdict::Moving { candidates, .. } => assert!(candidates.iter().all(|entry| entry.kind == Kind::Snapshot)),
+                Verdict::Unknown { nearest } => assert!(nearest.iter().all(|entry| entry.life(TODAY) == Life::Serving)),
+                _ => {}
+            }
+        }
+        if let Resolved::Known(entry) = catalog.resolve(&id) {
+            assert_eq!(entry.kind, Kind::Snapshot);
+        }
+    }
+
+    #[test]
+    fn no_text_breaks_the_overlay(text in "\\PC{0,200}", at in 0usize..2000, with in "\\PC{0,4}") {
+        let _ = Overlay::parse(&text);
+        let mut whole: Vec<char> = include_str!("catalog/overlay.yaml").chars().collect();
+        let at = at % whole.len();
+        whole.splice(at..(at + 1).min(whole.len()), with.chars());
+        if let Ok(overlay) = Overlay::parse(&whole.into_iter().collect::<String>()) {
+            let _ = Catalog::embedded().with_overlay(&overlay);
+        }
+    }
+}
+
+#[test]
+fn an_overlay_that_grows_or_nests_without_end_is_an_error() {
+    let mut laughs = String::from("a: &a [x, x, x, x, x, x, x, x, x, x]\n");
+    for (last, next) in ["a", "b", "c", "d", "e", "f", "g"].iter().zip(["b", "c", "d", "e", "f", "g", "h"]) {
+        laughs.push_str(&format!("{next}: &{next} [{}]\n", vec![format!("*{last}"); 10].join(", ")));
+    }
+    overlay_error(&laughs);
+    overlay_error(&format!("schema: 1\nmodels: {laughs}"));
+    overlay_error(&"[".repeat(100_000));
+    overlay_error(&format!("schema: 1\nmodels: {}", "[{a: ".repeat(10_000)));
 }

@@ -21,7 +21,7 @@ use jiff::civil::Date;
 
 pub use entry::{Capabilities, Entry, Kind, Life, List, Pin, Price, PriceBand, PriceChange, PricePeak, Status, Text};
 pub use id_rules::ProviderKind;
-pub use overlay::{Overlay, OverlayError};
+pub use overlay::{MAX_OVERLAY_BYTES, MAX_OVERLAY_NESTING, Overlay, OverlayError};
 pub use pins::Verdict;
 pub use resolve::Resolved;
 
@@ -88,6 +88,12 @@ impl Catalog {
         Some(&self.base[at])
     }
 
+    /// Whether the overlay has a row in front of this one of the built-in catalog.
+    fn is_overlaid(&self, entry: &Entry) -> bool {
+        let key = (&entry.provider, &entry.id, &entry.revision);
+        self.over.binary_search_by(|mine| (&mine.provider, &mine.id, &mine.revision).cmp(&key)).is_ok()
+    }
+
     /// An id and its revision, which only self-hosted models have.
     fn split_revision<'i>(&self, provider: &str, id: &'i str) -> (&'i str, Option<&'i str>) {
         match id.rsplit_once('@') {
@@ -134,8 +140,7 @@ impl Catalog {
             &rows[from..to]
         };
         let (over, base) = (range(&self.over), range(self.base));
-        let shadowed = |entry: &&Entry| over.iter().any(|mine| mine.id == entry.id && mine.revision == entry.revision);
-        over.iter().chain(base.iter().filter(move |entry| !shadowed(entry)))
+        over.iter().chain(base.iter().filter(|entry| !self.is_overlaid(entry)))
     }
 
     /// Every provider that has rows or is configured, sorted.

@@ -3,7 +3,7 @@
 //! In: the text of `catalog.yaml`. Out: a catalog with those facts, or an error that names row, field and what is expected there.
 //! Must not know: files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::civil::Date;
@@ -16,6 +16,10 @@ use crate::names;
 
 /// The largest overlay that is read: ten times the built-in catalog.
 pub const MAX_OVERLAY_BYTES: usize = 4 << 20;
+
+/// Deepest nesting of brackets that is read. A row needs three; the YAML reader needs quadratic time for what opens and never
+/// closes.
+pub const MAX_OVERLAY_NESTING: usize = 32;
 
 /// A parsed overlay.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +52,7 @@ impl fmt::Display for OverlayError {
 impl std::error::Error for OverlayError {}
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "`schema: 1` and a list `models:`")]
 struct File {
     schema: u32,
     as_of: Option<Day>,
@@ -70,12 +74,17 @@ impl Overlay {
             let message = format!("a catalog has at most {MAX_OVERLAY_BYTES} bytes, this one has {}", text.len());
             return Err(OverlayError { line: None, column: None, message });
         }
+        if let Some(line) = too_deep(text) {
+            let message = format!("more than {MAX_OVERLAY_NESTING} brackets are open here; a row needs three");
+            return Err(OverlayError { line: Some(line), column: Some(1), message });
+        }
         let file: File = serde_yaml::from_str(text).map_err(|error| explain(&error, text))?;
         if file.schema != 1 {
             return Err(plain(format!("`schema` is {}; this version reads schema 1", file.schema)));
         }
+        let mut seen = BTreeSet::new();
         for (at, row) in file.models.iter().enumerate() {
-            if file.models[..at].iter().any(|earlier| key(earlier) == key(row)) {
+            if !seen.insert(key(row)) {
                 return Err(plain(format!("{} is there twice; put its facts into one row", name(row))));
             }
             if row.provider.is_empty() || row.id.is_empty() {
@@ -93,7 +102,8 @@ impl Catalog {
             self.as_of = Date::constant(year, month, day);
         }
         let mut rows = overlay.rows.iter().map(|row| self.merge(row)).collect::<Result<Vec<Entry>, _>>()?;
-        rows.extend(self.over.iter().filter(|old| !overlay.rows.iter().any(|row| is_row_of(row, old))).cloned());
+        let new: BTreeSet<Key<'_>> = overlay.rows.iter().map(key).collect();
+        rows.extend(self.over.iter().filter(|old| !new.contains(&key_of(old))).cloned());
         rows.sort_by(|a, b| (&a.provider, &a.id, &a.revision).cmp(&(&b.provider, &b.id, &b.revision)));
         self.over = rows;
         let mut by_id: Vec<u32> = (0..).take(self.over.len()).collect();
@@ -103,8 +113,11 @@ impl Catalog {
     }
 
     fn merge(&self, row: &Row) -> Result<Entry, OverlayError> {
-        let mut entry = match self.entries().find(|entry| is_row_of(row, entry)) {
-            Some(known) => known.clone(),
+        let key = key(row);
+        let find =
+            |rows: &[Entry]| rows.binary_search_by(|entry| key_of(entry).cmp(&key)).ok().map(|at| rows[at].clone());
+        let mut entry = match find(&self.over).or_else(|| find(self.base)) {
+            Some(known) => known,
             None => self.blank(row)?,
         };
         lay_over(&mut entry, row)?;
@@ -368,12 +381,33 @@ fn merged_price(old: Option<Price>, new: &PriceRow, row: &Row) -> Result<Price, 
     })
 }
 
-fn key(row: &Row) -> (&str, &str, Option<&str>) {
+/// The line on which too many brackets are open. Brackets in strings and comments count too: nobody has that many.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut open = 0_usize;
+    for (at, line) in text.lines().enumerate() {
+        for byte in line.bytes() {
+            match byte {
+                b'[' | b'{' => open += 1,
+                b']' | b'}' => open = open.saturating_sub(1),
+                _ => {}
+            }
+            if open > MAX_OVERLAY_NESTING {
+                return Some(at + 1);
+            }
+        }
+    }
+    None
+}
+
+/// Provider, id, revision.
+type Key<'a> = (&'a str, &'a str, Option<&'a str>);
+
+fn key(row: &Row) -> Key<'_> {
     (&row.provider, &row.id, row.revision.as_deref())
 }
 
-fn is_row_of(row: &Row, entry: &Entry) -> bool {
-    key(row) == (&entry.provider, &entry.id, entry.revision.as_deref())
+fn key_of(entry: &Entry) -> Key<'_> {
+    (&entry.provider, &entry.id, entry.revision.as_deref())
 }
 
 fn name(row: &Row) -> String {

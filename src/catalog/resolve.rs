@@ -69,23 +69,19 @@ impl Catalog {
 
     /// Rows with exactly this id, at every provider; for a self-hosted model with or without its revision.
     pub(super) fn with_id(&self, id: &str) -> impl Iterator<Item = &Entry> {
-        let from = self.base_by_id.partition_point(|at| *self.base[usize::from(*at)].id < *id);
-        let base = self.base_by_id[from..]
-            .iter()
-            .map(|at| &self.base[usize::from(*at)])
-            .take_while(move |entry| entry.id == id);
-        let base =
-            base.filter(|entry| !self.over.iter().any(|mine| mine.provider == entry.provider && mine.id == entry.id));
-        let from = self.over_by_id.partition_point(|at| *self.over[*at as usize].id < *id);
-        let over =
-            self.over_by_id[from..].iter().map(|at| &self.over[*at as usize]).take_while(move |entry| entry.id == id);
         let revised = id.rsplit_once('@').into_iter().flat_map(move |(bare, _)| {
-            let hosted = |kind: Option<ProviderKind>| kind == Some(ProviderKind::SelfHosted);
-            let rows =
-                self.over.iter().filter(move |entry| entry.id == bare && hosted(self.provider_kind(&entry.provider)));
-            rows.filter(move |entry| entry.written_id() == id)
+            let hosted = |entry: &&Entry| self.provider_kind(&entry.provider) == Some(ProviderKind::SelfHosted);
+            self.overlaid_with_id(bare).filter(hosted).filter(move |entry| entry.written_id() == id)
         });
-        over.chain(base).chain(revised)
+        let from = self.base_by_id.partition_point(|at| *self.base[usize::from(*at)].id < *id);
+        let base = self.base_by_id[from..].iter().map(|at| &self.base[usize::from(*at)]);
+        let base = base.take_while(move |entry| entry.id == id).filter(|entry| !self.is_overlaid(entry));
+        self.overlaid_with_id(id).chain(base).chain(revised)
+    }
+
+    fn overlaid_with_id(&self, id: &str) -> impl Iterator<Item = &Entry> {
+        let from = self.over_by_id.partition_point(|at| *self.over[*at as usize].id < *id);
+        self.over_by_id[from..].iter().map(|at| &self.over[*at as usize]).take_while(move |entry| entry.id == id)
     }
 }
 

@@ -18,7 +18,10 @@ use serde::{Deserialize, de};
 
 /// One model id at one provider.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a row, such as `{provider: openai, id: gpt-5.4-2026-03-05, regions: [eu-west]}`"
+)]
 pub struct Row {
     pub provider: String,
     pub id: String,
@@ -97,7 +100,7 @@ words! {
 
 /// What a model can do.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "abilities, such as `{tools: true, vision: false}`")]
 pub struct CapabilityRow {
     pub vision: Option<bool>,
     pub pdf: Option<bool>,
@@ -126,7 +129,7 @@ pub struct CapabilityRow {
 
 /// US dollars per million tokens.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "dollars per million tokens, such as `{input: 0.15, output: 0.6}`")]
 pub struct PriceRow {
     pub input: Option<Dollars>,
     pub output: Option<Dollars>,
@@ -145,7 +148,7 @@ pub struct PriceRow {
 
 /// A dearer band.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a price band, such as `{above: 200000, input: 6, output: 22.5}`")]
 pub struct PriceBandRow {
     pub above: Count,
     pub input: Dollars,
@@ -157,7 +160,7 @@ pub struct PriceBandRow {
 
 /// An announced later price.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a later price, such as `{from: 2027-01-01, input: 1.5, output: 7.5}`")]
 pub struct PriceChangeRow {
     pub from: Day,
     pub input: Dollars,
@@ -167,7 +170,7 @@ pub struct PriceChangeRow {
 
 /// A dearer part of every day.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a daily window, such as `{utc: 00:30-16:30, input: 0.3, output: 1.2}`")]
 pub struct PricePeakRow {
     pub utc: Minutes,
     pub input: Dollars,
