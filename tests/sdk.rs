@@ -28,7 +28,13 @@ fn run(mut command: Command) {
     }
     let output = command.output().unwrap();
     let shown = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&shown), sidecar.log());
+    assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&shown), end_of(&sidecar.log()));
+}
+
+/// Enough of a long log to see what went wrong last.
+fn end_of(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
 #[test]

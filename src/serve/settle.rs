@@ -267,6 +267,7 @@ fn attempt_record<'a>(
         snapshot,
         attempt: attempt.number,
         failure: attempt.failure(),
+        canceled: attempt.outcome == Some(chain::Outcome::Canceled),
         status: status.copied().flatten(),
         started_ms: attempt.started,
         duration_ms: attempt.duration(elapsed),

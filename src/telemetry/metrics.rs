@@ -162,7 +162,11 @@ impl Metrics {
     /// Counts a finished request.
     pub fn count(&self, record: &Record<'_>) {
         for attempt in record.attempts {
-            let result = attempt.failure.map_or("ok", |failure| failure.word());
+            let result = match attempt.failure {
+                Some(failure) => failure.word(),
+                None if attempt.canceled => "canceled",
+                None => "ok",
+            };
             self.attempts.with_label_values(&[attempt.snapshot, result]).inc();
         }
         let Some(rule) = record.rule else {

@@ -144,8 +144,11 @@ pub struct AttemptRecord<'a> {
     pub snapshot: &'a str,
     /// Which try on this hop, from 1.
     pub attempt: u32,
-    /// `None` when it answered.
+    /// `None` when it answered, or when the caller left.
     pub failure: Option<Failure>,
+    /// The caller left before it could answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub canceled: bool,
     /// The upstream's status, if it sent one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,

@@ -163,7 +163,7 @@ class Failures(unittest.TestCase):
             ask("bad")
         with self.assertRaises(openai.BadRequestError) as raised:
             ask("filtered")
-        self.assertEqual(raised.exception.code, "content_filter")
+        self.assertEqual(raised.exception.code, "content_policy_violation")
 
     def test_an_unknown_feature_is_named(self):
         with self.assertRaises(openai.BadRequestError) as raised:
