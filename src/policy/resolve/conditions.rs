@@ -220,6 +220,8 @@ impl<'a> Resolver<'a> {
         for (member, place) in found.members {
             match values.iter().position(|value| **value == *member) {
                 Some(at) => positions.push(at as u32),
+                // Neither tenant nor feature nor plan: the group's own finding.
+                None if !self.names.is_member(member) => return None,
                 None => {
                     let message = format!("group `{group}` does not hold values of `{word}`");
                     let finding = Diagnostic::new(&R110, set.span, message);

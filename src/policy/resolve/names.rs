@@ -240,6 +240,11 @@ impl<'a> Names<'a> {
         self.find(sort, &name.node)
     }
 
+    /// Whether a name is one that a group can hold.
+    pub fn is_member(&self, name: &str) -> bool {
+        [Sort::Tenant, Sort::Feature, Sort::Plan].into_iter().any(|sort| self.knows(sort, name))
+    }
+
     /// Whether a broken declaration would have declared the name.
     pub fn is_broken(&self, name: &str) -> bool {
         self.broken.contains(&name)

@@ -180,7 +180,7 @@ impl<'a> Resolver<'a> {
         }
         for value in values {
             let Some(member) = self.desk.name(value, "a group") else { continue };
-            if SORTS.into_iter().any(|sort| self.names.knows(sort, member)) {
+            if self.names.is_member(member) {
                 continue;
             }
             if let Some(file) = self.served_from_file.get(member) {

@@ -344,11 +344,14 @@ impl<'a> Resolver<'a> {
             }
             ast::Degrade::Queue { name, within } => {
                 self.out.unsupported.push(("`degrade queue`".into(), whole));
-                self.names.want(Sort::Queue, name, &mut self.desk)?;
+                let known = self.names.want(Sort::Queue, name, &mut self.desk).is_some();
                 let within = match within {
                     Some(value) => Some(self.desk.some_time(value, "`within`")?),
                     None => None,
                 };
+                if !known {
+                    return None;
+                }
                 Some(Degrade::Queue { name: name.node.as_str().into(), within })
             }
             ast::Degrade::Error { status, message } => {
