@@ -11,13 +11,19 @@ const SPREAD_PIECES: u64 = 28;
 /// Bytes per piece of a text that has to be cut into pieces (JSON, arguments).
 const LITERAL_PIECE: usize = 8;
 
-const WORDS: [&str; 64] = [
-    "the", "river", "carries", "a", "small", "boat", "past", "green", "hills", "and", "every", "stone", "keeps", "its",
-    "quiet", "place", "while", "morning", "light", "moves", "over", "water", "like", "an", "old", "song", "that",
-    "nobody", "wrote", "down", "but", "each", "traveler", "knows", "by", "heart", "roads", "bend", "slowly", "toward",
-    "some", "harbor", "where", "lamps", "are", "lit", "before", "rain", "comes", "from", "western", "fields", "with",
-    "steady", "wind", "under", "clear", "sky", "birds", "turn", "home", "again", "in", "time",
+const ARTICLES: [&str; 6] = ["the", "every", "this", "that", "one", "another"];
+const QUALITIES: [&str; 12] =
+    ["small", "old", "quiet", "green", "steady", "western", "clear", "slow", "bright", "distant", "narrow", "patient"];
+const THINGS: [&str; 16] = [
+    "river", "boat", "hill", "stone", "lamp", "road", "harbor", "field", "song", "bird", "bridge", "traveler",
+    "garden", "window", "market", "letter",
 ];
+const DEEDS: [&str; 10] =
+    ["carries", "finds", "keeps", "follows", "passes", "remembers", "crosses", "watches", "meets", "leaves"];
+const PLACES: [&str; 8] = ["near", "under", "beyond", "behind", "beside", "above", "before", "across"];
+/// One sentence.
+const SENTENCE: [&[&str]; 10] =
+    [&ARTICLES, &QUALITIES, &THINGS, &DEEDS, &ARTICLES, &THINGS, &PLACES, &ARTICLES, &QUALITIES, &THINGS];
 
 /// The last place at or before `at` where the text can be cut (`str::floor_char_boundary` is newer than the Rust we promise).
 pub fn floor_boundary(text: &str, at: usize) -> usize {
@@ -76,7 +82,7 @@ pub struct Pieces {
 
 #[derive(Clone, Debug)]
 enum Source {
-    Prose { dice: Dice, pieces: Option<u64>, bytes: u64, in_sentence: u64, begun: bool },
+    Prose { dice: Dice, pieces: Option<u64>, bytes: u64, spoken: usize },
     Literal { text: String, at: usize },
 }
 
@@ -88,7 +94,7 @@ impl Pieces {
             (pieces, _) => pieces,
         };
         let bytes = size.bytes.unwrap_or(0);
-        Self::new(Source::Prose { dice, pieces, bytes, in_sentence: 0, begun: false }, size)
+        Self::new(Source::Prose { dice, pieces, bytes, spoken: 0 }, size)
     }
 
     /// A given text, in pieces.
@@ -137,27 +143,28 @@ impl Source {
                 *at += piece.len();
                 Some(piece.to_owned())
             }
-            Self::Prose { dice, pieces, bytes, in_sentence, begun } => {
+            Self::Prose { dice, pieces, bytes, spoken } => {
                 match pieces {
                     Some(0) if *bytes == 0 => return None,
                     None if *bytes == 0 => return None,
                     Some(left) => *left = left.saturating_sub(1),
                     None => {}
                 }
-                let word = WORDS.get(dice.below(WORDS.len() as u64) as usize).copied().unwrap_or("word");
+                let at = *spoken % SENTENCE.len();
+                let words = SENTENCE.get(at).copied().unwrap_or(&THINGS);
+                let word = words.get(dice.below(words.len() as u64) as usize).copied().unwrap_or("word");
                 let mut piece = String::with_capacity(word.len() + 2);
-                if std::mem::replace(begun, true) {
+                if *spoken > 0 {
                     piece.push(' ');
                 }
-                if *in_sentence == 0 {
-                    *in_sentence = 6 + dice.below(8);
+                if at == 0 {
                     piece.extend(word.chars().next().map(|first| first.to_ascii_uppercase()));
                     piece.push_str(word.get(1..).unwrap_or(""));
                 } else {
                     piece.push_str(word);
                 }
-                *in_sentence -= 1;
-                if *in_sentence == 0 || *pieces == Some(0) {
+                *spoken += 1;
+                if *spoken % SENTENCE.len() == 0 || *pieces == Some(0) {
                     piece.push('.');
                 }
                 *bytes = bytes.saturating_sub(piece.len() as u64);
