@@ -60,6 +60,8 @@ pub mod catalog;
 pub mod chain;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "serve")]
+pub mod demo;
 pub mod dialect;
 #[cfg(feature = "serve")]
 pub mod facts;

@@ -1,6 +1,6 @@
 //! What is true of every possible request: no rule is dead, nothing falls through, no chain is empty.
 //!
-//! In: a [`Checked`]. Out: findings R209, R310 to R314, R401 to R408, R410, R411, R803 and R805, each that can have one with a request that shows it.
+//! In: a [`Checked`]. Out: findings R209, R310 to R314, R401 to R411, R803 and R805, each that can have one with a request that shows it.
 //! Must not know: files, terminals.
 //!
 //! Everything is asked with one query, [`find`]: is a box covered by others? The boxes of a rule are covered by those of the
@@ -12,11 +12,10 @@ pub mod find;
 mod index;
 mod limits;
 mod matching;
-mod redundant;
 mod witness;
 
 use self::find::{DEFAULT_FUEL, Found, Fuel, find, find_indexed};
-use self::index::{Index, Mask};
+use self::index::Index;
 use super::atoms::{Mentions, Space};
 use super::boxes::{AtomBox, Boxes};
 use super::checked::{Checked, Cond, Outcome, RuleId};
@@ -119,7 +118,6 @@ impl<'a> Proof<'a> {
 
     fn all(&mut self, findings: &mut Vec<Diagnostic>) -> Result<(), Stop> {
         self.matching(findings)?;
-        self.redundant(findings)?;
         self.chains(findings)
     }
 
@@ -150,31 +148,27 @@ impl<'a> Proof<'a> {
 
     /// Is `area` covered by the boxes before `end` and by `more`? Positions are those of the index, then those of `more`.
     fn find(&mut self, area: &AtomBox, end: usize, more: &[&AtomBox]) -> Result<Found, Stop> {
-        let among = self.index.before(end);
-        if more.is_empty() {
-            return self.find_among(area, among);
-        }
-        let live = self.index.meeting(area, &among);
         let mut fuel = self.fuel;
-        let cover: Vec<&AtomBox> = live.iter().map(|at| self.area(*at)).chain(more.iter().copied()).collect();
-        let found = find(&self.space, area, &cover, &mut fuel);
+        let among = self.index.before(end);
+        let (live, found) = if more.is_empty() {
+            let boxed = |at: usize| self.area(at);
+            (Vec::new(), find_indexed(&self.space, area, &self.index, among, &boxed, &mut fuel))
+        } else {
+            let live = self.index.meeting(area, &among);
+            let cover: Vec<&AtomBox> = live.iter().map(|at| self.area(*at)).chain(more.iter().copied()).collect();
+            let found = find(&self.space, area, &cover, &mut fuel);
+            (live, found)
+        };
         self.fuel = fuel;
         match found {
             Found::OutOfFuel => Err(Stop::OutOfFuel),
             Found::Witness(area) => Ok(Found::Witness(area)),
+            Found::Covered(used) if more.is_empty() => Ok(Found::Covered(used)),
             Found::Covered(used) => {
                 let place = |at: usize| live.get(at).copied().unwrap_or_else(|| end + at - live.len());
                 Ok(Found::Covered(used.into_iter().map(place).collect()))
             }
         }
-    }
-
-    /// Is `area` covered by these boxes of the index?
-    fn find_among(&mut self, area: &AtomBox, among: Mask) -> Result<Found, Stop> {
-        let mut fuel = self.fuel;
-        let found = find_indexed(&self.space, area, &self.index, among, &|at| self.area(at), &mut fuel);
-        self.fuel = fuel;
-        if found == Found::OutOfFuel { Err(Stop::OutOfFuel) } else { Ok(found) }
     }
 
     /// Is any request of a box possible?
