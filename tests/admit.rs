@@ -74,17 +74,37 @@ const FREE: Defaults<'static> = Defaults { plan: Some("free"), residency: None, 
 #[test]
 fn what_is_wrong_with_a_request_is_said_with_the_way_out() {
     for (said, reason, status, message) in [
-        (&[("endpoint", "embeddings")][..], Reason::UnknownEndpoint, 404, "it serves `chat`, `responses` and `messages`"),
-        (&[("plan", "por")], Reason::UnknownPlan, 400, "plan `por` is not declared; the nearest is `pro`, of `free`, `pro` and `enterprise`"),
+        (
+            &[("endpoint", "embeddings")][..],
+            Reason::UnknownEndpoint,
+            404,
+            "it serves `chat`, `responses` and `messages`",
+        ),
+        (
+            &[("plan", "por")],
+            Reason::UnknownPlan,
+            400,
+            "plan `por` is not declared; the nearest is `pro`, of `free`, `pro` and `enterprise`",
+        ),
         (&[("residency", "mars")], Reason::UnknownResidency, 400, "it is one of `anywhere` and `eu`"),
         (&[("feature", "sumarize")], Reason::UnknownFeature, 400, "the nearest is `summarize`"),
         (&[("priority", "urgent")], Reason::InvalidAttribute, 400, "it is one of `interactive` and `batch`"),
-        (&[("channel", "emial")], Reason::InvalidAttribute, 400, "attribute `channel` cannot be `emial`; the nearest is `email`"),
+        (
+            &[("channel", "emial")],
+            Reason::InvalidAttribute,
+            400,
+            "attribute `channel` cannot be `emial`; the nearest is `email`",
+        ),
         (&[("seats", "500")], Reason::InvalidAttribute, 400, "it is a whole number, 1 or more and below 500"),
         (&[("seats", "many")], Reason::InvalidAttribute, 400, "cannot be `many`"),
         (&[("seats", "")], Reason::MissingAttribute, 400, "it is read from header `x-seats`, then metadata `seats`"),
         (&[("beta", "maybe")], Reason::InvalidAttribute, 400, "it is `yes` or `no`"),
-        (&[("tenant", "acme"), ("plan", "free")], Reason::Contradiction, 409, "tenant `acme` is declared with plan `enterprise`"),
+        (
+            &[("tenant", "acme"), ("plan", "free")],
+            Reason::Contradiction,
+            409,
+            "tenant `acme` is declared with plan `enterprise`",
+        ),
         (&[("tenant", "nordbank"), ("residency", "anywhere")], Reason::Contradiction, 409, "with residency `eu`"),
     ] {
         let (found, text) = admitted(said, 10, FREE).unwrap_err();

@@ -88,9 +88,10 @@ fn run(policy: &Policy, request: &str, usable: &dyn Fn(&str) -> Option<DropReaso
 fn shown(policy: &Policy, run: &Run) -> String {
     let name = |id: SnapshotId| policy.tree.checked().snapshots[id.index()].model.id.to_string();
     let hops: Vec<String> = run.hops.iter().map(|hop| format!("{} {}", hop.position, name(hop.snapshot))).collect();
-    let dropped = run.dropped.iter().map(|one| {
-        format!("{} {}", one.snapshot.map_or("requested".to_owned(), name), one.reason.word())
-    });
+    let dropped = run
+        .dropped
+        .iter()
+        .map(|one| format!("{} {}", one.snapshot.map_or("requested".to_owned(), name), one.reason.word()));
     let dropped: Vec<String> = dropped.collect();
     format!("{} | {}", hops.join(", "), dropped.join(", "))
 }
@@ -138,7 +139,10 @@ fn breakers_take_hops_out_but_never_the_last_one() {
     let policy = compile(POLICY, OVERLAY);
     let cooling = |list: &'static [&'static str]| move |id: &str| list.contains(&id).then_some(DropReason::CoolingDown);
     let some = run(&policy, "plan=free", &cooling(&["gpt-5.4-mini-2026-03-17"]));
-    assert_eq!(shown(&policy, &some), "2 claude-haiku-5-5, 3 mistral-small-2603 | gpt-5.4-mini-2026-03-17 cooling_down");
+    assert_eq!(
+        shown(&policy, &some),
+        "2 claude-haiku-5-5, 3 mistral-small-2603 | gpt-5.4-mini-2026-03-17 cooling_down"
+    );
     let all = run(&policy, "plan=free", &|_| Some(DropReason::CoolingDown));
     assert_eq!(
         shown(&policy, &all),

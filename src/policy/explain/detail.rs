@@ -26,9 +26,22 @@ pub fn detail(checked: &Checked, chain: &Chain, dropped: &Dropped, facts: &Facts
         DropReason::Streaming => "does not stream".to_owned(),
         DropReason::TooSmall => dropped.snapshot.map_or_else(String::new, |id| too_small(checked, chain, id, facts)),
         DropReason::Retired => retired(entry),
-        DropReason::NotRequested => "not what the client asked for, or not in that tier".to_owned(),
+        DropReason::NotRequested => not_requested(checked, dropped, facts),
         DropReason::CoolingDown => "failed lately".to_owned(),
         DropReason::NotConfigured => "no upstream is configured".to_owned(),
+    }
+}
+
+fn not_requested(checked: &Checked, dropped: &Dropped, facts: &Facts) -> String {
+    let asked = match (&facts.requested_snapshot, facts.requested_model.is_empty()) {
+        (_, true) => "the client named no model".to_owned(),
+        (Some(model), false) => format!("the client asked for {model}"),
+        (None, false) => "nobody knows the model the client asked for".to_owned(),
+    };
+    match (facts.requested_tier, dropped.snapshot) {
+        (Some(tier), _) => format!("{asked}, in tier {}", checked.tiers[tier.index()].name),
+        (None, Some(_)) => format!("{asked}, so no direction from it is true"),
+        (None, None) => asked,
     }
 }
 

@@ -33,7 +33,7 @@ impl Explanation<'_> {
             }
         }
         self.read(&mut page);
-        let assumed: Vec<String> = self.asked.assumed.iter().map(|(key, value)| format!("{key} {value}")).collect();
+        let assumed: Vec<String> = self.assumed().map(|(key, value)| format!("{key} {value}")).collect();
         if !assumed.is_empty() {
             page.line("assumed", &assumed.join(", "));
         }

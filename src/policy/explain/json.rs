@@ -3,14 +3,15 @@
 //! In: an [`Explanation`]. Out: JSON. Must not know: layout. Changes are additive.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::ast::{Intent, OnCut};
 use super::super::checked::{AttributeDomain, AttributeValue, Claim, Degrade, Hold, Subject};
 use super::super::eligible;
 use super::super::facts::Facts;
 use super::super::plan::{Action, PlannedHop, Run};
-use super::super::source::{Sources, Span};
+use super::super::render::json::{Place, SCHEMA, place};
+use super::super::source::Sources;
 use super::{Explanation, bounds, detail};
 use crate::units::{Tokens, Usd};
 
@@ -38,7 +39,7 @@ struct Document<'a> {
 struct Decision<'a> {
     kind: &'static str,
     rule: Option<&'a str>,
-    span: Option<Value>,
+    span: Option<Place>,
     because: Option<&'a str>,
     tier: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,7 +118,7 @@ impl Explanation<'_> {
     pub fn json(&self, sources: &Sources) -> Result<String, serde_json::Error> {
         let name = |at: super::ColumnId| &*self.tree.space().column(at).name;
         let document = Document {
-            schema: 1,
+            schema: SCHEMA,
             tool: "wayside",
             version: VERSION,
             command: "explain",
@@ -128,9 +129,7 @@ impl Explanation<'_> {
             readings: Ordered(
                 self.reads.iter().map(|read| (name(read.column).to_owned(), read.value.clone().into())).collect(),
             ),
-            assumed: Ordered(
-                self.asked.assumed.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect(),
-            ),
+            assumed: Ordered(self.assumed().map(|(key, value)| (key.clone(), value.clone().into())).collect()),
             decision: self.decision_json(sources),
             reads: self.reads.iter().map(|read| name(read.column)).collect(),
             passed_over: self
@@ -152,7 +151,7 @@ impl Explanation<'_> {
         let mut decision = Decision {
             kind: "no_match",
             rule: rule.map(|rule| &*rule.name),
-            span: rule.map(|rule| span(sources, rule.span)),
+            span: rule.map(|rule| place(rule.span, sources)),
             because: rule.and_then(|rule| rule.because.as_deref()),
             tier: None,
             status: None,
@@ -312,18 +311,4 @@ fn attribute_json(domain: &AttributeDomain, facts: &Facts, at: usize) -> Value {
         (Some(AttributeValue::Text(text)), _) => (**text).into(),
         _ => Value::Null,
     }
-}
-
-/// Lines and columns from 1, columns in Unicode scalar values.
-fn span(sources: &Sources, span: Span) -> Value {
-    let file = sources.file(span.file);
-    let (start, end) = (file.place(span.lo), file.place(span.hi));
-    let mut map = Map::new();
-    map.insert("file".into(), (*file.path).into());
-    map.insert("byte".into(), json!([span.lo, span.hi]));
-    map.insert("line".into(), start.line.into());
-    map.insert("column".into(), start.column.into());
-    map.insert("end_line".into(), end.line.into());
-    map.insert("end_column".into(), end.column.into());
-    Value::Object(map)
 }

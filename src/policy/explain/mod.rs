@@ -14,7 +14,7 @@ pub use self::ask::{Asked, State, ask};
 pub use self::bounds::{worst_time, worst_times};
 pub use self::json::VERSION;
 use super::atom_set::AtomId;
-use super::checked::{Chain, Checked, ColumnId, Hedge, Outcome, Rule, RuleId, Target};
+use super::checked::{Chain, Checked, ColumnId, Hedge, Outcome, Rule, RuleId, Subject, Target};
 use super::decide::{Fetch, FromReadings, PassedOver, Tap, decide, passed_over};
 use super::plan::{Plan, PlannedHop, plan};
 use super::request::Values;
@@ -88,6 +88,12 @@ impl Explanation<'_> {
 
     fn rule(&self) -> Option<&Rule> {
         self.rule.map(|id| &self.checked().rules[id.index()])
+    }
+
+    /// What had to be chosen and may have mattered: the clock counts only when it was read.
+    fn assumed(&self) -> impl Iterator<Item = &(String, String)> {
+        let clock = self.reads.iter().any(|read| self.tree.space().column(read.column).subject == Subject::Clock);
+        self.asked.assumed.iter().filter(move |(key, _)| clock || !matches!(key.as_str(), "time" | "day"))
     }
 
     /// The most one answer of a hop can cost.

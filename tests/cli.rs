@@ -1,0 +1,404 @@
+//! The binary as people and builds meet it: exit codes, streams, formats, bad input.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// Every test judges dates on this day, so that none of them ages.
+const TODAY: &str = "2026-11-22";
+
+const GOOD: &str = r#"route 1
+
+tier mid { openai/gpt-5.4-2026-03-05, anthropic/claude-sonnet-5 }
+
+template sorry "Please try again in a few minutes."
+
+otherwise {
+  tier            mid
+  degrade         template sorry
+}
+"#;
+
+/// A workspace of its own.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        place.file("wayside.yaml", "");
+        place
+    }
+
+    fn with(policy: &str) -> Self {
+        let place = Self::new();
+        place.file("p.route", policy);
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        run_in(self.0.path(), args)
+    }
+
+    /// `check` with a fixed day.
+    fn check(&self, args: &[&str]) -> Ran {
+        self.run(&[&["check", "--today", TODAY], args].concat())
+    }
+}
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run_in(dir: &Path, args: &[&str]) -> Ran {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_wayside")).args(args).current_dir(dir).stdin(Stdio::null()).output().unwrap();
+    let Output { status, stdout, stderr } = output;
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
+}
+
+#[track_caller]
+fn contains(text: &str, part: &str) {
+    assert!(text.contains(part), "no {part:?} in:\n{text}");
+}
+
+#[test]
+fn a_clean_policy_answers_0_and_says_so() {
+    let ran = Place::with(GOOD).check(&["p.route"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert_eq!(ran.out, "1 policy checked: no findings\n");
+}
+
+#[test]
+fn an_alias_answers_1_with_r201_and_offers_the_snapshot() {
+    let place = Place::with(&GOOD.replace("gpt-5.4-2026-03-05", "gpt-5.4"));
+    let ran = place.check(&["p.route"]);
+    assert_eq!(ran.code, 1);
+    contains(&ran.out, "error[R201]: openai/gpt-5.4 is an alias");
+    contains(&ran.out, "help: write `openai/gpt-5.4-2026-03-05`");
+    contains(&ran.out, "p.route:3:12");
+    contains(&ran.out, "1 policy checked: 1 error");
+    assert!(!ran.out.contains('\u{1b}'), "colors in a pipe");
+}
+
+#[test]
+fn every_format_gives_the_same_exit_code() {
+    let bad = Place::with(&GOOD.replace("gpt-5.4-2026-03-05", "gpt-5.4"));
+    let good = Place::with(GOOD);
+    for format in ["human", "short", "plain", "json"] {
+        assert_eq!(good.check(&["--format", format, "p.route"]).code, 0, "{format}");
+        let ran = bad.check(&["--format", format, "p.route"]);
+        assert_eq!(ran.code, 1, "{format}");
+        contains(&ran.out, "R201");
+    }
+    assert_eq!(good.check(&["--format", "short", "p.route"]).out, "");
+}
+
+#[test]
+fn json_says_what_where_and_how_to_cure_it() {
+    let place = Place::with(&GOOD.replace("gpt-5.4-2026-03-05", "gpt-5.4"));
+    let ran = place.check(&["--format", "json", "p.route"]);
+    let document: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(
+        (&document["schema"], &document["tool"], &document["command"]),
+        (&1.into(), &"wayside".into(), &"check".into())
+    );
+    assert_eq!(document["policy"], "p");
+    assert_eq!(document["today"], TODAY);
+    assert_eq!(document["summary"]["error"], 1);
+    let finding = &document["findings"][0];
+    assert_eq!((&finding["code"], &finding["level"]), (&"R201".into(), &"error".into()));
+    assert_eq!(
+        (&finding["span"]["file"], &finding["span"]["line"], &finding["span"]["column"]),
+        (&"p.route".into(), &3.into(), &12.into())
+    );
+    assert_eq!(finding["fixes"][0]["edits"][0]["text"], "openai/gpt-5.4-2026-03-05");
+
+    let clean = Place::with(GOOD).check(&["--format", "json", "p.route"]);
+    let document: serde_json::Value = serde_json::from_str(&clean.out).unwrap();
+    assert_eq!(document["findings"], serde_json::json!([]));
+    assert!(document["policy_hash"].as_str().unwrap().starts_with("sha256:"));
+}
+
+#[test]
+fn a_warning_fails_only_where_warnings_are_denied() {
+    let place = Place::with(&GOOD.replace(", anthropic/claude-sonnet-5", ""));
+    assert_eq!(place.check(&["p.route"]).code, 0);
+    contains(&place.check(&["p.route"]).out, "warning[R308]");
+    assert_eq!(place.check(&["--deny-warnings", "p.route"]).code, 1);
+    assert_eq!(place.check(&["--deny-warnings", "--exit-zero", "p.route"]).code, 0);
+    assert_eq!(place.check(&["--deny-warnings", "--allow", "single-provider", "p.route"]).code, 0);
+    place.file("wayside.yaml", "check:\n  deny_warnings: true\n");
+    assert_eq!(place.check(&["p.route"]).code, 1);
+    place.file("wayside.yaml", "check:\n  deny_warnings: true\n  allow: [R308]\n");
+    let allowed = place.check(&["p.route"]);
+    assert_eq!(allowed.code, 0);
+    contains(&allowed.out, "(1 suppressed)");
+}
+
+#[test]
+fn the_day_decides_about_retirements() {
+    let place = Place::with(&GOOD.replace("claude-sonnet-5", "claude-sonnet-4-5-20250929"));
+    let on = |day: &str| place.run(&["check", "--today", day, "p.route"]);
+    assert!(!on("2026-08-01").out.contains("R203"));
+    contains(&on("2026-11-01").out, "warning[R203]");
+    contains(&on("2026-11-25").out, "error[R203]");
+    contains(&on("2026-12-01").out, "error[R204]");
+}
+
+#[test]
+fn what_cannot_be_done_answers_2_on_stderr() {
+    let place = Place::with(GOOD);
+    place.file("policies/support.route", GOOD);
+    place.file("empty/readme.txt", "");
+    for (args, says) in [
+        (&["check", "missing.route"][..], "`missing.route` cannot be read: no such file"),
+        (&["check", "policies/suport.route"], "the nearest is `policies/support.route`"),
+        (&["check", "empty"], "`empty` has no .route file in it"),
+        (&["check", "--allow", "single-provder", "p.route"], "the nearest is `single-provider`"),
+        (&["check", "--select", "R9999", "p.route"], "is no finding"),
+        (&["check", "--today", "yesterday", "p.route"], "invalid value 'yesterday'"),
+        (&["check", "--format", "xml", "p.route"], "possible values"),
+        (&["chekc"], "similar subcommand exists: 'check'"),
+        (&["explain", "R9"], "cannot be read: no such file"),
+        (&["explain", "R999"], "neither a file nor a finding"),
+        (&["explain", "p.route", "plan"], "`plan` is not key=value"),
+        (&["explain", "p.route", "prompt_tokns=2k"], "the nearest is `prompt_tokens`"),
+        (&["explain", "p.route", "prompt_tokens=lots"], "is a number, like 250, 2k or 1M"),
+        (&["explain", "p.route", "streaming="], "`streaming` has no value"),
+        (&["explain", "p.route", "streaming=yes", "streaming=no"], "`streaming` is given twice"),
+        (&["explain", "p.route", "stakes=high"], "`stakes` follows from `feature`"),
+        (&["explain", "p.route", "endpoint=embeddings"], "404 unknown_endpoint"),
+    ] {
+        let ran = place.run(args);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}: {}", ran.err);
+        contains(&ran.err, says);
+    }
+}
+
+#[test]
+fn wrong_settings_are_named_and_nothing_is_checked() {
+    let place = Place::with(GOOD);
+    for (yaml, says) in [
+        ("check:\n  deny_warning: true\n", "deny_warnings"),
+        ("check:\n  fuel: lots\n", "line 2"),
+        ("check:\n  allow: [single-provder]\n", "the nearest is `single-provider`"),
+        ("check: [\n", "line"),
+    ] {
+        place.file("wayside.yaml", yaml);
+        let ran = place.check(&["p.route"]);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{yaml:?}");
+        contains(&ran.err, "wayside.yaml");
+        contains(&ran.err, says);
+    }
+}
+
+#[test]
+fn a_directory_gives_every_policy_in_it_and_says_shared_findings_once() {
+    let place = Place::new();
+    place.file("tiers.route", "route 1\ntier mid { openai/gpt-5.4, anthropic/claude-sonnet-5 }\n");
+    for name in ["a.route", "b/b.route"] {
+        let used = if name.contains('/') { "../tiers.route" } else { "tiers.route" };
+        let tiers = "tier mid { openai/gpt-5.4-2026-03-05, anthropic/claude-sonnet-5 }\n";
+        place.file(name, GOOD.replace(tiers, &format!("use \"{used}\"\n")));
+    }
+    place.file("b/b.test.route", "route 1\nuse \"b.route\"\n");
+    place.file(".hidden/c.route", "nonsense");
+    let ran = place.check(&["--format", "short", "."]);
+    assert_eq!(ran.code, 1);
+    assert_eq!(ran.out.lines().count(), 1, "{}", ran.out);
+    contains(&ran.out, "tiers.route:2:12: error[R201]");
+    contains(&place.check(&["."]).out, "2 policies checked: 1 error");
+}
+
+#[test]
+fn a_used_file_that_is_not_there_or_uses_itself_is_a_finding_with_a_place() {
+    let place = Place::with(&GOOD.replace("route 1\n", "route 1\nuse \"tires.route\"\n"));
+    place.file("tiers.route", "route 1\n");
+    let missing = place.check(&["p.route"]);
+    assert_eq!(missing.code, 1);
+    contains(&missing.out, "error[R010]");
+    contains(&missing.out, "p.route:2:5");
+    contains(&missing.out, "`tiers.route`");
+
+    place.file("p.route", GOOD.replace("route 1\n", "route 1\nuse \"q.route\"\n"));
+    place.file("q.route", "route 1\nuse \"p.route\"\n");
+    let ring = place.check(&["p.route"]);
+    assert_eq!(ring.code, 1);
+    contains(&ring.out, "error[R011]");
+    contains(&ring.out, "p.route -> q.route -> p.route");
+}
+
+#[test]
+fn a_link_out_of_the_workspace_is_not_followed() {
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("secret.route"), "plans [secret_plan]\n").unwrap();
+    let place = Place::with(&GOOD.replace("route 1\n", "route 1\nuse \"link.route\"\n"));
+    symlink(outside.path().join("secret.route"), place.path("link.route")).unwrap();
+    let ran = place.check(&["p.route"]);
+    assert_eq!(ran.code, 1);
+    contains(&ran.out, "error[R010]");
+    contains(&ran.out, "outside the workspace");
+    assert!(!ran.out.contains("secret_plan"));
+}
+
+#[test]
+fn strange_bytes_are_findings_or_refused_and_never_a_crash() {
+    let place = Place::new();
+    let long_line = format!("route 1\n# {}\n{}", "x".repeat(1 << 20), &GOOD[8..]);
+    for (name, bytes, code) in [
+        ("binary.route", b"\x7fELF\x02\x01\x00\xff\xfe".to_vec(), 2),
+        ("nul.route", b"route 1\n\0\0\0\n".to_vec(), 1),
+        ("empty.route", Vec::new(), 0),
+        ("deep.route", format!("route 1\nrule a {{ when {} }}\n", "(".repeat(100_000)).into_bytes(), 1),
+        ("open.route", b"route 1\nrule a {\n".to_vec(), 1),
+        ("bom.route", format!("\u{feff}{GOOD}").into_bytes(), 0),
+        ("crlf.route", GOOD.replace('\n', "\r\n").into_bytes(), 0),
+        ("long_line.route", long_line.into_bytes(), 0),
+        ("too_large.route", vec![b'#'; (4 << 20) + 2], 2),
+    ] {
+        place.file(name, &bytes);
+        let ran = place.check(&["--format", "short", name]);
+        assert_eq!(ran.code, code, "{name}: {}{}", ran.out, ran.err);
+        assert!(!ran.err.contains("panicked"), "{name}: {}", ran.err);
+        match code {
+            1 => contains(&ran.out, &format!("{name}:")),
+            2 => contains(&ran.err, &format!("`{name}` cannot be read")),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn an_overlay_is_picked_up_and_a_wrong_one_is_r121_with_its_line() {
+    let place = Place::with(GOOD);
+    place.file(
+        "catalog.yaml",
+        "schema: 1\nmodels:\n  - {provider: openai, id: gpt-5.4-2026-03-05, retires_on: 2026-12-01}\n",
+    );
+    contains(&place.check(&["p.route"]).out, "warning[R203]: openai/gpt-5.4-2026-03-05 retires in 9 days");
+    place.file(
+        "catalog.yaml",
+        "schema: 1\nmodels:\n  - provider: openai\n    id: gpt-5.4-2026-03-05\n    max_input: plenty\n",
+    );
+    let ran = place.check(&["p.route"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    contains(&ran.out, "error[R121]");
+    contains(&ran.out, "catalog.yaml:5");
+    contains(&ran.out, "max_input");
+    place.file("other.yaml", "schema: 1\n");
+    assert_eq!(place.check(&["--catalog", "other.yaml", "p.route"]).code, 0);
+    let missing = place.check(&["--catalog", "none.yaml", "p.route"]);
+    assert_eq!(missing.code, 1);
+    contains(&missing.out, "cannot be read: no such file");
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    for format in ["human", "short", "plain", "json"] {
+        let args = ["check", "--today", TODAY, "--format", format, "policies", "tests/corpus"];
+        let (one, two) = (run_in(Path::new(root), &args), run_in(Path::new(root), &args));
+        assert_eq!((one.code, &one.out, &one.err), (two.code, &two.out, &two.err), "{format}");
+    }
+    let args = ["explain", "--today", TODAY, "--format", "json", "policies/support.route", "tenant=acme"];
+    assert_eq!(run_in(Path::new(root), &args).out, run_in(Path::new(root), &args).out);
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_crash() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wayside"))
+        .args(["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(0), ""));
+}
+
+#[test]
+fn colors_are_for_terminals_and_for_those_who_ask() {
+    let place = Place::with(&GOOD.replace("gpt-5.4-2026-03-05", "gpt-5.4"));
+    let colored = |key: &str, value: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wayside"));
+        let command = command.args(["check", "p.route"]).current_dir(place.0.path()).env(key, value);
+        String::from_utf8(command.output().unwrap().stdout).unwrap().contains('\u{1b}')
+    };
+    assert!(!colored("NO_COLOR", "1"));
+    assert!(colored("CLICOLOR_FORCE", "1"));
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    let place = Place::new();
+    for (args, says) in [
+        (&["--version"][..], concat!("wayside ", env!("CARGO_PKG_VERSION"))),
+        (&["--help"], "wayside explain R401"),
+        (&["check", "--help"], "--deny-warnings"),
+        (&["explain", "--help"], "prompt_tokens=2k"),
+        (&["completions", "zsh"], "#compdef wayside"),
+        (&["explain", "R401"], "# R401 unreachable-rule"),
+        (&["explain", "unreachable-rule"], "# R401 unreachable-rule"),
+    ] {
+        let ran = place.run(args);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}");
+        contains(&ran.out, says);
+    }
+}
+
+/// The hash of a policy covers facts that no explanation shows.
+fn without_hash(text: &str) -> String {
+    let lines = text.lines().map(|line| match line.split_once("\"policy_hash\": ") {
+        Some((indent, _)) => format!("{indent}\"policy_hash\": \"…\",\n"),
+        None => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+/// The cases of `tests/corpus/explain`: a policy, and files whose first line is the request and whose rest is what is printed.
+/// `WAYSIDE_BLESS=1` writes the rest.
+#[test]
+fn explanations_read_as_they_did() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let corpus = root.join("tests/corpus/explain");
+    let mut cases: Vec<PathBuf> = fs::read_dir(&corpus).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.retain(|path| path.extension().is_some_and(|end| end == "txt" || end == "json"));
+    cases.sort();
+    assert!(cases.len() >= 8, "{}", cases.len());
+    let mut wrong = Vec::new();
+    for case in cases {
+        let text = fs::read_to_string(&case).unwrap();
+        let (request, expected) = text.split_once('\n').unwrap();
+        let mut args = vec!["explain", "--today", TODAY];
+        if case.extension().is_some_and(|end| end == "json") {
+            args.extend(["--format", "json"]);
+        }
+        args.extend(request.trim_start_matches("// ").split_whitespace());
+        let ran = run_in(&corpus, &args);
+        let actual = without_hash(&format!("{}{}", ran.out, ran.err));
+        if std::env::var_os("WAYSIDE_BLESS").is_some() {
+            fs::write(&case, format!("{request}\n{actual}")).unwrap();
+        } else if actual != expected {
+            wrong.push(format!("{}\n--- expected\n{expected}--- actual\n{actual}", case.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
