@@ -5,7 +5,9 @@ use jiff::civil::{Date, date};
 use wayside::catalog::{Catalog, Overlay};
 use wayside::policy::ast::Model;
 use wayside::policy::check::models::judge;
+use wayside::policy::check::{Settings, check};
 use wayside::policy::diagnostic::Level;
+use wayside::policy::resolve::Files;
 use wayside::policy::source::{FileId, Span};
 
 const TODAY: Date = date(2026, 11, 23);
@@ -142,4 +144,44 @@ fn a_dated_azure_version_is_named_where_the_maker_gives_no_date() {
         "{:?}",
         found.notes
     );
+}
+
+/// One policy in memory.
+struct Text(String);
+
+impl Files for Text {
+    fn read(&self, _: &str) -> Result<String, String> {
+        Ok(self.0.clone())
+    }
+    fn glob(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn consent_is_written_into_every_form_of_header() {
+    let rest = "tier mid {\n  openai/gpt-6-sol\n  anthropic/claude-sonnet-5\n}\ntemplate sorry \"Later.\"\n\
+                otherwise {\n  tier mid\n  degrade template sorry\n}\n";
+    let findings =
+        |text: &str| check("a.route", &Text(text.to_owned()), &Catalog::embedded(), &Settings::on(TODAY)).findings;
+    for header in [
+        "policy desk { }",
+        "policy desk {}",
+        "policy desk { owner \"us\" }",
+        "policy desk {\n  owner \"us\"\n}",
+        "policy desk {  # ours\n  owner \"us\"\n}",
+        "policy desk { accept_undated [] }",
+        "policy desk { accept_undated [openai/gpt-6-luna], owner \"us\" }",
+        "policy desk { accept_undated [\n    openai/gpt-6-luna\n  ]\n}",
+    ] {
+        let text = format!("route 1\n{header}\n{rest}");
+        let found = findings(&text);
+        let undated = found.iter().find(|one| one.code.code == "R217").unwrap_or_else(|| panic!("{header}: {found:?}"));
+        let edit = &undated.fixes.first().unwrap_or_else(|| panic!("{header}: no fix")).edits[0];
+        let mut after = text.clone();
+        after.replace_range(edit.span.lo as usize..edit.span.hi as usize, &edit.text);
+        assert_eq!(findings(&after), [], "{after}");
+    }
+    let found = findings(&format!("route 1\n{rest}"));
+    assert!(found.iter().any(|one| one.code.code == "R217" && one.fixes.is_empty()), "without a header, help alone");
 }

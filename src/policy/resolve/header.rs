@@ -4,7 +4,7 @@
 
 use super::super::ast::{Block, BlockStmt, ItemKind, Name, Setting, Value, ValueKind};
 use super::super::checked::Endpoint;
-use super::super::diagnostic::{Diagnostic, R108, R110, R112, R114};
+use super::super::diagnostic::{Diagnostic, Edit, Fix, R108, R110, R112, R114};
 use super::super::source::Span;
 use super::Resolver;
 use super::names::unknown;
@@ -15,6 +15,14 @@ use crate::units::Tokens;
 
 /// A prompt bound for sets whose members say nothing about their windows.
 const FALLBACK_MAX_PROMPT: Tokens = Tokens(128_000);
+
+/// Where one more model is accepted without a date, and what to write around it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Consent {
+    at: Span,
+    before: &'static str,
+    after: &'static str,
+}
 
 impl<'a> Resolver<'a> {
     /// Finds both declarations, at most one each.
@@ -45,6 +53,7 @@ impl<'a> Resolver<'a> {
         if let Some(name) = name {
             self.out.name = name.node.as_str().into();
         }
+        self.consent = body.span.map(|braces| self.consent_in(braces));
         for setting in settings(body) {
             let Some(value) = setting.values.first() else { continue };
             match setting.key.node.as_str() {
@@ -109,7 +118,32 @@ impl<'a> Resolver<'a> {
         self.out.endpoints = Endpoint::ALL.into_iter().filter(|endpoint| listed.contains(endpoint)).collect();
     }
 
+    /// A new line, or the first words of a header on one line.
+    fn consent_in(&self, braces: Span) -> Consent {
+        let inside = self.desk.text(braces).trim_start_matches('{');
+        let at = Span { lo: braces.lo + 1, hi: braces.lo + 1, ..braces };
+        match inside.trim_start_matches([' ', '\t', '\r']).chars().next() {
+            Some('\n' | '#') => Consent { at, before: "\n  accept_undated [", after: "]" },
+            Some('}') => Consent { at, before: " accept_undated [", after: "] " },
+            _ => Consent { at, before: " accept_undated [", after: "]," },
+        }
+    }
+
+    /// The edit that adds a model to `accept_undated`; `None` where the set has no header.
+    pub(super) fn consent_to(&self, name: &ModelRef) -> Option<Fix> {
+        let Consent { at, before, after } = self.consent?;
+        let edit = Edit { span: at, text: format!("{before}{name}{after}") };
+        // It changes no decision, and it is a promise only a person can make.
+        Some(Fix { safe: false, title: format!("accept {name} without a date"), edits: vec![edit] })
+    }
+
     fn accept(&mut self, value: &'a Value) {
+        if matches!(value.kind, ValueKind::List(_)) {
+            // Behind the last member, wherever the bracket stands.
+            let end = members(value).last().map_or(value.span.hi - 1, |last| last.span.hi);
+            let before = if members(value).is_empty() { "" } else { ", " };
+            self.consent = Some(Consent { at: Span { lo: end, hi: end, ..value.span }, before, after: "" });
+        }
         for value in members(value) {
             match &value.kind {
                 ValueKind::Model(model) => self.accepted.push(ModelRef::new(&model.provider, &model.id)),

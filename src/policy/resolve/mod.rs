@@ -72,6 +72,7 @@ pub fn resolve(loaded: &Loaded, ctx: &Context<'_>, findings: &mut Vec<Diagnostic
         defaults: options::Written::default(),
         conduct: options::Conduct::default(),
         accepted: Vec::new(),
+        consent: None,
         ladders: Vec::new(),
         rings: Vec::new(),
         served_from_file: FxHashMap::default(),
@@ -134,6 +135,8 @@ struct Resolver<'a> {
     conduct: options::Conduct,
     /// `accept_undated`, as written.
     accepted: Vec<ModelRef>,
+    /// Where one more would be written.
+    consent: Option<header::Consent>,
     /// Ladders that are being expanded, outermost first.
     ladders: Vec<&'a str>,
     /// Rings of ladders already reported, each sorted.

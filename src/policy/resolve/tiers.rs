@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::super::ast::{self, ItemKind, TierLine};
 use super::super::checked::{Outcome, Snapshot, SnapshotId, Target, Tier, TierId};
-use super::super::diagnostic::{Diagnostic, R007, R108, R222};
+use super::super::diagnostic::{Diagnostic, R007, R108, R217, R222};
 use super::super::source::Span;
 use super::Resolver;
 use super::names::{MAX_DECLARATIONS, Sort};
@@ -100,7 +100,11 @@ impl<'a> Resolver<'a> {
 
     fn judge(&mut self, model: &ast::Model, name: &ModelRef) {
         let accepted = self.accepted.contains(name);
-        if let Some(finding) = super::super::check::models::judge(self.ctx.catalog, model, self.ctx.today, accepted) {
+        if let Some(mut finding) = super::super::check::models::judge(self.ctx.catalog, model, self.ctx.today, accepted)
+        {
+            if *finding.code == R217 {
+                finding.fixes.extend(self.consent_to(name));
+            }
             self.desk.report(finding);
         }
     }
