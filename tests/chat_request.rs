@@ -1,7 +1,9 @@
 //! What a Chat Completions body says, which bodies are refused and with which words, and the splice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
-use wayside::dialect::chat::request::{BadBody, MAX_METADATA, MAX_MODEL_NAME, Modalities, Scan, Wants, scan};
+use wayside::dialect::chat::request::{
+    BadBody, MAX_METADATA, MAX_METADATA_TEXT, MAX_MODEL_NAME, MAX_TEXTS, MAX_USER, Modalities, Scan, Wants, scan,
+};
 
 const ALL: Wants = Wants { metadata: true };
 
@@ -165,6 +167,27 @@ fn names_and_metadata_are_bounded() {
     let body = |count| format!(r#"{{"model":"m","messages":[{{}}],"metadata":{{{}}}}}"#, pairs(count));
     assert_eq!(read(&body(MAX_METADATA)).metadata.len(), MAX_METADATA);
     assert_eq!(refused(body(MAX_METADATA + 1).as_bytes()).param.as_deref(), Some("metadata"));
+}
+
+#[test]
+fn users_metadata_and_the_number_of_texts_are_bounded() {
+    let user = |length: usize| format!(r#"{{"model":"m","messages":[{{}}],"user":"{}"}}"#, "u".repeat(length));
+    assert_eq!(read(&user(MAX_USER)).user.unwrap().len(), MAX_USER);
+    assert_eq!(refused(user(MAX_USER + 1).as_bytes()).param.as_deref(), Some("user"));
+    let pair = |key: usize, value: usize| {
+        let (key, value) = ("ü".repeat(key), "ü".repeat(value));
+        format!(r#"{{"model":"m","messages":[{{}}],"metadata":{{"{key}":"{value}"}}}}"#)
+    };
+    let (key, value) = MAX_METADATA_TEXT;
+    assert_eq!(read(&pair(key, value)).metadata.len(), 1);
+    assert_eq!(refused(pair(key + 1, value).as_bytes()).param.as_deref(), Some("metadata"));
+    assert_eq!(refused(pair(key, value + 1).as_bytes()).param.as_deref(), Some("metadata"));
+    let many = |count: usize| {
+        let messages = vec![r#"{"content":"a"}"#; count].join(",");
+        format!(r#"{{"model":"m","messages":[{messages}]}}"#)
+    };
+    assert_eq!(read(&many(MAX_TEXTS)).text.len(), MAX_TEXTS);
+    assert_eq!(refused(many(MAX_TEXTS + 1).as_bytes()).code, "too_many_messages");
 }
 
 #[cfg(feature = "serve")]

@@ -12,8 +12,15 @@ use crate::dialect::json::{Cursor, JsonError, Kind, Passage, Reason, Span, Text}
 
 /// Largest model name, in bytes. Longer than any id in the catalog, short enough for a log line.
 pub const MAX_MODEL_NAME: usize = 256;
+/// Longest `user`, in bytes: four times what the API allows, short enough for a log line.
+pub const MAX_USER: usize = 512;
 /// Largest `metadata`: as many pairs as the API allows.
 pub const MAX_METADATA: usize = 16;
+/// Longest key and value of `metadata`, in characters, as the API allows.
+pub const MAX_METADATA_TEXT: (usize, usize) = (64, 512);
+/// Texts in one prompt: messages, parts, names, calls. Many times what any provider takes; bounds what a body of nothing but
+/// tiny messages costs in memory.
+pub const MAX_TEXTS: usize = 65_536;
 
 /// What to look for beyond the fields that are always read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -335,8 +342,7 @@ impl Scanner {
             match (&*key, cursor.kind()?) {
                 ("text" | "refusal", Kind::String) => {
                     modalities.text = true;
-                    text.push(cursor.passage()?);
-                    return Ok(());
+                    return Ok(add(text, cursor.passage()?)?);
                 }
                 ("type", Kind::String) => modalities.add(&cursor.string()?.decode()),
                 (name, _) => {
@@ -367,11 +373,7 @@ impl Scanner {
     }
 
     fn passage(&mut self, cursor: &mut Cursor<'_>) -> Step {
-        let passage = cursor.passage()?;
-        if !passage.span.is_empty() {
-            self.scan.text.push(passage);
-        }
-        Ok(())
+        Ok(add(&mut self.scan.text, cursor.passage()?)?)
     }
 
     fn stream_options(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
@@ -399,7 +401,7 @@ impl Scanner {
         })?;
         if any {
             self.scan.tools = true;
-            self.as_written(Span { start, end: cursor.taken() });
+            self.as_written(Span { start, end: cursor.taken() })?;
         }
         Ok(())
     }
@@ -408,12 +410,12 @@ impl Scanner {
         if kind != Kind::Object {
             return Err(BadBody::wrong_type("response_format", "an object", kind).into());
         }
-        cursor.members(|cursor, key| {
+        cursor.members::<Stop>(|cursor, key| {
             match (&*key.decode(), cursor.kind()?) {
                 ("type", Kind::String) => self.scan.json_schema |= cursor.string()?.decode() == "json_schema",
                 ("json_schema", Kind::Object) => {
                     let span = cursor.skip()?;
-                    self.as_written(span);
+                    self.as_written(span)?;
                 }
                 _ => {
                     cursor.skip()?;
@@ -424,8 +426,8 @@ impl Scanner {
     }
 
     /// Definitions reach the model in a form that providers do not document; their JSON is the nearest thing there is.
-    fn as_written(&mut self, span: Span) {
-        self.scan.text.push(Passage { span, escaped: false });
+    fn as_written(&mut self, span: Span) -> Result<(), BadBody> {
+        add(&mut self.scan.text, Passage { span, escaped: false })
     }
 
     fn cap(&mut self, cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Step {
@@ -442,7 +444,12 @@ impl Scanner {
         if kind != Kind::String {
             return Err(BadBody::wrong_type("user", "a string", kind).into());
         }
-        self.scan.user = Some(cursor.string()?.decode().into());
+        let user = cursor.string()?.decode();
+        if user.len() > MAX_USER {
+            let message = format!("'user' must be at most {MAX_USER} bytes long.");
+            return Err(BadBody::at("user", "invalid_value", message).into());
+        }
+        self.scan.user = Some(user.into());
         Ok(())
     }
 
@@ -457,7 +464,14 @@ impl Scanner {
         let metadata = &mut self.scan.metadata;
         cursor.members(|cursor, key| {
             let Some(value) = cursor.string_or_skip()? else { return Ok(()) };
-            let name = key.decode();
+            let (name, value) = (key.decode(), value.decode());
+            let longest = MAX_METADATA_TEXT;
+            if name.chars().nth(longest.0).is_some() || value.chars().nth(longest.1).is_some() {
+                let (key, value) = longest;
+                let message =
+                    format!("'metadata' takes keys of at most {key} characters and values of at most {value}.");
+                return Err(BadBody::at("metadata", "invalid_value", message).into());
+            }
             if metadata.iter().any(|(known, _)| **known == *name) {
                 let message = format!("'metadata.{name}' stands in the request body twice. Leave one of them out.");
                 return Err(BadBody::at(format!("metadata.{name}"), "duplicate_parameter", message).into());
@@ -466,10 +480,22 @@ impl Scanner {
                 let message = format!("'metadata' has more than {MAX_METADATA} pairs.");
                 return Err(BadBody::at("metadata", "invalid_value", message).into());
             }
-            metadata.push((name.into(), value.decode().into()));
+            metadata.push((name.into(), value.into()));
             Ok::<(), Stop>(())
         })
     }
+}
+
+fn add(text: &mut SmallVec<[Passage; 8]>, passage: Passage) -> Result<(), BadBody> {
+    if passage.span.is_empty() {
+        return Ok(());
+    }
+    if text.len() == MAX_TEXTS {
+        let message = format!("The prompt has more than {MAX_TEXTS} messages and parts.");
+        return Err(BadBody::at("messages", "too_many_messages", message));
+    }
+    text.push(passage);
+    Ok(())
 }
 
 impl Modalities {
