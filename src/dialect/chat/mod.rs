@@ -4,8 +4,11 @@
 //! the types of the `openai` Python package 3.54.0, 2026-11-22.
 
 pub mod answer;
+mod bad_body;
 pub mod degraded;
 pub mod error;
 pub mod failure;
 pub mod request;
+#[cfg(feature = "serve")]
+mod splice;
 pub mod stream;

@@ -1,14 +1,15 @@
-//! What a Chat Completions request says, found in one pass, and the same bytes with another model.
+//! What a Chat Completions request says, found in one pass.
 //!
-//! In: a body. Out: [`Scan`], or [`BadBody`] with a message for the caller; a spliced body. Must not know: policies, tokens.
+//! In: a body. Out: [`Scan`], or [`BadBody`] with a message for the caller. Must not know: policies, tokens.
 //!
 //! Only fields that a decision needs are checked. Everything else is the provider's to judge and goes through byte for byte.
 
-use std::fmt;
-
 use smallvec::SmallVec;
 
-use crate::dialect::json::{Cursor, JsonError, Kind, Passage, Reason, Span, Text};
+pub use super::bad_body::BadBody;
+#[cfg(feature = "serve")]
+pub use super::splice::{Spliced, splice};
+use crate::dialect::json::{Cursor, JsonError, Kind, Passage, Span, Text};
 
 /// Largest model name, in bytes. Longer than any id in the catalog, short enough for a log line.
 pub const MAX_MODEL_NAME: usize = 256;
@@ -71,61 +72,17 @@ pub struct Scan {
     pub messages: u64,
     /// The prompt's text, in order: messages, names, calls and, as written, tool and schema definitions.
     pub text: SmallVec<[Passage; 8]>,
-    model_value: Span,
-    caps: SmallVec<[Cap; 2]>,
-    first_member: usize,
+    pub(super) model_value: Span,
+    pub(super) caps: SmallVec<[Cap; 2]>,
+    /// Where a further member could be put.
+    pub(super) first_member: usize,
 }
 
 /// An output cap in the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cap {
-    value: Option<u64>,
-    span: Span,
-}
-
-/// A body that cannot be a request. The caller's mistake: status 400, never sent to a provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadBody {
-    /// For the caller: where, why, and what to write instead.
-    pub message: String,
-    /// The field at fault.
-    pub param: Option<String>,
-    /// A stable word for programs.
-    pub code: &'static str,
-}
-
-impl BadBody {
-    fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { message: message.into(), param: None, code }
-    }
-
-    fn at(param: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self { message: message.into(), param: Some(param.into()), code }
-    }
-
-    fn missing(param: &str) -> Self {
-        Self::at(param, "missing_required_parameter", format!("Missing required parameter: '{param}'."))
-    }
-
-    fn wrong_type(param: impl fmt::Display, wanted: &str, found: Kind) -> Self {
-        let message = format!("Invalid type for '{param}': expected {wanted}, but got {found} instead.");
-        Self::at(param.to_string(), "invalid_type", message)
-    }
-
-    fn not_json(error: JsonError, body: &[u8]) -> Self {
-        let place = error.describe(body);
-        match error.reason {
-            Reason::Truncated => {
-                Self::new("invalid_json", format!("The request body was cut off: {place}. Send the whole JSON object."))
-            }
-            Reason::Trailing => Self::new(
-                "invalid_json",
-                format!("The request body goes on after its JSON object: {place}. Send one object and nothing else."),
-            ),
-            Reason::Nesting => Self::new("too_deeply_nested", format!("The request body is refused: {place}.")),
-            _ => Self::new("invalid_json", format!("The request body is not valid JSON: {place}.")),
-        }
-    }
+pub(super) struct Cap {
+    pub(super) value: Option<u64>,
+    pub(super) span: Span,
 }
 
 /// Why a scan stopped, until the body is at hand to say where.
@@ -527,81 +484,4 @@ fn number(cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Result<u64, Stop> 
         let message = format!("Invalid value for '{name}': expected a whole number from 0 to {}.", u64::MAX);
         BadBody::at(name, "invalid_value", message).into()
     })
-}
-
-#[cfg(feature = "serve")]
-/// Bytes to take out and what to put in their place, in order of place.
-fn edits(scan: &Scan, model: &str, max_output: Option<u64>) -> SmallVec<[(Span, String); 3]> {
-    let mut edits: SmallVec<[(Span, String); 3]> = SmallVec::new();
-    if *scan.model != *model {
-        // A JSON string of a `str` cannot fail; the fallback leaves the model as the caller wrote it.
-        let name = serde_json::to_string(model).unwrap_or_else(|_| format!("\"{}\"", scan.model));
-        edits.push((scan.model_value, name));
-    }
-    if let Some(limit) = max_output {
-        let given = scan.max_output.is_some();
-        let higher = |cap: &&Cap| cap.value.is_some_and(|value| value > limit);
-        let nulls = scan.caps.iter().take(usize::from(!given));
-        for cap in scan.caps.iter().filter(higher).chain(nulls) {
-            edits.push((cap.span, limit.to_string()));
-        }
-        if scan.caps.is_empty() {
-            let front = Span { start: scan.first_member, end: scan.first_member };
-            edits.push((front, format!("\"max_completion_tokens\":{limit},")));
-        }
-    }
-    edits.sort_by_key(|(span, _)| span.start);
-    edits
-}
-
-/// A body in pieces, most of them slices of the caller's: nothing of a large prompt is copied.
-#[cfg(feature = "serve")]
-#[derive(Clone, Debug)]
-pub struct Spliced {
-    /// In order.
-    pub parts: SmallVec<[bytes::Bytes; 7]>,
-}
-
-#[cfg(feature = "serve")]
-impl Spliced {
-    /// For `content-length`.
-    pub fn len(&self) -> usize {
-        self.parts.iter().map(bytes::Bytes::len).sum()
-    }
-
-    /// Never, for a body that was scanned.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// In one piece. Cheaper than several writes for small bodies.
-    pub fn into_bytes(mut self) -> bytes::Bytes {
-        if self.parts.len() == 1 {
-            return self.parts.remove(0);
-        }
-        let mut whole = bytes::BytesMut::with_capacity(self.len());
-        for part in &self.parts {
-            whole.extend_from_slice(part);
-        }
-        whole.freeze()
-    }
-}
-
-/// The body with `model` in place of the caller's, and with the output cap lowered to `max_output` where the caller's is
-/// higher or not given; every other byte as it came.
-#[cfg(feature = "serve")]
-pub fn splice(body: &bytes::Bytes, scan: &Scan, model: &str, max_output: Option<u64>) -> Spliced {
-    let mut parts = SmallVec::new();
-    let mut at = 0;
-    for (span, text) in edits(scan, model, max_output) {
-        if span.start > at {
-            parts.push(body.slice(at..span.start));
-        }
-        parts.push(text.into());
-        at = span.end;
-    }
-    if at < body.len() {
-        parts.push(body.slice(at..));
-    }
-    Spliced { parts }
 }
