@@ -8,6 +8,7 @@ use wayside::catalog::Catalog;
 use wayside::failure::{Failure, FailureSet};
 use wayside::policy::ast::{Intent, OnCut, Order};
 use wayside::policy::check::time::worst_time;
+use wayside::policy::check::{Settings, check};
 use wayside::policy::checked::{
     Chain, Checked, Claim, Class, Cond, Domain, Hold, HopOptions, Origin, Outcome, Promise, Retry, Subject, Target,
     Values,
@@ -424,4 +425,25 @@ otherwise {
         assert!(found.contains(&code), "{code} is missing in {found:?}");
     }
     assert_eq!(found.len(), wanted.len(), "{found:?}");
+}
+
+#[test]
+fn an_allow_takes_a_finding_away_but_never_what_is_not_carried_out() {
+    let text = format!(
+        "{TIERS}otherwise {{
+  tier mid
+  # allow single-provider: one contract until March
+  snapshot anthropic/claude-sonnet-5
+  degrade template sorry
+  # allow not-supported-yet: we like it
+  cache exact for 1h per [tenant]
+}}
+"
+    );
+    let memory = Memory(BTreeMap::from([("desk.route".to_owned(), text)]));
+    let report = check("desk.route", &memory, &Catalog::embedded(), &Settings::on("2026-11-22".parse().unwrap()));
+    let has = |findings: &[Diagnostic], code| findings.iter().any(|finding| finding.code.code == code);
+    assert!(!has(&report.findings, "R308") && has(&report.everything, "R308"));
+    assert_eq!(report.suppressed, 1);
+    assert!(has(&report.findings, "R990") && report.compiled.is_none() && report.has_errors());
 }

@@ -159,7 +159,7 @@ impl<'a> Run<'a> {
             today: Some(self.args.reading.today().to_string()),
         });
         self.faults.extend(verdict.fault.map(|fault| format!("{}: {fault}", verdict.path)));
-        self.found.add(&verdict.sources, verdict.findings);
+        self.found.add(&verdict.sources, verdict.everything);
     }
 
     /// Files without rules that no set read, and tests: they are parsed, so that a slip in them is seen.

@@ -46,8 +46,10 @@ pub struct Verdict {
     pub path: String,
     /// Texts of the set.
     pub sources: Sources,
-    /// Everything, in page order.
+    /// What stands, in page order.
     pub findings: Vec<Diagnostic>,
+    /// Also what is allowed: several sets are merged before anybody asks what an `allow` takes away.
+    pub everything: Vec<Diagnostic>,
     /// The policy's name, once it is known.
     pub name: Option<Arc<str>>,
     /// When nothing speaks against it.
@@ -128,6 +130,7 @@ impl Workspace {
             name: Some(report.checked.name.clone()),
             sources: report.sources,
             findings: report.findings,
+            everything: report.everything,
             tree: report.compiled,
             checked: Some(report.checked),
             catalog,
@@ -175,6 +178,7 @@ impl BadOverlay {
         Verdict {
             path: policy,
             sources,
+            everything: vec![finding.clone()],
             findings: vec![finding],
             name: None,
             tree: None,

@@ -46,12 +46,14 @@ pub fn is_code(code: &Code, name: &str) -> bool {
     code.code == name || code.name == name
 }
 
-/// Errors that a comment cannot make harmless: broken promises (7.1), and text or names that mean nothing.
+/// Errors that a comment cannot make harmless: broken promises (7.1), and text, names or constructs that mean nothing here.
 fn only_curable(finding: &Diagnostic) -> bool {
     let code = finding.code.code;
     let promise = code.starts_with("R80") || matches!(code, "R310" | "R314" | "R410" | "R711");
     let meaningless = code.starts_with("R0") || code.starts_with("R1");
-    finding.level == Level::Error && (promise || meaningless)
+    // A construct that nobody carries out would be ignored in silence.
+    let ignored = code == "R990";
+    finding.level == Level::Error && (promise || meaningless || ignored)
 }
 
 /// One name of one comment.

@@ -64,6 +64,8 @@ pub struct Report {
     pub findings: Vec<Diagnostic>,
     /// How many findings a comment or a setting allowed.
     pub suppressed: usize,
+    /// Every finding, allowed or not, for who merges several sets before it asks what is allowed.
+    pub everything: Vec<Diagnostic>,
     /// As far as it could be settled.
     pub checked: Arc<Checked>,
     /// `None` when a finding is an error.
@@ -96,6 +98,7 @@ pub fn check(root: &str, files: &dyn Files, catalog: &Catalog, settings: &Settin
             Err(error) => fault = Some(error),
         }
     }
+    let mut everything = findings.clone();
     let selected =
         |finding: &Diagnostic| settings.select.iter().any(|code| finding.code.code.starts_with(code.as_str()));
     findings.retain(|finding| finding.level != Level::Pedantic || selected(finding));
@@ -105,11 +108,14 @@ pub fn check(root: &str, files: &dyn Files, catalog: &Catalog, settings: &Settin
     if fault.is_none() && !findings.iter().any(|finding| finding.level == Level::Error) {
         match Tree::compile(Arc::clone(&checked)) {
             Ok(tree) => compiled = Some(tree),
-            Err(wide) => findings.extend(wide),
+            Err(wide) => {
+                everything.extend(wide.iter().cloned());
+                findings.extend(wide);
+            }
         }
     }
     in_page_order(&mut findings, &loaded.sources);
-    Report { sources: loaded.sources, findings, suppressed, checked, compiled, fault }
+    Report { sources: loaded.sources, findings, suppressed, everything, checked, compiled, fault }
 }
 
 /// Whether what the proof looks at is what the author wrote. A rule that lost its condition to a misspelled name would make
