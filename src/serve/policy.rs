@@ -94,8 +94,19 @@ fn findings(report: &Report) -> String {
     text.trim_end().to_owned()
 }
 
-/// The catalog with its overlay, told which of the configured providers run our own weights.
+/// The catalog with its overlay, told of the configured providers and which of them run our own weights.
 pub fn catalog(config: &Config) -> Result<Catalog, Rejected> {
+    let mut catalog = overlaid(config)?;
+    for provider in config.providers.values().filter(|provider| provider.kind == config::ProviderKind::Hosted) {
+        // Where name or overlay say more about it, that stands.
+        if catalog.provider_kind(&provider.name).is_none() {
+            catalog = catalog.with_provider(&provider.name, ProviderKind::Other);
+        }
+    }
+    Ok(catalog)
+}
+
+fn overlaid(config: &Config) -> Result<Catalog, Rejected> {
     let own = config.providers.values().filter(|provider| provider.kind == config::ProviderKind::SelfHosted);
     let catalog = own
         .fold(Catalog::embedded(), |catalog, provider| catalog.with_provider(&provider.name, ProviderKind::SelfHosted));
