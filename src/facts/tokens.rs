@@ -46,6 +46,8 @@ pub struct PromptTokens<'a> {
     counted: u64,
     /// Least and most bytes of what is ahead.
     ahead: (u64, u64),
+    /// The size is at least this: what was learned from a piece that went past a limit and was left uncounted.
+    floor: u64,
 }
 
 /// A passage that is being counted.
@@ -63,12 +65,13 @@ impl<'a> PromptTokens<'a> {
             (least + bytes.0, most + bytes.1)
         });
         let counted = (scan.messages + 1) * FRAMING;
-        Self { body, waiting: scan.text.iter(), current: None, counted, ahead }
+        Self { body, waiting: scan.text.iter(), current: None, counted, ahead, floor: 0 }
     }
 
     /// Least and most that the size can be, as far as it is known; equal once everything was counted.
-    pub const fn bounds(&self) -> (u64, u64) {
-        (self.counted + self.ahead.0.div_ceil(LONGEST_TOKEN), self.counted + self.ahead.1)
+    pub fn bounds(&self) -> (u64, u64) {
+        let least = self.counted + self.ahead.0.div_ceil(LONGEST_TOKEN);
+        (least.max(self.floor), self.counted + self.ahead.1)
     }
 
     /// The size, counting whatever is left.
@@ -127,6 +130,7 @@ impl PromptSize for PromptTokens<'_> {
             }
             // Not settled, so something is ahead: a step that fails is a piece that alone goes past the limit.
             if !self.step(limit - self.counted) {
+                self.floor = limit + 1;
                 return true;
             }
         }
@@ -209,6 +213,17 @@ mod tests {
         assert!(prompt.exceeds(100));
         let (least, most) = prompt.bounds();
         assert!(least > 100 && least < 200 && most > 4000, "counted no further than asked: {least}..{most}");
+    }
+
+    #[test]
+    fn what_a_long_piece_taught_is_remembered() {
+        let body = body(&["a".repeat(100_000)]);
+        let scan = scan(body.as_bytes(), Wants::default()).unwrap();
+        let mut prompt = PromptTokens::new(body.as_bytes(), &scan);
+        assert!(prompt.exceeds(5000));
+        assert_eq!(prompt.bounds(), (5001, 100_006));
+        assert_eq!(prompt.count(), 12_506);
+        assert_eq!(prompt.bounds(), (12_506, 12_506));
     }
 
     #[test]
