@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use wayside::simulate::seen::Report;
-use wayside::simulate::{Handle, Options, start};
+use wayside::simulate::{Handle, MAX_BODY, MAX_FAULTS, MAX_N, Options, start};
 
 /// Longer than anything healthy takes, short enough for a test of silence.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -535,6 +535,34 @@ fn bad_input_gets_a_clear_answer() {
 
 fn messages_at_raw(sim: &Sim, path: &str, body: &str) -> Reply {
     ask(sim.handle.addr, "POST", path, &[("anthropic-version", "2023-06-01")], body.as_bytes())
+}
+
+#[test]
+fn limits_hold_at_the_limit_and_break_one_above() {
+    let sim = simulator();
+    let announce = |length: usize| {
+        let mut stream = TcpStream::connect(sim.handle.addr).unwrap();
+        write!(stream, "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n").unwrap();
+        read(stream)
+    };
+    assert_eq!(announce(MAX_BODY).ended, Ended::Silent);
+    let above = announce(MAX_BODY + 1);
+    assert_eq!((above.status, above.json()["error"]["code"].as_str()), (413, Some("request_too_large")));
+
+    let faults = |length: usize| {
+        let rule = "- {fault: 503}";
+        let text = format!("{rule}{}", " ".repeat(length - rule.len()));
+        ask(sim.handle.addr, "PUT", "/simulate/faults", &[], text.as_bytes()).status
+    };
+    assert_eq!([faults(MAX_FAULTS), faults(MAX_FAULTS + 1)], [200, 400]);
+    sim.handle.set_faults("").unwrap();
+
+    let answers = |n: u64| {
+        let mut body = hello("events=1", false);
+        body["n"] = json!(n);
+        chat(&sim, &body).status
+    };
+    assert_eq!([answers(MAX_N), answers(MAX_N + 1)], [200, 400]);
 }
 
 #[test]

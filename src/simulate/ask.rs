@@ -144,7 +144,9 @@ pub fn prompt_tokens(text: &str) -> u64 {
 impl Ask {
     /// What the model says to this.
     pub fn answer(&self, shape: &Shape, trouble: Option<&Trouble>) -> Answer {
-        let choices: Vec<_> = (0..self.n.max(1)).map(|index| self.choice(index, shape, trouble)).collect();
+        let n = self.n.max(1);
+        let shape = shape.shared_by(n);
+        let choices: Vec<_> = (0..n).map(|index| self.choice(index, &shape, trouble)).collect();
         let output = choices.iter().map(|choice| choice.says.tokens()).sum();
         Answer { choices, usage: Usage { input: prompt_tokens(&self.prompt), output } }
     }
@@ -229,6 +231,7 @@ impl Says {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fault::MAX_EVENTS;
     use super::*;
 
     fn ask(choice: ToolChoice, last_user: &str) -> Ask {
@@ -246,6 +249,14 @@ mod tests {
         assert_eq!(called(&ask(ToolChoice::Any, "hello")), ["get_weather"]);
         assert_eq!(called(&ask(ToolChoice::Named("get_time".into()), "hello")), ["get_time"]);
         assert!(called(&ask(ToolChoice::None, "use get_time")).is_empty());
+    }
+
+    #[test]
+    fn many_answers_share_the_limit_of_one() {
+        let shape = Shape { events: Some(MAX_EVENTS), bytes: Some(100), ..Shape::default() };
+        assert_eq!(shape.shared_by(1), shape);
+        assert_eq!(shape.shared_by(2).events, Some(MAX_EVENTS / 2));
+        assert_eq!(shape.shared_by(2).bytes, Some(100));
     }
 
     #[test]

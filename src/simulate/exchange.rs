@@ -109,6 +109,11 @@ fn dialect_of(endpoint: Option<&Endpoint>, headers: &HeaderMap) -> Dialect {
 impl Exchange {
     /// Reads the body under its limit.
     async fn read(&mut self, incoming: Incoming) -> io::Result<Result<Bytes, Complaint>> {
+        // A body that says beforehand that it is too long need not be read.
+        let announced = hyper::body::Body::size_hint(&incoming).lower();
+        if announced > MAX_BODY as u64 {
+            return Ok(Err(too_large()));
+        }
         match Limited::new(incoming, MAX_BODY).collect().await {
             Ok(collected) => {
                 let body = collected.to_bytes();
@@ -119,10 +124,7 @@ impl Exchange {
                 });
                 Ok(Ok(body))
             }
-            Err(error) if error.is::<LengthLimitError>() => {
-                let complaint = Complaint::invalid("", format!("The body is larger than {MAX_BODY} bytes"));
-                Ok(Err(complaint.with(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large")))
-            }
+            Err(error) if error.is::<LengthLimitError>() => Ok(Err(too_large())),
             Err(error) => Err(io::Error::other(error)),
         }
     }
@@ -333,6 +335,11 @@ impl Exchange {
         }
         response
     }
+}
+
+fn too_large() -> Complaint {
+    let complaint = Complaint::invalid("", format!("The body is larger than {MAX_BODY} bytes"));
+    complaint.with(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large")
 }
 
 /// What an error event is about.

@@ -186,6 +186,20 @@ pub struct Shape {
     pub seed: u64,
 }
 
+impl Shape {
+    /// The shape of each of `n` answers in one response: together they stay within what one may have.
+    #[must_use]
+    pub fn shared_by(&self, n: u64) -> Self {
+        let share = |asked: Option<u64>, most: u64| asked.map(|asked| asked.min(most / n.max(1)));
+        Self {
+            events: share(self.events, MAX_EVENTS),
+            bytes: share(self.bytes, MAX_BYTES),
+            huge_event: share(self.huge_event, MAX_BYTES),
+            ..self.clone()
+        }
+    }
+}
+
 /// Every word, for help, documentation and "did you mean". Order: how far a request gets.
 pub const WORDS: [(&str, &str); 45] = [
     ("none", "no fault, whatever the faults file says"),

@@ -46,6 +46,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub use admin::MAX_FAULTS;
+pub use chat::MAX_N;
 pub use exchange::{FAULT_HEADER, MAX_BODY};
 pub use words::WordError;
 

@@ -185,6 +185,7 @@ impl Rules {
 /// Counts for faults that a request itself asks for.
 #[derive(Default)]
 pub struct Wishes {
+    /// By hash of who wishes: names and faults can be as long as a body.
     seen: Mutex<HashMap<String, (u64, Instant)>>,
 }
 
@@ -194,11 +195,12 @@ impl Wishes {
         if wish.when == super::when::When::default() {
             return wish;
         }
+        let key = super::seen::hex_sha256(key.as_bytes());
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= MAX_WISHES && !seen.contains_key(key) {
+        if seen.len() >= MAX_WISHES && !seen.contains_key(&key) {
             seen.clear();
         }
-        let (number, since) = seen.entry(key.to_owned()).or_insert((0, now));
+        let (number, since) = seen.entry(key).or_insert((0, now));
         *number += 1;
         if wish.when.holds(*number, now.saturating_duration_since(*since)) { wish } else { Fault::default() }
     }
@@ -231,6 +233,18 @@ mod tests {
         let granted: Vec<_> = (0..3).map(|_| wishes.grant("a", wish(), now).trouble.is_some()).collect();
         assert_eq!(granted, [true, true, false]);
         assert!(wishes.grant("b", wish(), now).trouble.is_some());
+    }
+
+    #[test]
+    fn wishes_are_forgotten_only_past_the_limit() {
+        let wishes = Wishes::default();
+        let now = Instant::now();
+        let granted =
+            |key: usize| wishes.grant(&key.to_string(), Fault::parse("503;first=1").unwrap(), now).trouble.is_some();
+        assert!((0..MAX_WISHES).all(granted));
+        assert!(!granted(0));
+        assert!(granted(MAX_WISHES));
+        assert!(granted(0));
     }
 
     #[test]

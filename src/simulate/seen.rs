@@ -198,6 +198,7 @@ impl Ticket {
         if let Some(seen) = found.and_then(|index| inner.requests.get_mut(index)) {
             change(seen);
             shorten(&mut seen.model);
+            seen.fault.iter_mut().for_each(shorten);
         }
     }
 
@@ -313,10 +314,22 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("authorization", "Bearer key".parse().unwrap());
         headers.insert("x-a", "b".repeat(MAX_TEXT + 1).parse().unwrap());
+        headers.insert("x-b", "b".repeat(MAX_TEXT).parse().unwrap());
         let log = Log::new(Instant::now());
         let _ticket = log.arrive(Seen::default(), &headers);
         let seen = log.report(1, |_| true).requests.remove(0);
         assert_eq!(seen.headers["authorization"], format!("sha256:{}", hex_sha256(b"Bearer key")));
-        assert_eq!(seen.headers["x-a"].len(), MAX_TEXT);
+        assert_eq!([seen.headers["x-a"].len(), seen.headers["x-b"].len()], [MAX_TEXT, MAX_TEXT]);
+    }
+
+    #[test]
+    fn headers_are_remembered_up_to_a_limit() {
+        let log = Log::new(Instant::now());
+        for sent in [MAX_HEADERS, MAX_HEADERS + 1] {
+            let name = |at: usize| format!("x-{at}").parse::<hyper::header::HeaderName>().unwrap();
+            let headers = (0..sent).map(|at| (name(at), "v".parse().unwrap())).collect();
+            let _ticket = log.arrive(Seen::default(), &headers);
+            assert_eq!(log.report(1, |_| true).requests[0].headers.len(), MAX_HEADERS);
+        }
     }
 }
