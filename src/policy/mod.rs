@@ -20,6 +20,7 @@ pub mod eligible;
 pub mod explain;
 pub mod facts;
 pub mod fingerprint;
+pub mod format;
 pub mod lexer;
 pub mod outline;
 pub mod plan;
