@@ -18,6 +18,9 @@ const INDENT: usize = 2;
 /// Columns between two cells of a table.
 const CELL_GAP: usize = 2;
 
+/// The cells of a row, left and right of its arrow.
+type Cells = (Vec<String>, Vec<String>);
+
 /// Something in a block: a statement, or a block of its own.
 enum Entry<'a> {
     Statement { span: Span, layout: Layout, options: Vec<u32> },
@@ -110,7 +113,7 @@ impl<'t> Printer<'t> {
             None => {
                 let layout =
                     if matches!(item.kind, ItemKind::Define { .. }) { Layout::Condition } else { Layout::Line };
-                self.statement(item.span, layout, 0)
+                self.with_options(item.span, layout, &self.attribute_options(item), 0)
             }
         }
     }
@@ -228,7 +231,7 @@ impl<'t> Printer<'t> {
         let (open, close) = self.braces(span);
         let mut out = format!("{} {{", self.statement(Span { hi: open, ..span }, Layout::Line, indent));
         let cell = |span: Span| self.statement(span, Layout::Line, 0);
-        let cells: Vec<(Vec<String>, Vec<String>)> = rows
+        let cells: Vec<Cells> = rows
             .iter()
             .map(|row| {
                 (
@@ -237,7 +240,7 @@ impl<'t> Printer<'t> {
                 )
             })
             .collect();
-        let widths = |side: fn(&(Vec<String>, Vec<String>)) -> &Vec<String>| -> Vec<usize> {
+        let widths = |side: fn(&Cells) -> &Vec<String>| -> Vec<usize> {
             let columns = cells.iter().map(|row| side(row).len()).max().unwrap_or(0);
             let width = |column: usize| {
                 cells.iter().filter_map(|row| side(row).get(column)).map(|cell| cell.chars().count()).max()

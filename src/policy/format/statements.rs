@@ -46,7 +46,8 @@ pub(super) fn statement(
     let one_line = joined(&parts, layout);
     let wide = indent + one_line.chars().count() > WIDTH;
     let commented = parts.iter().rev().skip(1).any(|part| !part.gap.is_bare());
-    if !wide && !commented && !(layout == Layout::Condition && several_lines) {
+    let breaks = wide || commented || (layout == Layout::Condition && several_lines);
+    if !breaks {
         return one_line;
     }
     if layout != Layout::Condition {
