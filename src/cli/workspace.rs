@@ -124,6 +124,7 @@ impl Workspace {
         let mut settings = check::Settings::on(self.today);
         settings.models.retire_window = i32::try_from(self.settings.retire_window).unwrap_or(i32::MAX);
         settings.prove.fuel = self.fuel.unwrap_or(self.settings.fuel);
+        settings.allow.clone_from(&self.settings.allow);
         let report: Report = check::check(&shown, &self.disk, &catalog, &settings);
         Verdict {
             path: shown,
