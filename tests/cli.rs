@@ -404,13 +404,18 @@ fn explanations_read_as_they_did() {
 }
 
 #[test]
-fn a_comment_allows_a_finding_once_and_is_used() {
+fn an_allow_counts_over_all_policies_of_a_run() {
     let place = Place::new();
     place.file("tiers.route", "route 1\n# allow unused-name: the night policy will use it\ntier late { mistral/mistral-small-2603 }\ntier mid { openai/gpt-5.4-2026-03-05, anthropic/claude-sonnet-5 }\n");
     let tiers = "tier mid { openai/gpt-5.4-2026-03-05, anthropic/claude-sonnet-5 }\n";
     let user = GOOD.replace(tiers, "use \"tiers.route\"\n");
     place.file("a.route", &user);
     place.file("b.route", user.replace("tier            mid", "tier            late"));
-    let ran = place.check(&["--format", "short", "--allow", "single-provider,chain-can-be-empty", "."]);
-    assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.err);
+    let check = |path: &str| place.check(&["--format", "short", "--allow", "single-provider,chain-can-be-empty", path]);
+    let alone = check("a.route");
+    assert_eq!((alone.code, alone.out.as_str()), (0, ""), "{}", alone.err);
+    // Together the name is used, and the comment is what nobody needs.
+    let together = check(".");
+    assert_eq!(together.out.lines().count(), 1, "{}", together.out);
+    contains(&together.out, "tiers.route:2:9: warning[R902]");
 }
