@@ -236,6 +236,9 @@ codes! {
     R210 "unpriced-model" Warning,
     R211 "not-yet-available" Error,
     R213 "last-of-kind" Warning,
+    R214 "eval-missing" Error,
+    R215 "eval-failing" Error,
+    R216 "eval-stale" Warning,
     R217 "undated-snapshot" Error,
     R218 "rerouted" Error,
     R219 "revision-missing" Error,
@@ -283,6 +286,7 @@ codes! {
     R502 "deadline-tight" Warning,
     R503 "timeout-above-deadline" Error,
     R504 "first-token-above-timeout" Error,
+    R507 "rule-expired" Error,
 
     R803 "region-violation" Error,
     R805 "provider-not-approved" Error,

@@ -6,6 +6,7 @@
 mod attributes;
 mod chains;
 mod conditions;
+mod evals;
 mod facts;
 mod files;
 mod header;
@@ -33,6 +34,7 @@ use crate::names::ModelRef;
 use crate::units::{Millis, Tokens};
 
 pub use conditions::{MAX_CONDITION_TESTS, MAX_DEFINE_DEPTH};
+pub use evals::MIN_CASES;
 pub use files::{Files, Loaded, MAX_FILES, load};
 pub use names::MAX_DECLARATIONS;
 pub use values::{MAX_COUNT, MAX_DURATION};

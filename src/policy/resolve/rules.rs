@@ -9,13 +9,16 @@ use super::super::ast::{
     Value, ValueKind,
 };
 use super::super::checked::{Chain, Cond, Degrade, Extras, Hold, Outcome, Rule, TemplateId};
-use super::super::diagnostic::{Diagnostic, R001, R002, R108, R112, R307, R317, R318};
+use super::super::diagnostic::{Diagnostic, Level, R001, R002, R108, R112, R307, R317, R318, R507};
 use super::super::source::{Span, Spanned};
 use super::Resolver;
 use super::names::Sort;
 use super::options::{Written, twice};
 use super::values::members;
 use crate::units::Millis;
+
+/// Days before a rule expires at which it is warned about.
+const EXPIRY_WARNING: i32 = 14;
 
 /// `tier T, cheapest, timeout 5s`
 pub(super) struct TierStmt<'a> {
@@ -310,10 +313,21 @@ impl<'a> Resolver<'a> {
     }
 
     /// The day is only judged; it never changes routing.
-    fn expires(&mut self, setting: &'a Setting, _owner: &str) {
+    fn expires(&mut self, setting: &'a Setting, owner: &str) {
         let Some(value) = setting.values.first() else { return };
-        if !matches!(value.kind, ValueKind::Date(_)) {
+        let ValueKind::Date(day) = value.kind else {
             self.desk.mismatch::<()>(value, "`expires`", "a date, like `2027-01-31`");
+            return;
+        };
+        let left = (day - self.ctx.today).get_days();
+        let days = if left.abs() == 1 { "day" } else { "days" };
+        let help = "delete the rule, or write a later day";
+        if left < 0 {
+            let title = format!("`{owner}` expired {} {days} ago ({day})", -left);
+            self.desk.report(Diagnostic::new(&R507, value.span, title).help(help));
+        } else if left <= EXPIRY_WARNING {
+            let title = format!("`{owner}` expires in {left} {days} ({day})");
+            self.desk.report(Diagnostic::new(&R507, value.span, title).level(Level::Warning).help(help));
         }
     }
 

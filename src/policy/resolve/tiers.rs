@@ -14,6 +14,7 @@ use crate::names::ModelRef;
 
 impl<'a> Resolver<'a> {
     pub(super) fn tiers(&mut self) {
+        let mut members = Vec::new();
         for (name, span, item) in self.names.all(Sort::Tier) {
             let ItemKind::Tier(written) = &item.kind else { continue };
             let id = TierId(self.out.tiers.len() as u16);
@@ -24,11 +25,12 @@ impl<'a> Resolver<'a> {
             for line in &written.lines {
                 match line {
                     TierLine::Member { candidate, model } => self.member(id, candidate.is_some(), model, &mut listed),
-                    TierLine::Requires { span, .. } => self.out.unsupported.push(("`requires eval`".into(), *span)),
-                    TierLine::Setting(_) => {}
+                    TierLine::Requires { .. } | TierLine::Setting(_) => {}
                 }
             }
+            members.push((written, listed));
         }
+        self.evals(&members);
     }
 
     fn member(&mut self, id: TierId, candidate: bool, model: &'a ast::Model, listed: &mut Vec<(SnapshotId, Span)>) {
