@@ -147,13 +147,15 @@ async fn a_released_stream_is_cut_at_its_limit_and_not_at_the_attempts() {
 
 #[tokio::test]
 async fn a_slow_reader_slows_the_upstream_and_does_not_grow_memory() {
-    let rig = Rig::with_faults("- {fault: 'events=2000;bytes=40000000'}").await;
+    // The simulator composes all of it before it begins.
+    let policy = POLICY.replace("timeout 5s, first_token 2s", "timeout 15s, first_token 15s").replace("20s", "60s");
+    let rig = Rig::with(Setup { policy: &policy, faults: "- {fault: 'bytes=40000000'}", ..Setup::default() }).await;
     let mut connection = Connection::open(rig.address).await;
     connection.send(&request("POST", "/v1/chat/completions", &stream(), &[])).await;
     connection.until("data:").await;
     tokio::time::sleep(Duration::from_millis(700)).await;
     let report = rig.simulator.seen();
-    assert_eq!(report.in_flight, 1, "the upstream has sent everything, so somebody holds it: {:?}", report.requests);
+    assert_eq!(report.in_flight, 1, "the upstream has sent everything, so somebody holds it");
     // Socket buffers on both sides, and one batch.
     assert!(report.requests[0].bytes < 20_000_000, "{} bytes were taken ahead of the reader", report.requests[0].bytes);
 }
