@@ -9,6 +9,8 @@ mod rig;
 
 #[path = "proxy/bad_input.rs"]
 mod bad_input;
+#[path = "proxy/binary.rs"]
+mod binary;
 #[path = "proxy/falling_back.rs"]
 mod falling_back;
 #[path = "proxy/lifecycle.rs"]

@@ -102,6 +102,10 @@ fn configuration(args: &Args) -> Result<(Config, Origin), Rejected> {
 }
 
 fn until_told(running: Running) -> ExitCode {
+    let signals = match running.listen_for_signals() {
+        Ok(signals) => signals,
+        Err(error) => return screen::broken(&format!("signals cannot be listened for: {error}")),
+    };
     for address in &running.addresses {
         screen::aside(&format!("serving {address}/v1"));
     }
@@ -110,13 +114,12 @@ fn until_told(running: Running) -> ExitCode {
     }
     let (policy, hash) = running.policy();
     screen::aside(&format!("policy  {policy} {hash}"));
-    match running.until_told() {
-        Ok(Drained::Clean) => ExitCode::from(CLEAN),
-        Ok(Drained::Cut(left)) => {
+    match running.until(signals) {
+        Drained::Clean => ExitCode::from(CLEAN),
+        Drained::Cut(left) => {
             screen::aside(&format!("ended with {left} requests in work"));
             ExitCode::from(FINDINGS)
         }
-        Err(error) => screen::broken(&format!("signals cannot be listened for: {error}")),
     }
 }
 

@@ -10,6 +10,8 @@ use tokio::sync::watch;
 use super::sidecar::Sidecar;
 use super::tally::Kind;
 
+/// Listeners take in whoever is already connected before they end (see `listen`); nobody is counted before that.
+const SETTLE: Duration = Duration::from_millis(50);
 /// Idle connections are given this long to send a request that is already on its way (see `app`), and a little more.
 const LAST_CALL: Duration = Duration::from_millis(400);
 
@@ -35,6 +37,7 @@ pub async fn drain(
     let _ = stop.send(true);
     tracing::info!(in_flight = tally.now(Kind::Exchange), "draining");
     let finished = async {
+        tokio::time::sleep(SETTLE).await;
         // A connection without a request ends by itself; one with a request ends with it.
         let _ = tokio::time::timeout(LAST_CALL, tally.none(Kind::Connection)).await;
         tally.none(Kind::Exchange).await;
@@ -51,23 +54,36 @@ pub async fn drain(
     }
 }
 
-/// Signals that end a process.
-pub struct Ending {
+/// What operators and orchestrators say to a process.
+pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
-impl Ending {
-    /// From here on SIGTERM and SIGINT no longer end the process at once.
-    pub fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+/// What was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// SIGTERM or SIGINT.
+    End,
+    /// SIGHUP.
+    Reload,
+}
+
+impl Signals {
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
-    /// The next of them.
-    pub async fn next(&mut self) {
+    pub(super) async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Told::End,
+            _ = self.interrupt.recv() => Told::End,
+            _ = self.hangup.recv() => Told::Reload,
         }
     }
 }

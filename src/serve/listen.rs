@@ -8,12 +8,13 @@
 use std::net::SocketAddr;
 use std::os::fd::IntoRawFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use pingora::apps::ServerApp;
+use pingora::protocols::l4::stream::Stream;
 use pingora::server::{Fds, ListenFds, ShutdownWatch};
 use pingora::services::Service as _;
 use pingora::services::listening::Service;
@@ -92,31 +93,59 @@ fn clear(path: &Path) -> Result<(), std::io::Error> {
     }
 }
 
-/// Accepts on all of `sockets` until `shutdown` turns true.
-pub async fn accept<A: ServerApp + Send + Sync + 'static>(app: A, sockets: Vec<Bound>, shutdown: ShutdownWatch) {
-    let mut service = Service::new("wayside".to_owned(), app);
+/// Accepts on all of `sockets` until `shutdown` turns true, and then takes those who had connected by then.
+pub async fn accept<A: ServerApp + Send + Sync + 'static>(
+    app: impl Fn() -> A,
+    sockets: Vec<Bound>,
+    shutdown: ShutdownWatch,
+) {
+    let mut service = Service::new("wayside".to_owned(), app());
     let mut fds = Fds::new();
     let mut paths = Vec::new();
+    // A second handle keeps the queue of each socket open when pingora closes its own.
+    let queues: Vec<Socket> = sockets.iter().filter_map(|bound| bound.socket.try_clone().ok()).collect();
     for bound in sockets {
-        match bound.address {
+        let name = match bound.address {
             Address::Tcp(address) => {
-                fds.add(address.to_string(), bound.socket.into_raw_fd());
                 service.add_tcp(&address.to_string());
+                address.to_string()
             }
             Address::Unix(path) => {
                 let name = path.display().to_string();
-                fds.add(name.clone(), UnixListener::from(bound.socket).into_raw_fd());
                 service.add_uds(&name, Some(std::fs::Permissions::from_mode(SOCKET_MODE)));
                 paths.push(path);
+                name
             }
-        }
+        };
+        fds.add(name, bound.socket.into_raw_fd());
     }
     let fds: ListenFds = Arc::new(Mutex::new(fds));
-    service.start_service(Some(fds), shutdown, 1).await;
+    service.start_service(Some(fds), shutdown.clone(), 1).await;
+    let app = Arc::new(app());
+    for stream in queues.iter().flat_map(queued) {
+        tokio::spawn(Service::handle_event(Box::new(stream), Arc::clone(&app), shutdown.clone()));
+    }
     for path in paths {
         // Best effort: the next start removes what is left.
         let _ = std::fs::remove_file(path);
     }
+}
+
+/// Connections that the kernel has made and nobody has accepted yet: their callers believe to be connected.
+fn queued(socket: &Socket) -> Vec<Stream> {
+    let mut streams = Vec::new();
+    while let Ok((accepted, address)) = socket.accept() {
+        if accepted.set_nonblocking(true).is_err() {
+            continue;
+        }
+        let stream = if address.is_unix() {
+            tokio::net::UnixStream::from_std(accepted.into()).map(Stream::from)
+        } else {
+            tokio::net::TcpStream::from_std(accepted.into()).map(Stream::from)
+        };
+        streams.extend(stream);
+    }
+    streams
 }
 
 #[cfg(test)]

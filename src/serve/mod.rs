@@ -39,12 +39,13 @@ use std::sync::{Arc, mpsc};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-pub use drain::Drained;
+pub use drain::{Drained, Signals};
 pub use listen::Address;
 pub use sidecar::{Origin, Rejected, Reloaded, default_config, read_config};
 
 use admin::Admin;
 use app::{Desk, Door};
+use drain::Told;
 use front::Front;
 use listen::Bound;
 use sidecar::Sidecar;
@@ -66,7 +67,7 @@ pub struct Options {
     pub origin: Origin,
     /// Where request lines go instead of where the configuration says; for tests and the demo.
     pub sink: Option<Sink>,
-    /// Whether to watch files and listen for SIGHUP.
+    /// Whether to reload when a file changes.
     pub watch: bool,
 }
 
@@ -114,16 +115,12 @@ pub fn start(options: Options) -> Result<Running, Rejected> {
     let tally = Arc::clone(&sidecar.tally);
     serve(Front { sidecar: Arc::clone(&sidecar) }, tally, sockets, told);
     if let Some(bound) = admin {
-        let gauge = |name: &str| prometheus::IntGauge::new(name, name).map_err(|error| Rejected(error.to_string()));
-        let tally = Arc::new(Tally::new(gauge("admin_connections")?, gauge("admin_requests")?));
+        let tally = Arc::new(Tally::new(None, None));
         tally.limit(ADMIN_CONNECTIONS, ADMIN_REQUESTS);
         serve(Admin { sidecar: Arc::clone(&sidecar) }, tally, vec![bound], admin_told);
     }
-    if watched {
-        if let Some(watch) = reload::Watch::begin(&sidecar) {
-            runtime.spawn(watch.reload(Arc::clone(&sidecar)));
-        }
-        runtime.spawn(reload::on_hangup(Arc::clone(&sidecar)));
+    if watched && let Some(watch) = reload::Watch::begin(&sidecar) {
+        runtime.spawn(watch.reload(Arc::clone(&sidecar)));
     }
     drop(_inside);
     Ok(Running { addresses, admin: admin_address, sidecar, stop, admin_stop, runtime: Some(runtime) })
@@ -136,7 +133,8 @@ pub fn check(config: Config, origin: Origin) -> Result<(), Rejected> {
 }
 
 fn serve<D: Desk>(desk: D, tally: Arc<Tally>, sockets: Vec<Bound>, told: watch::Receiver<bool>) {
-    let door = Door::new(Arc::new(desk), tally);
+    let desk = Arc::new(desk);
+    let door = move || Door::new(Arc::clone(&desk), Arc::clone(&tally));
     tokio::spawn(listen::accept(door, sockets, told));
 }
 
@@ -170,16 +168,30 @@ impl Running {
         drained.unwrap_or(Drained::Clean)
     }
 
-    /// Serves until SIGTERM or SIGINT, then drains; the next signal ends at once.
-    pub fn until_told(self) -> std::io::Result<Drained> {
+    /// From here on the signals of [`Running::until`] no longer end the process by themselves.
+    pub fn listen_for_signals(&self) -> std::io::Result<Signals> {
+        self.inside(async { Signals::listen() }).unwrap_or_else(|| Err(std::io::ErrorKind::Other.into()))
+    }
+
+    /// Serves until SIGTERM or SIGINT, then drains; the next of them ends at once. SIGHUP reads everything again.
+    pub fn until(self, mut signals: Signals) -> Drained {
         let (sidecar, stop) = (Arc::clone(&self.sidecar), self.stop.clone());
         let drained = self.inside(async move {
-            let mut ending = drain::Ending::listen()?;
-            ending.next().await;
+            while signals.next().await == Told::Reload {
+                // Said aloud inside.
+                let _ = sidecar.reload("SIGHUP").await;
+            }
             let limit = sidecar.in_force().config.limits.drain.duration();
-            Ok(drain::drain(&sidecar, &stop, limit, async move { ending.next().await }).await)
+            let hurry = async move { while signals.next().await == Told::Reload {} };
+            drain::drain(&sidecar, &stop, limit, hurry).await
         });
-        drained.unwrap_or(Ok(Drained::Clean))
+        drained.unwrap_or(Drained::Clean)
+    }
+
+    /// Both in one, for programs that have nothing to say in between.
+    pub fn until_told(self) -> std::io::Result<Drained> {
+        let signals = self.listen_for_signals()?;
+        Ok(self.until(signals))
     }
 
     /// Runs on the sidecar's own runtime and waits here, which may be a thread of another runtime. `None` only if it panicked.

@@ -1,6 +1,6 @@
 //! New policies and configurations without a restart.
 //!
-//! In: changed files, SIGHUP. Out: calls of [`Sidecar::reload`]. Must not know: what is in the files.
+//! In: changed files. Out: calls of [`Sidecar::reload`]. Must not know: what is in the files.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::sidecar::Sidecar;
@@ -71,17 +70,6 @@ impl Watch {
                 Err(error) => tracing::warn!("`{}` cannot be watched: {error}", directory.display()),
             }
         }
-    }
-}
-
-/// Reloads on SIGHUP, for as long as the runtime lives.
-pub async fn on_hangup(sidecar: Arc<Sidecar>) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-        tracing::warn!("SIGHUP cannot be listened for; reload with POST /reload");
-        return;
-    };
-    while hangup.recv().await.is_some() {
-        let _ = sidecar.reload("SIGHUP").await;
     }
 }
 

@@ -103,7 +103,7 @@ impl Sidecar {
     /// Prepares the first configuration and policy; an error here means that nothing is started.
     pub fn new(config: Config, origin: Origin, telemetry: Arc<Telemetry>) -> Result<Arc<Self>, Rejected> {
         let metrics = &telemetry.metrics;
-        let tally = Arc::new(Tally::new(metrics.connections.clone(), metrics.in_flight.clone()));
+        let tally = Arc::new(Tally::new(Some(metrics.connections.clone()), Some(metrics.in_flight.clone())));
         let pools = Pools::new(config.limits.pool);
         let first = InForce::prepare(config, &pools)?;
         let sidecar = Self {
@@ -185,12 +185,13 @@ impl Sidecar {
         if let Some(policy) = &self.origin.policy {
             config.policy.clone_from(policy);
         }
+        // Sockets and threads stay what they are until the next start, and a command line may have chosen them.
+        config.listen.clone_from(&before.config.listen);
+        config.admin = before.config.admin;
+        config.limits.threads = before.config.limits.threads;
         let next = InForce::prepare(config, &self.pools)?;
         if next.same_as(&before) {
             return Ok(Reloaded::Unchanged);
-        }
-        if next.config.listen != before.config.listen || next.config.admin != before.config.admin {
-            tracing::warn!("`listen` and `admin` changed: listeners move at the next start only");
         }
         self.announce(&next);
         self.in_force.store(Arc::new(next));

@@ -78,6 +78,9 @@ impl Walk<'_> {
                 }
                 Step::Degrade { last } => return Found::Nothing(last),
                 Step::Attempt(start) => {
+                    if self.statuses.is_empty() {
+                        self.sidecar.telemetry.metrics.overhead.observe(self.admitted.elapsed().as_secs_f64());
+                    }
                     let Some(hop) = self.chain.run().hops.get(start.hop).cloned() else { return Found::Nothing(None) };
                     match self.try_hop(session, told, &hop, start).await {
                         Tried::Whole(whole) => {

@@ -9,6 +9,7 @@ mod record;
 
 pub use lines::{LineLog, Sink};
 pub use metrics::Metrics;
+pub use prometheus::IntGauge as Gauge;
 pub use record::{AttemptRecord, Facts, HopRecord, Outcome, Record};
 
 use std::sync::Arc;

@@ -46,6 +46,33 @@ async fn a_request_that_is_on_its_way_when_draining_begins_is_answered_and_told_
     assert_eq!(stopping.await.unwrap(), Drained::Clean);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_could_connect_is_answered_even_while_draining() {
+    let mut rig = Rig::new().await;
+    let address = rig.address;
+    let callers: Vec<_> = (0..20)
+        .map(|_| {
+            tokio::spawn(async move {
+                let mut answered = 0;
+                while let Ok(wire) = tokio::net::TcpStream::connect(address).await {
+                    let answer = Connection::over(wire).post(&chat("m", "x"), &[]).await;
+                    assert_eq!((answer.status, answer.clean), (200, true));
+                    answered += 1;
+                }
+                answered
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let sidecar = rig.sidecar.take().unwrap();
+    assert_eq!(tokio::task::spawn_blocking(move || sidecar.stop()).await.unwrap(), Drained::Clean);
+    let mut answered = 0;
+    for caller in callers {
+        answered += caller.await.unwrap();
+    }
+    assert_eq!(rig.simulator.seen().total, answered);
+}
+
 #[tokio::test]
 async fn a_drain_ends_when_its_time_is_up() {
     let faults = "- {fault: silence}";
