@@ -83,7 +83,8 @@ proptest! {
             let parts = (0..1 + rng.below(3)).map(|_| { let at = rng.below(count); random_test(&mut rng, &checked.columns, at) });
             let parts: Vec<Cond> = parts.collect();
             let when = if rng.chance(30) { Cond::Any(parts) } else { Cond::All(parts) };
-            checked.rules.push(rule(at, &format!("rule_{at}"), when));
+            let outcome = Outcome::Reject { status: 400 + at as u16 % 3, message: None };
+            checked.rules.push(rule_with(at, &format!("rule_{at}"), when, outcome));
         }
         for tenant in 0..2 {
             checked.implications.push(Implication {
@@ -96,9 +97,10 @@ proptest! {
 
         let mut reached = BTreeSet::new();
         let mut wanted = BTreeSet::new();
-        for point in every_point(&checked) {
-            reached.insert(first_rule(&checked, &point).map(|id| id.index()));
-            wanted.extend((0..checked.rules.len()).filter(|at| holds(&checked.rules[*at].when, &point)));
+        let points = every_point(&checked);
+        for point in &points {
+            reached.insert(first_rule(&checked, point).map(|id| id.index()));
+            wanted.extend((0..checked.rules.len()).filter(|at| holds(&checked.rules[*at].when, point)));
         }
         let mut expected: Vec<(&str, String)> = vec![];
         for (at, rule) in checked.rules.iter().enumerate().filter(|(at, _)| !reached.contains(&Some(*at))) {
@@ -113,6 +115,20 @@ proptest! {
             (one.code.code, rule.map_or(String::new(), |rule| rule.name.to_string()))
         }).collect();
         prop_assert_eq!(said, expected);
+
+        let gets = |rules: &[Rule], point: &[Value]| {
+            let decides = rules.iter().find(|rule| holds(&rule.when, point));
+            decides.map(|rule| format!("{:?}", rule.outcome))
+        };
+        for (at, rule) in checked.rules.iter().enumerate().filter(|(at, rule)| {
+            reached.contains(&Some(*at)) && &*rule.name != "otherwise"
+        }) {
+            let mut fewer = checked.rules.clone();
+            fewer.remove(at);
+            let changes = points.iter().any(|point| gets(&checked.rules, point) != gets(&fewer, point));
+            let said = found.iter().any(|one| one.code.code == "R403" && one.span == rule.span);
+            prop_assert_eq!(said, !changes, "{} changes nothing: {}", rule.name, !changes);
+        }
     }
 
     #[test]
@@ -314,4 +330,85 @@ fn a_thousand_tenants_on_three_plans_are_few_atoms() {
 fn a_witness_in_time_is_a_time_and_a_day() {
     let found = findings(&policy(vec![rule(0, "weekdays", test(4, Values::Ranges(vec![(0, 5 * 1440)])))]));
     assert_eq!(request(&found[0]), "time 10:00, day sat");
+}
+
+fn any(parts: Vec<Cond>) -> Cond {
+    Cond::Any(parts)
+}
+
+fn all(parts: Vec<Cond>) -> Cond {
+    Cond::All(parts)
+}
+
+fn not(cond: Cond) -> Cond {
+    Cond::Not(Box::new(cond))
+}
+
+#[test]
+fn a_rule_that_the_rules_below_repeat_is_redundant() {
+    let same = |at: usize, name: &str, when| rule_with(at, name, when, Outcome::Reject { status: 404, message: None });
+    let long = || prompt(100_000, 180_001);
+    let found = findings(&policy(vec![
+        same(0, "long_free", all(vec![plan(&[0]), long()])),
+        rule(1, "pro", plan(&[1])),
+        same(2, "otherwise", Cond::True),
+    ]));
+    assert_eq!(codes(&found), ["R403"]);
+    assert!(found[0].fixes[0].safe);
+    let found =
+        findings(&policy(vec![same(0, "long", long()), rule(1, "pro", plan(&[1])), same(2, "otherwise", Cond::True)]));
+    assert_eq!(codes(&found), [""; 0], "a long prompt on the pro plan would get something else");
+    let found = findings(&policy(vec![same(0, "free", plan(&[0])), same(1, "pro", plan(&[1, 2]))]));
+    assert_eq!(codes(&found), [""; 0], "without the first, some requests would match nothing");
+}
+
+#[test]
+fn a_value_or_branch_that_never_matters_is_named() {
+    let found = findings(&policy(vec![rule(0, "free", plan(&[0])), rule(1, "paid", plan(&[0, 1])), otherwise(2)]));
+    assert_eq!(codes(&found), ["R406"]);
+    assert_eq!(found[0].message, "`plan_0` can never matter in rule `paid`");
+    let branches = any(vec![prompt(0, 1000), prompt(0, 500)]);
+    let found = findings(&policy(vec![rule(0, "short", branches), otherwise(1)]));
+    assert_eq!(codes(&found), ["R406"]);
+    let twice = any(vec![plan(&[0]), plan(&[0])]);
+    assert_eq!(
+        codes(&findings(&policy(vec![rule(0, "twice", twice), otherwise(1)]))),
+        ["R406"],
+        "one of two is enough"
+    );
+}
+
+#[test]
+fn a_test_that_the_rest_implies_is_named_and_an_intent_is_not() {
+    let rest = all(vec![prompt(0, 1000), prompt(0, 5000)]);
+    let found = findings(&policy(vec![rule(0, "short", rest), otherwise(1)]));
+    assert_eq!(codes(&found), ["R407"]);
+    let repeats = all(vec![not(plan(&[0])), prompt(0, 1000)]);
+    let found = findings(&policy(vec![rule(0, "free", plan(&[0])), rule(1, "short", repeats), otherwise(2)]));
+    assert_eq!(codes(&found), ["R407"]);
+    let intent = all(vec![plan(&[2]), prompt(0, 1000)]);
+    let found = findings(&policy(vec![
+        rule(0, "free", plan(&[0])),
+        rule(1, "pro", plan(&[1])),
+        rule(2, "enterprise", intent),
+        otherwise(3),
+    ]));
+    assert_eq!(codes(&found), [""; 0], "the last of the plans says whom it is for");
+}
+
+#[test]
+fn two_ranges_that_leave_exactly_one_value_are_shown_it() {
+    let found = findings(&policy(vec![
+        rule(0, "short", prompt(0, 4000)),
+        rule(1, "long", prompt(4001, 180_001)),
+        otherwise(2),
+    ]));
+    assert_eq!(codes(&found), ["R408"]);
+    assert_eq!(request(&found[0]), "prompt_tokens 4k");
+    let found = findings(&policy(vec![
+        rule(0, "short", prompt(0, 4000)),
+        rule(1, "exactly", prompt(4000, 4001)),
+        rule(2, "long", prompt(4001, 180_001)),
+    ]));
+    assert_eq!(codes(&found), [""; 0]);
 }

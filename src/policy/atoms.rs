@@ -84,14 +84,19 @@ impl Mentions {
     /// Everything that the rules and facts of a policy name.
     pub fn of(checked: &Checked) -> Self {
         let mut mentions = Self::default();
+        mentions.add_all_of(checked);
+        mentions
+    }
+
+    /// Also everything that the rules and facts of this policy name.
+    pub fn add_all_of(&mut self, checked: &Checked) {
         for rule in &checked.rules {
-            mentions.add_cond(&rule.when);
+            self.add_cond(&rule.when);
         }
         for fact in merged_implications(checked) {
-            mentions.add(fact.if_column, &fact.if_values);
-            mentions.add(fact.then_column, &fact.then_values);
+            self.add(fact.if_column, &fact.if_values);
+            self.add(fact.then_column, &fact.then_values);
         }
-        mentions
     }
 
     /// Everything a condition names.

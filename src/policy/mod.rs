@@ -16,6 +16,7 @@ pub mod check;
 pub mod checked;
 pub mod decide;
 pub mod diagnostic;
+pub mod diff;
 pub mod eligible;
 pub mod explain;
 pub mod facts;

@@ -91,6 +91,14 @@ impl Space {
 }
 
 impl Space {
+    /// The name of a listed value; empty for a column without a list.
+    pub fn name_of(&self, id: ColumnId, value: u32) -> String {
+        match &self.column(id).domain {
+            Domain::Enum { values, .. } => values.get(value as usize).map_or("other".into(), ToString::to_string),
+            _ => String::new(),
+        }
+    }
+
     /// The words of a column with two values.
     pub fn yes_or_no(&self, id: ColumnId, yes: bool) -> &'static str {
         let operated = matches!(self.column(id).subject, Subject::Switch(_) | Subject::Signal(_));

@@ -61,7 +61,7 @@ pub fn find(space: &Space, area: &AtomBox, cover: &[&AtomBox], fuel: &mut Fuel) 
 }
 
 /// The same with boxes that were indexed before; `among` says which of them are the cover.
-pub(super) fn find_indexed<'b>(
+pub(in crate::policy) fn find_indexed<'b>(
     space: &Space,
     area: &AtomBox,
     index: &Index,

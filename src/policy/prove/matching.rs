@@ -150,7 +150,7 @@ impl Proof<'_> {
         // The name in a header is never a file's first byte.
         let place = if place.lo == 0 || place.lo == place.hi { last.span } else { place };
         let found = Diagnostic::new(&R404, place, "some requests match no rule")
-            .here("this request is answered with an error")
+            .here("no rule takes the request below")
             .witness(self.witness(&area, &Claim { decided: None, inside: &[] })?);
         Ok(Some(found.help("end the rules with `otherwise { … }`")))
     }

@@ -1,6 +1,6 @@
 //! What is true of every possible request: no rule is dead, nothing falls through, no chain is empty.
 //!
-//! In: a [`Checked`]. Out: findings R209, R310 to R314, R401 to R411, R803 and R805, each that can have one with a request that shows it.
+//! In: a [`Checked`]. Out: findings R209, R310 to R314, R401 to R408, R410, R411, R803 and R805, each that can have one with a request that shows it.
 //! Must not know: files, terminals.
 //!
 //! Everything is asked with one query, [`find`]: is a box covered by others? The boxes of a rule are covered by those of the
@@ -9,13 +9,14 @@
 
 mod chains;
 pub mod find;
-mod index;
+pub(in crate::policy) mod index;
 mod limits;
 mod matching;
-mod witness;
+mod redundant;
+pub(in crate::policy) mod witness;
 
 use self::find::{DEFAULT_FUEL, Found, Fuel, find, find_indexed};
-use self::index::Index;
+use self::index::{Index, Mask};
 use super::atoms::{Mentions, Space};
 use super::boxes::{AtomBox, Boxes};
 use super::checked::{Checked, Cond, Outcome, RuleId};
@@ -85,10 +86,10 @@ pub fn prove(checked: &Checked, options: Options) -> Result<Vec<Diagnostic>, Pro
 }
 
 /// A policy as boxes, ready to be asked.
-struct Proof<'a> {
+pub(in crate::policy) struct Proof<'a> {
     checked: &'a Checked,
     space: Space,
-    boxes: Boxes,
+    pub(in crate::policy) boxes: Boxes,
     linear: Vec<AtomCond>,
     /// Over impossible boxes, then the boxes of rules.
     index: Index,
@@ -104,6 +105,18 @@ impl<'a> Proof<'a> {
         let mut mentions = Mentions::of(checked);
         limits::mention(checked, &mut mentions);
         let space = Space::build(checked.columns.clone(), &mentions).map_err(|wide| vec![wide.finding(checked)])?;
+        Self::over(checked, space, options)
+    }
+
+    /// With columns that were cut before.
+    ///
+    /// # Errors
+    /// R411, for each rule that is too wide.
+    pub(in crate::policy) fn over(
+        checked: &'a Checked,
+        space: Space,
+        options: Options,
+    ) -> Result<Self, Vec<Diagnostic>> {
         let (boxes, too_wide) = Boxes::of(checked, &space);
         // Without the boxes of one rule nothing can be said about those below it.
         if !too_wide.is_empty() {
@@ -118,10 +131,11 @@ impl<'a> Proof<'a> {
 
     fn all(&mut self, findings: &mut Vec<Diagnostic>) -> Result<(), Stop> {
         self.matching(findings)?;
+        self.redundant(findings)?;
         self.chains(findings)
     }
 
-    fn incomplete(&self, fuel: u64) -> Diagnostic {
+    pub(in crate::policy) fn incomplete(&self, fuel: u64) -> Diagnostic {
         let rule = self.at.map(|id| &self.checked.rules[id.index()]);
         let title = match rule {
             Some(rule) => format!("the analysis ran out of fuel at rule `{}`", rule.name),
@@ -148,27 +162,31 @@ impl<'a> Proof<'a> {
 
     /// Is `area` covered by the boxes before `end` and by `more`? Positions are those of the index, then those of `more`.
     fn find(&mut self, area: &AtomBox, end: usize, more: &[&AtomBox]) -> Result<Found, Stop> {
-        let mut fuel = self.fuel;
         let among = self.index.before(end);
-        let (live, found) = if more.is_empty() {
-            let boxed = |at: usize| self.area(at);
-            (Vec::new(), find_indexed(&self.space, area, &self.index, among, &boxed, &mut fuel))
-        } else {
-            let live = self.index.meeting(area, &among);
-            let cover: Vec<&AtomBox> = live.iter().map(|at| self.area(*at)).chain(more.iter().copied()).collect();
-            let found = find(&self.space, area, &cover, &mut fuel);
-            (live, found)
-        };
+        if more.is_empty() {
+            return self.find_among(area, among);
+        }
+        let live = self.index.meeting(area, &among);
+        let mut fuel = self.fuel;
+        let cover: Vec<&AtomBox> = live.iter().map(|at| self.area(*at)).chain(more.iter().copied()).collect();
+        let found = find(&self.space, area, &cover, &mut fuel);
         self.fuel = fuel;
         match found {
             Found::OutOfFuel => Err(Stop::OutOfFuel),
             Found::Witness(area) => Ok(Found::Witness(area)),
-            Found::Covered(used) if more.is_empty() => Ok(Found::Covered(used)),
             Found::Covered(used) => {
                 let place = |at: usize| live.get(at).copied().unwrap_or_else(|| end + at - live.len());
                 Ok(Found::Covered(used.into_iter().map(place).collect()))
             }
         }
+    }
+
+    /// Is `area` covered by these boxes of the index?
+    fn find_among(&mut self, area: &AtomBox, among: Mask) -> Result<Found, Stop> {
+        let mut fuel = self.fuel;
+        let found = find_indexed(&self.space, area, &self.index, among, &|at| self.area(at), &mut fuel);
+        self.fuel = fuel;
+        if found == Found::OutOfFuel { Err(Stop::OutOfFuel) } else { Ok(found) }
     }
 
     /// Is any request of a box possible?

@@ -38,6 +38,16 @@ impl Proof<'_> {
     pub fn witness(&mut self, area: &AtomBox, claim: &Claim<'_>) -> Result<Witness, ProveError> {
         let point = self.point(area);
         self.verify(&point, claim)?;
+        let kept = self.fewest_facts(&point, |proof, area| proof.holds_everywhere(area, claim));
+        Ok(self.words(&kept, &point))
+    }
+
+    /// The columns of a request that must be stated for something to hold of everybody who states just these.
+    pub(in crate::policy) fn fewest_facts(
+        &mut self,
+        point: &[AtomId],
+        mut holds: impl FnMut(&mut Self, &AtomBox) -> bool,
+    ) -> Vec<ColumnId> {
         let mut kept: Vec<ColumnId> = self.space.ids().collect();
         let mut order = kept.clone();
         // What a request has when it says nothing goes first, then the dearest to state.
@@ -47,16 +57,16 @@ impl Proof<'_> {
         });
         for column in order {
             let fewer: Vec<ColumnId> = kept.iter().copied().filter(|id| *id != column).collect();
-            let area = self.stated(&fewer, &point);
-            if self.holds_everywhere(&area, claim) {
+            let area = self.stated(&fewer, point);
+            if holds(self, &area) {
                 kept = fewer;
             }
         }
-        Ok(self.words(&kept, &point))
+        kept
     }
 
     /// A typical request of a box.
-    pub fn point(&self, area: &AtomBox) -> Vec<AtomId> {
+    pub(in crate::policy) fn point(&self, area: &AtomBox) -> Vec<AtomId> {
         let atom = |column: ColumnId| {
             let full = AtomSet::full(self.space.count(column));
             let open = area.get(column).unwrap_or(&full);
@@ -65,7 +75,7 @@ impl Proof<'_> {
         self.space.ids().map(atom).collect()
     }
 
-    fn verify(&self, point: &[AtomId], claim: &Claim<'_>) -> Result<(), ProveError> {
+    pub(in crate::policy) fn verify(&self, point: &[AtomId], claim: &Claim<'_>) -> Result<(), ProveError> {
         let at = |column: ColumnId| point[column.index()];
         let decided = decide::first_holding(&self.linear, at);
         let inside = claim.inside.is_empty() || claim.inside.iter().any(|area| area.holds(at));
@@ -94,7 +104,7 @@ impl Proof<'_> {
         })
     }
 
-    fn holds_everywhere(&mut self, area: &AtomBox, claim: &Claim<'_>) -> bool {
+    pub(in crate::policy) fn holds_everywhere(&mut self, area: &AtomBox, claim: &Claim<'_>) -> bool {
         // Without any possible request the claim would hold for nothing.
         if !matches!(self.find_possible(area), Found::Witness(_)) {
             return false;
@@ -166,7 +176,7 @@ impl Proof<'_> {
     }
 
     /// In the syntax of `explain`; what several columns say about one input is one entry.
-    fn words(&self, kept: &[ColumnId], point: &[AtomId]) -> Witness {
+    pub(in crate::policy) fn words(&self, kept: &[ColumnId], point: &[AtomId]) -> Witness {
         let mut witness = Witness::default();
         let subject = |id: &ColumnId| self.space.column(*id).subject;
         for id in kept {
