@@ -419,3 +419,20 @@ fn an_allow_counts_over_all_policies_of_a_run() {
     assert_eq!(together.out.lines().count(), 1, "{}", together.out);
     contains(&together.out, "tiers.route:2:9: warning[R902]");
 }
+
+#[test]
+fn fmt_writes_the_one_layout_and_check_only_says_where() {
+    let untidy = GOOD.replace("  tier            mid", "     tier mid");
+    let place = Place::with(&untidy);
+    place.file("broken.route", "route 1\nrule a {\n");
+    let check = place.run(&["fmt", "--check", "p.route"]);
+    assert_eq!((check.code, check.out.as_str()), (1, "p.route\n"));
+    assert_eq!(fs::read_to_string(place.path("p.route")).unwrap(), untidy);
+    let all = place.run(&["fmt", "."]);
+    assert_eq!((all.code, all.out.as_str()), (2, "p.route\n"));
+    contains(&all.err, "`broken.route` does not parse, and is left alone");
+    contains(&fs::read_to_string(place.path("p.route")).unwrap(), "\n  tier            mid\n");
+    assert_eq!(fs::read_to_string(place.path("broken.route")).unwrap(), "route 1\nrule a {\n");
+    assert_eq!(place.run(&["fmt", "--check", "p.route"]).code, 0);
+    assert_eq!(fs::read_dir(place.0.path()).unwrap().count(), 3, "something was left behind");
+}

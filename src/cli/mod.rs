@@ -13,6 +13,7 @@ mod demo;
 mod explain;
 mod files;
 mod findings;
+mod fmt;
 mod screen;
 #[cfg(feature = "serve")]
 mod serve;
@@ -44,6 +45,7 @@ const EXAMPLES: &str = "\
 Examples:
   wayside check policies/                                       what is wrong with every policy under a directory
   wayside explain support.route plan=pro prompt_tokens=2k       which rule one request gets, and why
+  wayside fmt --check policies/                                 which files are not laid out in the one style
   wayside explain R401                                          what a finding means, and how to cure it
 
 Exit codes: 0 nothing wrong, 1 findings, 2 could not do the job.";
@@ -52,6 +54,7 @@ Exit codes: 0 nothing wrong, 1 findings, 2 could not do the job.";
 enum Verb {
     Check(check::Args),
     Explain(explain::Args),
+    Fmt(fmt::Args),
     #[cfg(feature = "serve")]
     Serve(serve::Args),
     #[cfg(feature = "serve")]
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Verb::Catalog(args) => catalog::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Explain(args) => explain::run(&args),
+        Verb::Fmt(args) => fmt::run(&args),
         Verb::Completions(args) => completions::run(&args),
         #[cfg(feature = "serve")]
         Verb::Serve(args) => serve::run(args),
