@@ -24,9 +24,8 @@ pub fn run() {
 async fn serve(mut stream: TcpStream) {
     let whole = whole_answer();
     let events = events();
-    let down = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 82\r\n\r\n\
-        {\"error\":{\"message\":\"unavailable\",\"type\":\"server_error\",\"param\":null,\"code\":null}}  ";
-    assert_eq!(down.split("\r\n\r\n").nth(1).unwrap().len(), 82);
+    let down = r#"{"error":{"message":"unavailable","type":"server_error","param":null,"code":null}}"#;
+    let down = answer("503 Service Unavailable", down);
     let mut seen: Vec<u8> = Vec::with_capacity(1 << 20);
     loop {
         let end = loop {
@@ -77,8 +76,12 @@ fn whole_answer() -> String {
     let body = format!(
         r#"{{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-5.4-2026-03-05","choices":[{{"index":0,"message":{{"role":"assistant","content":"{content}","refusal":null}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":500,"completion_tokens":140,"total_tokens":640}}}}"#
     );
+    answer("200 OK", &body)
+}
+
+fn answer(status: &str, body: &str) -> String {
     let length = body.len();
-    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
+    format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
 }
 
 fn events() -> Vec<String> {
