@@ -6,6 +6,7 @@
 use super::grammar::Rule;
 
 /// How a rule is called in a message; `None` when it is never worth offering.
+// Longer than a screen: one exhaustive table.
 pub(super) const fn word(rule: Rule) -> Option<&'static str> {
     Some(match rule {
         Rule::EOI => "the end of the line",
