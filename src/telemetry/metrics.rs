@@ -18,12 +18,6 @@ use super::record::{Outcome, Record};
 /// A number that goes up and down.
 pub type Gauge = IntGauge;
 
-/// A gauge that is on no page.
-#[expect(clippy::expect_used, reason = "the name is a literal")]
-pub fn unshown() -> Gauge {
-    IntGauge::new("unshown", "on no page").expect("a valid metric name")
-}
-
 /// Different served model names kept apart; later ones are counted as `other`.
 const SERVED_LIMIT: usize = 256;
 
