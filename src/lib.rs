@@ -26,6 +26,7 @@
 //! | [`names`], [`units`], [`failure`], [`usage`] | words and numbers → types that mean one thing |
 //! | [`catalog`] | the table compiled in, and an overlay → facts about `(provider, id)`; pin or alias |
 //! | [`policy`] | `.route` text → a tree and diagnostics; facts → decision → plan |
+//! | [`files`] | paths → texts of a workspace, and nothing outside it |
 //! | [`config`] | `wayside.yaml` as typed → as meant |
 //! | `dialect` | bytes of a provider's API ↔ what they mean: requests, answers, stream events, errors |
 //! | `facts` | request head and body → the raw facts the policy asks for; `prompt_tokens`, as lazily as they allow |
@@ -66,6 +67,7 @@ pub mod dialect;
 #[cfg(feature = "serve")]
 pub mod facts;
 pub mod failure;
+pub mod files;
 pub mod names;
 pub mod policy;
 #[cfg(feature = "serve")]

@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("usage", &[]),
     ("catalog", &["names", "units", "usage"]),
     ("policy", &["names", "units", "failure", "usage", "catalog"]),
+    ("files", &["policy"]),
     ("config", &["names", "units"]),
     ("dialect", &["names", "units", "failure", "usage", "policy"]),
     ("facts", &["names", "units", "policy", "dialect", "config"]),

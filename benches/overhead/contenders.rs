@@ -6,7 +6,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::LONG_PROMPT;
 use crate::load::{Scenario, Shape};
+
+/// Two chains: one that answers at once, one whose first hop is down.
+pub const POLICY: &str = include_str!("policy.route");
 
 /// The core that contenders run on; load and upstream take the other.
 const CONTENDER_CORE: &str = "0";
@@ -28,6 +32,7 @@ pub struct Contender {
     pub address: SocketAddr,
     /// Processes whose time counts.
     pub pids: Vec<u32>,
+    counts: bool,
     falls_back: bool,
     _process: Option<Process>,
     _files: Option<tempfile::TempDir>,
@@ -67,7 +72,11 @@ pub fn upstream() -> Upstream {
 
 impl Contender {
     pub fn can(&self, scenario: &Scenario) -> bool {
-        self.falls_back || scenario.shape != Shape::Fallback
+        match scenario.shape {
+            _ if self.counts => scenario.shape == (Shape::Chat { bytes: LONG_PROMPT }),
+            Shape::Fallback => self.falls_back,
+            _ => true,
+        }
     }
 
     pub fn direct(upstream: &Upstream) -> Self {
@@ -75,6 +84,7 @@ impl Contender {
             name: "direct",
             address: upstream.address,
             pids: Vec::new(),
+            counts: false,
             falls_back: false,
             _process: None,
             _files: None,
@@ -89,6 +99,7 @@ impl Contender {
             name: "pingora copy loop",
             address,
             pids: vec![process.0.id()],
+            counts: false,
             falls_back: false,
             _process: Some(process),
             _files: None,
@@ -96,11 +107,25 @@ impl Contender {
     }
 
     pub fn wayside(upstream: &Upstream) -> Self {
-        let (process, address, files) = wayside(upstream);
+        Self::of("wayside", wayside(upstream, POLICY), false)
+    }
+
+    /// With a limit in the middle of what a long prompt can be, so that its tokens are counted.
+    pub fn counting(upstream: &Upstream) -> Self {
+        let policy = POLICY.replace("timezone \"UTC\"", "timezone \"UTC\", max_prompt 400k");
+        Self::of("wayside, counting tokens", wayside(upstream, &policy), true)
+    }
+
+    fn of(
+        name: &'static str,
+        (process, address, files): (Process, SocketAddr, tempfile::TempDir),
+        counts: bool,
+    ) -> Self {
         Self {
-            name: "wayside",
+            name,
             address,
             pids: vec![process.0.id()],
+            counts,
             falls_back: true,
             _process: Some(process),
             _files: Some(files),
@@ -133,19 +158,27 @@ impl Contender {
         let master = process.0.id();
         let pids = std::iter::once(master).chain(children(master)).collect();
         let files = Some(files);
-        Some(Self { name: "nginx", address, pids, falls_back: false, _process: Some(process), _files: files })
+        Some(Self {
+            name: "nginx",
+            address,
+            pids,
+            counts: false,
+            falls_back: false,
+            _process: Some(process),
+            _files: files,
+        })
     }
 }
 
 /// The release binary with the policy and configuration of this folder, its request log on, written to a file.
-pub fn wayside(upstream: &Upstream) -> (Process, SocketAddr, tempfile::TempDir) {
+pub fn wayside(upstream: &Upstream, policy: &str) -> (Process, SocketAddr, tempfile::TempDir) {
     let files = tempfile::tempdir().unwrap();
     let address = free_address();
     let config = include_str!("wayside.yaml")
         .replace("ADDRESS", &address.to_string())
         .replace("UPSTREAM", &upstream.address.to_string());
     std::fs::write(files.path().join("wayside.yaml"), config).unwrap();
-    std::fs::write(files.path().join("policy.route"), include_str!("policy.route")).unwrap();
+    std::fs::write(files.path().join("policy.route"), policy).unwrap();
     let mut command = pinned(CONTENDER_CORE, &PathBuf::from(env!("CARGO_BIN_EXE_wayside")));
     command.arg("serve").arg("--config").arg(files.path().join("wayside.yaml"));
     command.stdout(Stdio::null()).stderr(Stdio::null());

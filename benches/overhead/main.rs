@@ -4,7 +4,7 @@
 //! thread, pinned to one core; the upstream and the load share the other. Rounds are interleaved and medians are printed,
 //! because machines are noisy: compare the columns of one run, never two runs.
 //!
-//! `cargo bench --bench overhead -- --rounds 9 --seconds 3` takes longer and is steadier.
+//! `cargo bench --bench overhead -- --rounds 9 --millis 3000` takes longer and is steadier; `--only stream` measures one row.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark that cannot run must stop")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the report is the product")]
@@ -19,6 +19,9 @@ use std::time::Duration;
 
 use contenders::Contender;
 use load::{Scenario, Shape};
+
+/// Bytes of a prompt that is below every window of the policy by its length alone.
+pub const LONG_PROMPT: usize = 800 << 10;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -38,18 +41,23 @@ fn compare(arguments: &[String]) {
     let rounds = option(arguments, "--rounds", 5);
     let seconds = Duration::from_millis(option(arguments, "--millis", 1500));
     let upstream = contenders::upstream();
-    let mut contenders =
-        vec![Contender::direct(&upstream), Contender::copy_loop(&upstream), Contender::wayside(&upstream)];
+    let mut contenders = vec![
+        Contender::direct(&upstream),
+        Contender::copy_loop(&upstream),
+        Contender::wayside(&upstream),
+        Contender::counting(&upstream),
+    ];
     contenders.extend(Contender::nginx(&upstream));
     let scenarios = [
         Scenario { name: "2 KB chat, 1 connection", shape: Shape::Chat { bytes: 2 << 10 }, connections: 1 },
         Scenario { name: "2 KB chat, 16 connections", shape: Shape::Chat { bytes: 2 << 10 }, connections: 16 },
-        Scenario { name: "1 MB prompt, 4 connections", shape: Shape::Chat { bytes: 1 << 20 }, connections: 4 },
+        Scenario { name: "800 KB prompt, 4 connections", shape: Shape::Chat { bytes: LONG_PROMPT }, connections: 4 },
         Scenario { name: "100-event stream, 16 connections", shape: Shape::Stream, connections: 16 },
         Scenario { name: "fallback after a 503, 16 connections", shape: Shape::Fallback, connections: 16 },
     ];
     let mut report = report::Report::default();
-    for scenario in &scenarios {
+    let only = arguments.iter().position(|argument| argument == "--only").and_then(|at| arguments.get(at + 1));
+    for scenario in scenarios.iter().filter(|scenario| only.is_none_or(|only| scenario.name.contains(only.as_str()))) {
         for round in 0..=rounds {
             for contender in contenders.iter().filter(|contender| contender.can(scenario)) {
                 eprint!("\r\x1b[K{}: {} ({round}/{rounds})", scenario.name, contender.name);

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::contenders::{Upstream, wayside};
+use crate::contenders::{POLICY, Upstream, wayside};
 use crate::load::{Sample, Shape, answer};
 
 /// Samples by scenario and contender, in the order they came.
@@ -67,7 +67,7 @@ pub fn footprint(upstream: &Upstream) {
     let mut idle = Vec::new();
     for _ in 0..7 {
         let since = Instant::now();
-        let (process, address, _files) = wayside(upstream);
+        let (process, address, _files) = wayside(upstream, POLICY);
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(&Shape::Chat { bytes: 2 << 10 }.request()).unwrap();
         answer(&mut stream, &mut vec![0; 64 << 10]);

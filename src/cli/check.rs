@@ -9,7 +9,8 @@ use clap::ValueEnum;
 
 use super::findings::Findings;
 use super::workspace::{Reading, Verdict, Workspace, known_codes};
-use super::{BROKEN, CLEAN, FINDINGS, files, screen};
+use super::{BROKEN, CLEAN, FINDINGS, screen};
+use crate::files;
 use crate::policy::ast::ItemKind;
 use crate::policy::diagnostic::{Diagnostic, Level};
 use crate::policy::explain::pages;

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use super::workspace::{Reading, Verdict, Workspace};
-use super::{BROKEN, CLEAN, files, screen};
+use super::{BROKEN, CLEAN, screen};
+use crate::files;
 use crate::policy::diagnostic::{CODES, Level};
 use crate::policy::explain::{ask, explain, pages};
 use crate::policy::render;

@@ -6,7 +6,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{BROKEN, CLEAN, FINDINGS, files, screen};
+use super::{BROKEN, CLEAN, FINDINGS, screen};
+use crate::files;
 use crate::policy::format::{FormatError, format};
 use crate::policy::lexer::MAX_FILE_BYTES;
 use crate::policy::render::short;

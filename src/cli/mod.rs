@@ -11,7 +11,6 @@ mod completions;
 #[cfg(feature = "serve")]
 mod demo;
 mod explain;
-mod files;
 mod findings;
 mod fmt;
 mod screen;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use super::files::{self, Disk};
 use crate::catalog::{Catalog, Overlay};
 use crate::config::check::{Settings, settings};
+use crate::files::{self, Disk};
 use crate::policy::check::{self, Report};
 use crate::policy::checked::Checked;
 use crate::policy::diagnostic::{CODES, Diagnostic, Level, R121, R990};
@@ -142,8 +142,7 @@ impl Workspace {
     /// The built-in catalog with the overlay that belongs to a policy: the flag's, else the one beside it, else the one at the
     /// root of the workspace.
     fn overlay(&self, policy: &Path) -> Result<Catalog, BadOverlay> {
-        let beside = [files::directory(policy).join("catalog.yaml"), self.disk.root().join("catalog.yaml")];
-        let found = self.catalog.clone().or_else(|| beside.into_iter().find(|path| path.exists()));
+        let found = self.catalog.clone().or_else(|| self.disk.overlay(policy));
         let Some(path) = found else { return Ok(Catalog::embedded()) };
         let bad = |text: &str, line: Option<usize>, message: String| BadOverlay {
             path: files::shown(&path),

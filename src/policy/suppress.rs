@@ -51,9 +51,12 @@ fn only_curable(finding: &Diagnostic) -> bool {
     let code = finding.code.code;
     let promise = code.starts_with("R80") || matches!(code, "R310" | "R314" | "R410" | "R711");
     let meaningless = code.starts_with("R0") || code.starts_with("R1");
+    // An id that is no pinned model, and a fallback that does not say or does not keep its direction, would be served.
+    let unpinned = matches!(code, "R201" | "R202" | "R204" | "R205" | "R218" | "R219");
+    let unclear = matches!(code, "R304" | "R305" | "R319");
     // A construct that nobody carries out would be ignored in silence.
     let ignored = code == "R990";
-    finding.level == Level::Error && (promise || meaningless || ignored)
+    finding.level == Level::Error && (promise || meaningless || unpinned || unclear || ignored)
 }
 
 /// One name of one comment.

@@ -11,17 +11,14 @@ use super::sidecar::Rejected;
 use crate::catalog::{Catalog, Overlay, ProviderKind};
 use crate::config::{self, Config};
 use crate::facts;
+use crate::files::{self, Disk};
 use crate::policy::admit::{Defaults, Door};
 use crate::policy::check::{Report, Settings, check};
 use crate::policy::checked::Checked;
 use crate::policy::diagnostic::{Diagnostic, Level, R990};
 use crate::policy::readings::Readings;
 use crate::policy::render::short::short;
-use crate::policy::resolve::Files;
 use crate::policy::tree::Tree;
-
-/// Bytes of one file of a policy, tables of tenants included.
-const MAX_FILE: u64 = 16 << 20;
 
 /// A compiled policy.
 pub struct Policy {
@@ -44,7 +41,7 @@ impl Policy {
         let mut settings = Settings::on(today);
         settings.providers = config.providers.keys().map(ToString::to_string).collect();
         settings.shares_fate = shared_fates(config);
-        let report = check(&root, &Disk, &catalog, &settings);
+        let report = check(&root, &workspace(config)?, &catalog, &settings);
         let files = report.sources.files().map(|(_, file)| PathBuf::from(&*file.path)).collect();
         match report.compiled {
             Some(tree) if tree.checked().unsupported.is_empty() => Self::of(tree, catalog, files, config),
@@ -112,15 +109,20 @@ fn overlaid(config: &Config) -> Result<Catalog, Rejected> {
         .fold(Catalog::embedded(), |catalog, provider| catalog.with_provider(&provider.name, ProviderKind::SelfHosted));
     let Some(path) = overlay_path(config) else { return Ok(catalog) };
     let at = |error: &dyn std::fmt::Display| Rejected(format!("{}: {error}", path.display()));
-    let text = std::fs::read_to_string(&path).map_err(|error| at(&error))?;
+    let text = files::read(&path, files::MAX_FACTS_BYTES).map_err(|error| at(&error))?;
     let overlay = Overlay::parse(&text).map_err(|error| at(&error))?;
     catalog.with_overlay(&overlay).map_err(|error| at(&error))
 }
 
-/// The overlay that is named, else the one beside the policy.
+/// The overlay that is named, else the one `wayside check` would find.
 fn overlay_path(config: &Config) -> Option<PathBuf> {
-    let beside = || Some(config.policy.parent()?.join("catalog.yaml")).filter(|path| path.exists());
-    config.catalog.clone().or_else(beside)
+    config.catalog.clone().or_else(|| workspace(config).ok()?.overlay(&config.policy))
+}
+
+/// What the policy may read: the same files as under `wayside check`.
+fn workspace(config: &Config) -> Result<Disk, Rejected> {
+    let cannot = |error| Rejected(format!("`{}` cannot be read: {error}", config.policy.display()));
+    Disk::around(&config.policy).map_err(cannot)
 }
 
 fn shared_fates(config: &Config) -> Vec<Vec<String>> {
@@ -131,33 +133,4 @@ fn shared_fates(config: &Config) -> Vec<Vec<String>> {
         }
     }
     groups.into_values().collect()
-}
-
-/// Files of this machine.
-struct Disk;
-
-impl Files for Disk {
-    fn read(&self, path: &str) -> Result<String, String> {
-        use std::io::Read as _;
-        let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-        let mut text = String::new();
-        file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-        if text.len() as u64 > MAX_FILE { Err(format!("larger than {MAX_FILE} bytes")) } else { Ok(text) }
-    }
-
-    /// Only to suggest a name after a misspelled one, so one directory is enough.
-    fn glob(&self, pattern: &str) -> Vec<String> {
-        let (directory, name) = pattern.rsplit_once('/').unwrap_or((".", pattern));
-        let Some((before, after)) = name.split_once('*') else { return Vec::new() };
-        let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
-        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        let mut found: Vec<String> = names
-            .filter(|name| {
-                name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after)
-            })
-            .map(|name| if directory == "." { name } else { format!("{directory}/{name}") })
-            .collect();
-        found.sort();
-        found
-    }
 }

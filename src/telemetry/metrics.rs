@@ -15,9 +15,6 @@ use prometheus::{
 
 use super::record::{Outcome, Record};
 
-/// A number that goes up and down.
-pub type Gauge = IntGauge;
-
 /// Different served model names kept apart; later ones are counted as `other`.
 const SERVED_LIMIT: usize = 256;
 

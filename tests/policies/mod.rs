@@ -28,7 +28,7 @@ impl Files for Memory {
     }
 }
 
-/// A policy without errors.
+/// A policy that was resolved.
 pub struct Policy {
     pub tree: Tree,
     pub sources: Sources,
@@ -41,7 +41,7 @@ pub fn report(text: &str) -> Report {
     check("p.route", &files, &Catalog::embedded(), &Settings::on(TODAY))
 }
 
-/// Compiles a policy with an overlay; panics with the findings when there are errors.
+/// Compiles a policy with an overlay, findings of the analysis or not: planning must hold for every tree.
 pub fn compile(text: &str, overlay: &str) -> Policy {
     let catalog = match overlay {
         "" => Catalog::embedded(),
@@ -50,7 +50,7 @@ pub fn compile(text: &str, overlay: &str) -> Policy {
     let files = Memory(BTreeMap::from([("p.route", text.to_owned())]));
     let report = check("p.route", &files, &catalog, &Settings::on(TODAY));
     let errors: Vec<String> = report.findings.iter().map(|one| format!("{}: {}", one.code.code, one.message)).collect();
-    let Some(tree) = report.compiled else { panic!("not compiled: {errors:#?}") };
+    let Ok(tree) = Tree::compile(report.checked) else { panic!("not compiled: {errors:#?}") };
     Policy { tree, sources: report.sources, catalog: Arc::new(catalog) }
 }
 

@@ -45,6 +45,11 @@ impl Disk {
         &self.root
     }
 
+    /// The catalog overlay that belongs to a policy: beside it, else at the root of the workspace.
+    pub fn overlay(&self, policy: &Path) -> Option<PathBuf> {
+        [directory(policy), &self.root].map(|dir| dir.join("catalog.yaml")).into_iter().find(|path| path.exists())
+    }
+
     fn text(&self, path: &Path, most: usize) -> Result<String, String> {
         let found = path.canonicalize().map_err(|error| reason(&error))?;
         if !found.starts_with(&self.root) {
