@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use wayside::policy::diagnostic::{Code, Diagnostic, R203, R308, R319, R401, Witness};
+use wayside::policy::diagnostic::{Code, Diagnostic, R203, R303, R308, R319, R401, Witness};
 use wayside::policy::render;
 use wayside::policy::source::{Sources, Span};
 use wayside::policy::{suppress, syntax};
@@ -167,31 +167,31 @@ fn kept(text: &str, code: &'static Code, allowed: &[&str]) -> Vec<String> {
 
 #[test]
 fn an_allow_covers_the_statement_below_it_and_no_other() {
-    let text = "route 1\nrule a {\n  tier mid\n  # allow R319: legacy\n  fallback a/b\n  fallback a/c\n}\n";
-    assert_eq!(kept(text, &R319, &[]), ["R319 6"]);
+    let text = "route 1\nrule a {\n  tier mid\n  # allow R303: legacy\n  fallback a/b\n  fallback a/c\n}\n";
+    assert_eq!(kept(text, &R303, &[]), ["R303 6"]);
 }
 
 #[test]
 fn an_allow_covers_a_whole_declaration() {
-    let text = "route 1\n# allow fallback-without-intent: legacy\nrule a {\n  tier mid\n  fallback a/b\n  fallback a/c\n}\nrule b {\n  fallback a/b\n}\n";
-    assert_eq!(kept(text, &R319, &[]), ["R319 9"]);
+    let text = "route 1\n# allow same-provider-fallback: legacy\nrule a {\n  tier mid\n  fallback a/b\n  fallback a/c\n}\nrule b {\n  fallback a/b\n}\n";
+    assert_eq!(kept(text, &R303, &[]), ["R303 9"]);
 }
 
 #[test]
 fn an_allow_that_suppresses_nothing_is_reported() {
-    assert_eq!(kept("route 1\n# allow R319: legacy\ntier a {\n}\n", &R319, &[]), ["R902 2"]);
-    let behind = "route 1\nrule a {\n  fallback a/b  # allow R319: legacy\n}\n";
-    assert_eq!(kept(behind, &R319, &[]), ["R319 3", "R902 3"]);
+    assert_eq!(kept("route 1\n# allow R303: legacy\ntier a {\n}\n", &R303, &[]), ["R902 2"]);
+    let behind = "route 1\nrule a {\n  fallback a/b  # allow R303: legacy\n}\n";
+    assert_eq!(kept(behind, &R303, &[]), ["R303 3", "R902 3"]);
 }
 
 #[test]
 fn an_allow_needs_a_reason_and_a_known_name() {
-    assert_eq!(kept("route 1\n# allow R319\nrule a {\n  fallback a/b\n}\n", &R319, &[]), ["R903 2"]);
+    assert_eq!(kept("route 1\n# allow R303\nrule a {\n  fallback a/b\n}\n", &R303, &[]), ["R903 2"]);
     assert_eq!(
-        kept("route 1\n# allow fallback-without-intend: x\nrule a {\n  fallback a/b\n}\n", &R319, &[]),
-        ["R904 2", "R319 4"]
+        kept("route 1\n# allow same-provider-falback: x\nrule a {\n  fallback a/b\n}\n", &R303, &[]),
+        ["R904 2", "R303 4"]
     );
-    assert_eq!(kept("route 1\n# allow both of them, for now\ntier a {\n}\n", &R319, &[]), [] as [&str; 0]);
+    assert_eq!(kept("route 1\n# allow both of them, for now\ntier a {\n}\n", &R303, &[]), [] as [&str; 0]);
 }
 
 #[test]
@@ -205,5 +205,5 @@ fn promises_cannot_be_allowed_away() {
 #[test]
 fn the_project_may_allow_without_a_comment() {
     let text = "route 1\nrule a {\n  fallback a/b\n}\n";
-    assert_eq!(kept(text, &R319, &["fallback-without-intent"]), [] as [&str; 0]);
+    assert_eq!(kept(text, &R303, &["same-provider-fallback"]), [] as [&str; 0]);
 }

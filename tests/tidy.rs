@@ -31,6 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "usage",
             "catalog",
             "policy",
+            "files",
             "config",
             "dialect",
             "facts",
