@@ -139,7 +139,7 @@ impl Contender {
         let files = tempfile::tempdir().unwrap();
         let address = free_address();
         let config = format!(
-            "daemon off; worker_processes 1; pid {dir}/pid; error_log /dev/null; events {{ worker_connections 1024; }}\n\
+            "daemon off; master_process off; pid {dir}/pid; error_log /dev/null; events {{ worker_connections 1024; }}\n\
              http {{ access_log off; client_max_body_size 64m; client_body_buffer_size 2m; client_body_temp_path {dir}/body;\n\
              proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;\n\
              keepalive_requests 1000000000;\n\

@@ -34,6 +34,12 @@ pub fn broken(reason: &str) -> ExitCode {
     ExitCode::from(BROKEN)
 }
 
+/// Whether standard error is a terminal that wants color; `NO_COLOR` is honored.
+#[cfg(feature = "serve")]
+pub fn stderr_has_color() -> bool {
+    anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
+}
+
 fn write(stream: &mut impl Write, text: &str) -> io::Result<()> {
     match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

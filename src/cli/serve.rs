@@ -128,5 +128,9 @@ fn log_to_stderr(level: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("WAYSIDE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("{level},pingora_core=error")));
     // Only a second call could fail.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(screen::stderr_has_color())
+        .with_writer(std::io::stderr)
+        .try_init();
 }
