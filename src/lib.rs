@@ -80,3 +80,4 @@ pub mod units;
 #[cfg(feature = "serve")]
 pub mod upstream;
 pub mod usage;
+pub mod workspace;

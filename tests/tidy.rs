@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("policy", &["names", "units", "failure", "usage", "catalog"]),
     ("files", &["policy"]),
     ("config", &["names", "units"]),
+    ("workspace", &["names", "catalog", "policy", "files", "config"]),
     ("dialect", &["names", "units", "failure", "usage", "policy"]),
     ("facts", &["names", "units", "policy", "dialect", "config"]),
     ("chain", &["names", "units", "failure", "policy"]),

@@ -7,8 +7,7 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 
-use super::findings::Findings;
-use super::workspace::{Reading, Verdict, Workspace, known_codes};
+use super::reading::Reading;
 use super::{BROKEN, CLEAN, FINDINGS, screen};
 use crate::files;
 use crate::policy::ast::ItemKind;
@@ -17,6 +16,7 @@ use crate::policy::explain::pages;
 use crate::policy::render::{self, Summary};
 use crate::policy::source::Sources;
 use crate::policy::syntax;
+use crate::workspace::{Findings, Verdict, Workspace, known_codes};
 
 /// Say what is wrong with policies, and prove what must hold for every possible request.
 ///
@@ -130,7 +130,7 @@ impl<'a> Run<'a> {
     fn workspace(&mut self, file: &Path) -> Result<&Workspace, String> {
         let dir = files::directory(file).to_owned();
         if !self.workspaces.contains_key(&dir) {
-            let opened = Workspace::open(file, &self.args.reading)?;
+            let opened = Workspace::open(file, &self.args.reading.how())?;
             self.workspaces.insert(dir.clone(), opened);
         }
         self.workspaces.get(&dir).ok_or_else(|| files::shown(&dir))

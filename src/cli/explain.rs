@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 
-use super::workspace::{Reading, Verdict, Workspace};
+use super::reading::Reading;
 use super::{BROKEN, CLEAN, screen};
 use crate::files;
 use crate::policy::diagnostic::{CODES, Level};
 use crate::policy::explain::{ask, explain, pages};
 use crate::policy::render;
+use crate::workspace::{Verdict, Workspace};
 
 /// Say which rule one request gets, its chain with its bounds, and why the rules above did not match. Or what a finding means.
 #[derive(Debug, clap::Args)]
@@ -85,7 +86,7 @@ fn explained(args: &Args) -> Result<String, ExitCode> {
     let path = &args.subject;
     files::read(path, crate::policy::lexer::MAX_FILE_BYTES + 1)
         .map_err(|error| broken(format!("`{}` cannot be read: {error}", files::shown(path))))?;
-    let workspace = Workspace::open(path, &args.reading).map_err(broken)?;
+    let workspace = Workspace::open(path, &args.reading.how()).map_err(broken)?;
     let verdict = workspace.check(path);
     let Some(tree) = verdict.decides() else { return Err(rejected(path, &verdict)) };
     let asked =

@@ -11,14 +11,13 @@ mod completions;
 #[cfg(feature = "serve")]
 mod demo;
 mod explain;
-mod findings;
 mod fmt;
+mod reading;
 mod screen;
 #[cfg(feature = "serve")]
 mod serve;
 #[cfg(feature = "serve")]
 mod simulate;
-mod workspace;
 
 use std::process::ExitCode;
 

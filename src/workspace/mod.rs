@@ -1,6 +1,9 @@
 //! What stands around a policy: its settings, its catalog, the day.
 //!
-//! In: a path, flags. Out: everything `check` needs, read and judged. Must not know: how findings are shown.
+//! In: a path, the day. Out: everything `check` needs, read and judged; shared by the command line and the language server. Must
+//! not know: how findings are shown, the clock.
+
+mod findings;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,27 +20,17 @@ use crate::policy::source::{Sources, Span};
 use crate::policy::suppress::is_code;
 use crate::policy::tree::Tree;
 
-/// Flags that every verb which reads a policy has.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Reading {
-    /// Judge dates as if it were this day (YYYY-MM-DD)
-    #[arg(long, value_name = "DATE")]
-    pub today: Option<Date>,
+pub use findings::Findings;
 
-    /// Facts to lay over the built-in catalog; otherwise the `catalog.yaml` beside the policy, if there is one
-    #[arg(long, value_name = "FILE")]
+/// What a caller may set about every set it reads.
+#[derive(Clone, Debug)]
+pub struct How {
+    /// The day that dates are judged on.
+    pub today: Date,
+    /// Facts to lay over the built-in catalog, instead of those found beside a policy.
     pub catalog: Option<PathBuf>,
-
-    /// Steps of the exact analysis before it gives up with R410
-    #[arg(long, value_name = "N")]
+    /// Steps of the exact analysis, instead of the project's.
     pub fuel: Option<u64>,
-}
-
-impl Reading {
-    /// As given, else the current day in UTC. The only place of the language half that reads a clock.
-    pub fn today(&self) -> Date {
-        self.today.unwrap_or_else(|| jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date())
-    }
 }
 
 /// A policy file and what was found out about it.
@@ -82,9 +75,7 @@ pub struct Workspace {
     disk: Disk,
     /// The `check:` section of the nearest `wayside.yaml`, or defaults.
     pub settings: Settings,
-    today: Date,
-    fuel: Option<u64>,
-    catalog: Option<PathBuf>,
+    how: How,
 }
 
 impl Workspace {
@@ -92,7 +83,7 @@ impl Workspace {
     ///
     /// # Errors
     /// A sentence, when something that must be readable is not.
-    pub fn open(path: &Path, reading: &Reading) -> Result<Self, String> {
+    pub fn open(path: &Path, how: &How) -> Result<Self, String> {
         let disk = Disk::around(path).map_err(|error| format!("{}: {error}", files::shown(path)))?;
         let yaml = disk.root().join("wayside.yaml");
         let settings = if yaml.is_file() {
@@ -106,12 +97,12 @@ impl Workspace {
         for (key, names) in [("select", &settings.select), ("allow", &settings.allow)] {
             known_codes(names).map_err(|error| format!("`{}`, check.{key}: {error}", files::shown(&yaml)))?;
         }
-        Ok(Self { disk, settings, today: reading.today(), fuel: reading.fuel, catalog: reading.catalog.clone() })
+        Ok(Self { disk, settings, how: how.clone() })
     }
 
     /// The day that dates are judged on.
     pub const fn today(&self) -> Date {
-        self.today
+        self.how.today
     }
 
     /// Reads and checks one set.
@@ -121,9 +112,9 @@ impl Workspace {
             Ok(catalog) => Arc::new(catalog),
             Err(bad) => return bad.verdict(shown),
         };
-        let mut settings = check::Settings::on(self.today);
+        let mut settings = check::Settings::on(self.how.today);
         settings.models.retire_window = i32::try_from(self.settings.retire_window).unwrap_or(i32::MAX);
-        settings.prove.fuel = self.fuel.unwrap_or(self.settings.fuel);
+        settings.prove.fuel = self.how.fuel.unwrap_or(self.settings.fuel);
         settings.allow.clone_from(&self.settings.allow);
         let report: Report = check::check(&shown, &self.disk, &catalog, &settings);
         Verdict {
@@ -142,7 +133,7 @@ impl Workspace {
     /// The built-in catalog with the overlay that belongs to a policy: the flag's, else the one beside it, else the one at the
     /// root of the workspace.
     fn overlay(&self, policy: &Path) -> Result<Catalog, BadOverlay> {
-        let found = self.catalog.clone().or_else(|| self.disk.overlay(policy));
+        let found = self.how.catalog.clone().or_else(|| self.disk.overlay(policy));
         let Some(path) = found else { return Ok(Catalog::embedded()) };
         let bad = |text: &str, line: Option<usize>, message: String| BadOverlay {
             path: files::shown(&path),

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::workspace::means;
+use super::means;
 use crate::policy::diagnostic::{CODES, Diagnostic, Level, R109, in_page_order};
 use crate::policy::source::{FileId, Sources, Span};
 use crate::policy::suppress;
