@@ -11,6 +11,9 @@ use tempfile::TempDir;
 /// Every test judges dates on this day, so that none of them ages.
 const TODAY: &str = "2026-11-22";
 
+/// Every format of `check`.
+const FORMATS: [&str; 9] = ["human", "short", "plain", "json", "sarif", "github", "gitlab", "junit", "checkstyle"];
+
 const GOOD: &str = r#"route 1
 
 tier mid { openai/gpt-5.4-2026-03-05, anthropic/claude-sonnet-5 }
@@ -101,7 +104,7 @@ fn an_alias_answers_1_with_r201_and_offers_the_snapshot() {
 fn every_format_gives_the_same_exit_code() {
     let bad = Place::with(&GOOD.replace("gpt-5.4-2026-03-05", "gpt-5.4"));
     let good = Place::with(GOOD);
-    for format in ["human", "short", "plain", "json"] {
+    for format in FORMATS {
         assert_eq!(good.check(&["--format", format, "p.route"]).code, 0, "{format}");
         let ran = bad.check(&["--format", format, "p.route"]);
         assert_eq!(ran.code, 1, "{format}");
@@ -312,7 +315,7 @@ fn an_overlay_is_picked_up_and_a_wrong_one_is_r121_with_its_line() {
 #[test]
 fn the_same_input_gives_the_same_bytes() {
     let root = env!("CARGO_MANIFEST_DIR");
-    for format in ["human", "short", "plain", "json"] {
+    for format in FORMATS {
         let args = ["check", "--today", TODAY, "--format", format, "policies", "tests/corpus"];
         let (one, two) = (run_in(Path::new(root), &args), run_in(Path::new(root), &args));
         assert_eq!((one.code, &one.out, &one.err), (two.code, &two.out, &two.err), "{format}");

@@ -133,7 +133,7 @@ fn a_fingerprint_survives_a_move_and_not_an_edit() {
         let mut sources = Sources::default();
         sources.add("a.route", text);
         let at = find(&sources, "fallback", 0);
-        render::json::fingerprints(&[Diagnostic::new(&R319, at, "x")], &sources).remove(0)
+        render::fingerprints::fingerprints(&[Diagnostic::new(&R319, at, "x")], &sources).remove(0)
     };
     let one = print("rule a {\n  fallback a/b, timeout 1s\n}\n");
     assert_eq!(one, print("# moved\n\nrule a {\n  tier mid\n\n    fallback a/b,timeout 1s  # note\n}\n"));

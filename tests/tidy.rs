@@ -53,6 +53,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("pest", &["policy/syntax"]),
     ("pest_derive", &["policy/syntax"]),
     ("annotate_snippets", &["policy/render"]),
+    ("quick_xml", &["policy/render/xml"]),
     ("pingora", &["serve", "upstream"]),
     ("bpe_openai", &["facts/tokens"]),
     ("prometheus", &["telemetry"]),

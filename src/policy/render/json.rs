@@ -2,18 +2,14 @@
 //!
 //! In: findings, what was checked. Out: documents to serialize. Must not know: where they are written.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use sha2::{Digest, Sha256};
-
 use super::Summary;
+use super::fingerprints::fingerprints;
 use crate::policy::diagnostic::{Diagnostic, Edit, Fix, Witness};
-use crate::policy::outline::Outline;
-use crate::policy::source::{FileId, Sources, Span};
+use crate::policy::source::{Sources, Span};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// Version of every document's shape.
 pub const SCHEMA: u32 = 1;
-/// Hex digits of a fingerprint: enough that two findings of one project never share one by chance.
-const FINGERPRINT_DIGITS: usize = 32;
 
 /// What a document says about itself, before its findings.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -82,8 +78,9 @@ struct LabelAt {
     text: String,
 }
 
+/// A witness as documents write it.
 #[derive(Debug, serde::Serialize)]
-struct Example {
+pub struct Example {
     request: Pairs,
     readings: Pairs,
 }
@@ -185,7 +182,8 @@ pub fn place(span: Span, sources: &Sources) -> Place {
     }
 }
 
-fn example(witness: &Witness) -> Example {
+/// A witness, with numbers as numbers.
+pub fn example(witness: &Witness) -> Example {
     Example { request: Pairs(witness.request.clone()), readings: Pairs(witness.readings.clone()) }
 }
 
@@ -196,36 +194,4 @@ fn remedy(fix: &Fix, sources: &Sources) -> Remedy {
         text: edit.text.clone(),
     };
     Remedy { safe: fix.safe, title: fix.title.clone(), edits: fix.edits.iter().map(change).collect() }
-}
-
-/// One fingerprint a finding: its code, its file, its declaration's name and its statement without layout. A finding that
-/// only moved keeps its fingerprint; one whose statement changed gets another.
-pub fn fingerprints(findings: &[Diagnostic], sources: &Sources) -> Vec<String> {
-    let mut outlines: Vec<(FileId, Outline)> = vec![];
-    let mut prints = Vec::with_capacity(findings.len());
-    for finding in findings {
-        let id = finding.span.file;
-        let file = sources.file(id);
-        let at = match outlines.iter().position(|(known, _)| *known == id) {
-            Some(at) => at,
-            None => {
-                outlines.push((id, Outline::of(id, file)));
-                outlines.len() - 1
-            }
-        };
-        let outline = &outlines[at].1;
-        let title =
-            outline.declaration_at(finding.span.lo).map(|line| outline.title(line, &file.text)).unwrap_or_default();
-        let statement =
-            outline.line_at(finding.span.lo).map(|line| outline.normalized(line, &file.text)).unwrap_or_default();
-        let mut hash = Sha256::new();
-        for part in [finding.code.code, &file.path, &title, &statement] {
-            hash.update(part.as_bytes());
-            hash.update([0]);
-        }
-        let digest = hash.finalize();
-        let hex: String = digest.iter().take(FINGERPRINT_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect();
-        prints.push(hex);
-    }
-    prints
 }

@@ -3,10 +3,17 @@
 //! In: [`Diagnostic`]s and the [`Sources`] they point into. Out: strings and serializable documents. Must not know: files,
 //! terminals (colors are the caller's decision), exit codes. The format decides what is printed, never what is returned.
 
+pub mod checkstyle;
+pub mod fingerprints;
+pub mod github;
+pub mod gitlab;
 pub mod human;
 pub mod json;
+pub mod junit;
 pub mod plain;
+pub mod sarif;
 pub mod short;
+pub mod xml;
 
 use std::fmt::Write as _;
 
@@ -15,6 +22,9 @@ use super::source::Sources;
 
 /// Whether a code has a page, so that a message may point at `wayside explain`.
 pub type HasPage<'a> = &'a dyn Fn(&Code) -> bool;
+
+/// The page of a code, if it has one.
+pub type PageOf<'a> = &'a dyn Fn(&Code) -> Option<&'static str>;
 
 /// How many findings there are of each level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -76,4 +86,24 @@ pub fn witness_words(witness: &Witness) -> String {
 /// The path of the file a finding is in.
 fn path<'s>(finding: &Diagnostic, sources: &'s Sources) -> &'s str {
     &sources.file(finding.span.file).path
+}
+
+/// Everything a finding says, without places: a line for the title, one for each fact, one for what to do.
+fn story(finding: &Diagnostic) -> String {
+    let mut story = finding.message.clone();
+    let mut say = |before: &str, text: &str| {
+        // Writing to a string cannot fail.
+        let _ = write!(story, "\n{before}{text}");
+    };
+    if !finding.here.is_empty() {
+        say("", &finding.here);
+    }
+    if let Some(witness) = &finding.witness {
+        say("for example: ", &witness_words(witness));
+    }
+    finding.notes.iter().for_each(|note| say("note: ", note));
+    if let Some(help) = &finding.help {
+        say("help: ", help);
+    }
+    story
 }
