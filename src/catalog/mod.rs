@@ -5,6 +5,7 @@
 
 mod embedded;
 mod entry;
+pub mod fields;
 mod id_rules;
 mod overlay;
 mod pins;

@@ -51,6 +51,13 @@ impl Entry {
         hours.filter_map(|minute| self.expected_cost(prompt, output, Terms { day, minute, batch: false })).max()
     }
 
+    /// What a million tokens of a short prompt and of an answer cost on that day, in dollars, outside dearer hours.
+    pub fn price_on(&self, day: Date) -> Option<(f64, f64)> {
+        let price = self.price.as_ref()?;
+        let latest = self.price_changes.iter().rfind(|change| change.from <= day);
+        Some(latest.map_or((price.input, price.output), |change| (change.input, change.output)))
+    }
+
     fn rates(&self, prompt: u64, terms: Terms) -> Option<Rates> {
         let price = self.price.as_ref()?;
         let mut now = Flat::of(price);

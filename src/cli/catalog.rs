@@ -2,7 +2,6 @@
 //!
 //! In: the built-in catalog, an overlay, a day. Out: facts, ends, verdicts, a rollout to a successor. Must not know: policies.
 
-mod fields;
 mod replace;
 
 use std::fmt::Write as _;
@@ -16,7 +15,7 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::{CLEAN, FINDINGS, screen};
-use crate::catalog::{Catalog, Entry, Kind, Life, Overlay, Resolved, Status};
+use crate::catalog::{Catalog, Entry, Kind, Life, Overlay, Resolved, Status, fields};
 use crate::names::{self, ModelRef};
 use crate::policy::ast::Model;
 use crate::policy::check::models::judge;

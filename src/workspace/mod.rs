@@ -13,9 +13,11 @@ use jiff::civil::Date;
 use crate::catalog::{Catalog, Overlay};
 use crate::config::check::{Settings, settings};
 use crate::files::{self, Disk};
+use crate::policy::ast::File;
 use crate::policy::check::{self, Report};
 use crate::policy::checked::Checked;
 use crate::policy::diagnostic::{CODES, Diagnostic, Level, R121, R990};
+use crate::policy::resolve::Files;
 use crate::policy::source::{Sources, Span};
 use crate::policy::suppress::is_code;
 use crate::policy::tree::Tree;
@@ -47,6 +49,8 @@ pub struct Verdict {
     pub name: Option<Arc<str>>,
     /// When nothing speaks against it.
     pub tree: Option<Tree>,
+    /// One tree for each file of the set.
+    pub files: Vec<File>,
     /// As far as it could be settled.
     pub checked: Option<Arc<Checked>>,
     /// Facts with the overlay.
@@ -100,27 +104,53 @@ impl Workspace {
         Ok(Self { disk, settings, how: how.clone() })
     }
 
+    /// The same with default settings, whatever the project says.
+    ///
+    /// # Errors
+    /// A sentence, when the path cannot be found.
+    pub fn without_settings(path: &Path, how: &How) -> Result<Self, String> {
+        let disk = Disk::around(path).map_err(|error| format!("{}: {error}", files::shown(path)))?;
+        Ok(Self { disk, settings: Settings::default(), how: how.clone() })
+    }
+
     /// The day that dates are judged on.
     pub const fn today(&self) -> Date {
         self.how.today
     }
 
+    /// What may be read.
+    pub const fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// Facts for a policy; without its overlay when that cannot be used.
+    pub fn facts(&self, policy: &Path) -> Arc<Catalog> {
+        Arc::new(self.overlay(policy).unwrap_or_else(|_| Catalog::embedded()))
+    }
+
     /// Reads and checks one set.
     pub fn check(&self, path: &Path) -> Verdict {
-        let shown = files::shown(path);
+        self.check_over(path, &files::shown(path), &self.disk, true)
+    }
+
+    /// The same over other files than those of the disk, in which the policy has another name. What is not `exact` leaves out
+    /// what must hold for every possible request.
+    pub fn check_over(&self, path: &Path, shown: &str, files: &dyn Files, exact: bool) -> Verdict {
         let catalog = match self.overlay(path) {
             Ok(catalog) => Arc::new(catalog),
-            Err(bad) => return bad.verdict(shown),
+            Err(bad) => return bad.verdict(shown.to_owned()),
         };
         let mut settings = check::Settings::on(self.how.today);
         settings.models.retire_window = i32::try_from(self.settings.retire_window).unwrap_or(i32::MAX);
         settings.prove.fuel = self.how.fuel.unwrap_or(self.settings.fuel);
         settings.allow.clone_from(&self.settings.allow);
-        let report: Report = check::check(&shown, &self.disk, &catalog, &settings);
+        settings.exact = exact;
+        let report: Report = check::check(shown, files, &catalog, &settings);
         Verdict {
-            path: shown,
+            path: shown.to_owned(),
             name: Some(report.checked.name.clone()),
             sources: report.sources,
+            files: report.files,
             findings: report.findings,
             everything: report.everything,
             tree: report.compiled,
@@ -173,6 +203,7 @@ impl BadOverlay {
             findings: vec![finding],
             name: None,
             tree: None,
+            files: Vec::new(),
             checked: None,
             catalog: Arc::new(Catalog::embedded()),
             fault: None,

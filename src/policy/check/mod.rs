@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use super::ast;
 use super::checked::Checked;
 use super::diagnostic::{Diagnostic, Label, Level, R990, in_page_order};
 use super::prove::{self, ProveError};
@@ -38,6 +39,8 @@ pub struct Settings {
     pub allow: Vec<String>,
     /// Codes, or beginnings of codes, of pedantic findings that are wanted: `R412`, `R4`.
     pub select: Vec<String>,
+    /// Whether to prove what holds for every request, and compile; an editor asks for that once its author rests.
+    pub exact: bool,
 }
 
 impl Settings {
@@ -51,6 +54,7 @@ impl Settings {
             shares_fate: Vec::new(),
             allow: Vec::new(),
             select: Vec::new(),
+            exact: true,
         }
     }
 }
@@ -60,6 +64,8 @@ impl Settings {
 pub struct Report {
     /// The files of the set, in the order they were read.
     pub sources: Sources,
+    /// One tree for each file.
+    pub files: Vec<ast::File>,
     /// In page order, without those that are allowed or that nobody selected.
     pub findings: Vec<Diagnostic>,
     /// How many findings a comment or a setting allowed.
@@ -92,7 +98,7 @@ pub fn check(root: &str, files: &dyn Files, catalog: &Catalog, settings: &Settin
     time::check(&checked, &mut findings);
     findings.extend(not_carried_out(&checked));
     let mut fault = None;
-    if conditions_stand(&findings) {
+    if settings.exact && conditions_stand(&findings) {
         match prove::prove(&checked, settings.prove) {
             Ok(proven) => findings.extend(proven),
             Err(error) => fault = Some(error),
@@ -105,7 +111,7 @@ pub fn check(root: &str, files: &dyn Files, catalog: &Catalog, settings: &Settin
     let (mut findings, suppressed) = suppress::apply(findings, &loaded.sources, &settings.allow);
     let checked = Arc::new(checked);
     let mut compiled = None;
-    if fault.is_none() && !findings.iter().any(|finding| finding.level == Level::Error) {
+    if settings.exact && fault.is_none() && !findings.iter().any(|finding| finding.level == Level::Error) {
         match Tree::compile(Arc::clone(&checked)) {
             Ok(tree) => compiled = Some(tree),
             Err(wide) => {
@@ -115,12 +121,12 @@ pub fn check(root: &str, files: &dyn Files, catalog: &Catalog, settings: &Settin
         }
     }
     in_page_order(&mut findings, &loaded.sources);
-    Report { sources: loaded.sources, findings, suppressed, everything, checked, compiled, fault }
+    Report { sources: loaded.sources, files: loaded.files, findings, suppressed, everything, checked, compiled, fault }
 }
 
 /// Whether what the proof looks at is what the author wrote. A rule that lost its condition to a misspelled name would make
 /// every rule behind it look dead.
-fn conditions_stand(findings: &[Diagnostic]) -> bool {
+pub fn conditions_stand(findings: &[Diagnostic]) -> bool {
     let reading = |finding: &Diagnostic| {
         let code = finding.code.code;
         code.starts_with("R0") || code.starts_with("R1") || code == "R411"

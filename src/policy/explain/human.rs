@@ -234,7 +234,7 @@ fn time(run: &Run, streaming: bool) -> String {
 }
 
 /// A bound in dollars, rounded up so that it stays one: four digits after the point are enough to compare hops.
-fn dollars(cost: Usd) -> String {
+pub fn dollars(cost: Usd) -> String {
     const FOURTH: u64 = 100_000_000;
     if cost.0 < FOURTH {
         return cost.to_string();
@@ -243,7 +243,7 @@ fn dollars(cost: Usd) -> String {
 }
 
 /// A bound in seconds, rounded up so that it stays one; from ten minutes on as a policy writes it.
-fn seconds(time: Millis) -> String {
+pub fn seconds(time: Millis) -> String {
     if time.0 < 1000 || time.0 >= 600_000 {
         return time.to_string();
     }

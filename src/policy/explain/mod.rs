@@ -12,6 +12,7 @@ pub mod pages;
 
 pub use self::ask::{Asked, State, ask};
 pub use self::bounds::{worst_time, worst_times};
+pub use self::human::{dollars, seconds};
 pub use self::json::VERSION;
 use super::atom_set::AtomId;
 use super::checked::{Chain, Checked, ColumnId, Hedge, Outcome, Rule, RuleId, Subject, Target};

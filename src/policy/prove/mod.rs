@@ -12,11 +12,13 @@ pub mod find;
 pub(in crate::policy) mod index;
 mod limits;
 mod matching;
+mod reach;
 mod redundant;
 pub(in crate::policy) mod witness;
 
 use self::find::{DEFAULT_FUEL, Found, Fuel, find, find_indexed};
 use self::index::{Index, Mask};
+pub use self::reach::{Reach, reach};
 use super::atoms::{Mentions, Space};
 use super::boxes::{AtomBox, Boxes};
 use super::checked::{Checked, Cond, Outcome, RuleId};

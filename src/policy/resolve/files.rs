@@ -154,7 +154,7 @@ fn used(item: &Item) -> Option<Spanned<String>> {
 }
 
 /// `target` as seen from the directory of `from`, with `.` and `..` taken out; `None` for absolute and empty paths.
-pub(super) fn beside(from: &str, target: &str) -> Option<String> {
+pub fn beside(from: &str, target: &str) -> Option<String> {
     if target.is_empty() || target.starts_with('/') || target.contains('\\') || target.contains('\0') {
         return None;
     }

@@ -35,8 +35,9 @@ use crate::units::{Millis, Tokens};
 
 pub use conditions::{MAX_CONDITION_TESTS, MAX_DEFINE_DEPTH};
 pub use evals::MIN_CASES;
-pub use files::{Files, Loaded, MAX_FILES, load};
+pub use files::{Files, Loaded, MAX_FILES, beside, load};
 pub use names::MAX_DECLARATIONS;
+pub use subjects::built_in_names;
 pub use values::{MAX_COUNT, MAX_DURATION};
 
 /// The whole chain, when neither header nor rule says otherwise.

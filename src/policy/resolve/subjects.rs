@@ -58,8 +58,8 @@ pub(super) fn built_in(name: &str) -> Option<Look> {
     BUILT_IN.iter().find(|(word, _)| *word == name).map(|(_, look)| *look)
 }
 
-/// Every built-in subject, for "did you mean".
-pub(super) fn built_in_names() -> impl Iterator<Item = &'static str> {
+/// Every built-in subject, for "did you mean" and completion.
+pub fn built_in_names() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|(word, _)| *word)
 }
 

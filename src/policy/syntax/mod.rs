@@ -15,7 +15,7 @@ mod lower_rule;
 mod lower_test;
 mod recover;
 mod split;
-mod statements;
+pub mod statements;
 mod words;
 
 use pest::Parser;

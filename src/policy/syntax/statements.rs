@@ -42,7 +42,7 @@ pub(super) const NAMELESS: &[&str] = &["policy", "defaults"];
 
 /// Where a statement stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place<'a> {
+pub enum Place<'a> {
     /// At top level.
     File,
     /// In a rule, a ladder or `otherwise`.
@@ -90,7 +90,7 @@ const PROMISE: &[&str] =
 const CLAUSES: &[&str] = &["for", "every", "never", "providers", "ends", "worst_cost", "worst_time", "guard", "same"];
 
 /// The first words a statement may have there. Empty when every word is fine.
-pub(super) fn known(place: Place<'_>) -> &'static [&'static str] {
+pub fn known(place: Place<'_>) -> &'static [&'static str] {
     match place {
         Place::File => DECLARATIONS,
         Place::Rule => RULE,
@@ -174,7 +174,7 @@ pub(super) fn of_other_tools(place: Place<'_>, word: &str) -> Option<Ours> {
 }
 
 /// How a statement is written, as something to type.
-pub(super) fn form(place: Place<'_>, word: &str) -> Option<&'static str> {
+pub fn form(place: Place<'_>, word: &str) -> Option<&'static str> {
     let form = match (place, word) {
         (Place::File, "route") => "`route 1`",
         (Place::File, "use") => "`use \"models.route\"`",

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::catalog::{Entry, Kind, Pin, Price, Status};
+use super::{Entry, Kind, Pin, Price, Status, Text};
 use crate::units::Tokens;
 
 /// As the file writes it.
@@ -76,7 +76,7 @@ fn text(value: Option<&str>) -> Option<String> {
     value.map(str::to_owned)
 }
 
-fn list(items: &[crate::catalog::Text]) -> Option<String> {
+fn list(items: &[Text]) -> Option<String> {
     (!items.is_empty()).then(|| items.join(", "))
 }
 
