@@ -68,6 +68,7 @@ pub mod dialect;
 pub mod facts;
 pub mod failure;
 pub mod files;
+pub mod lsp;
 pub mod names;
 pub mod policy;
 #[cfg(feature = "serve")]

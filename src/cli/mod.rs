@@ -12,6 +12,7 @@ mod completions;
 mod demo;
 mod explain;
 mod fmt;
+mod lsp;
 mod reading;
 mod screen;
 #[cfg(feature = "serve")]
@@ -53,6 +54,7 @@ enum Verb {
     Check(check::Args),
     Explain(explain::Args),
     Fmt(fmt::Args),
+    Lsp(lsp::Args),
     #[cfg(feature = "serve")]
     Serve(serve::Args),
     #[cfg(feature = "serve")]
@@ -70,6 +72,7 @@ pub fn main() -> ExitCode {
         Verb::Check(args) => check::run(&args),
         Verb::Explain(args) => explain::run(&args),
         Verb::Fmt(args) => fmt::run(&args),
+        Verb::Lsp(args) => lsp::run(&args),
         Verb::Completions(args) => completions::run(&args),
         #[cfg(feature = "serve")]
         Verb::Serve(args) => serve::run(args),
