@@ -3,6 +3,8 @@
 //! In: paths as policies and people write them. Out: texts, or why not. Must not know: what the texts mean. Nothing outside the
 //! workspace is read, however a path or a symbolic link puts it, and nothing that is larger than a limit.
 
+pub mod lines;
+
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};

@@ -439,3 +439,50 @@ fn fmt_writes_the_one_layout_and_check_only_says_where() {
     assert_eq!(place.run(&["fmt", "--check", "p.route"]).code, 0);
     assert_eq!(fs::read_dir(place.0.path()).unwrap().count(), 3, "something was left behind");
 }
+
+/// A line of the request log, decided by `otherwise` of [`GOOD`].
+const LINE: &str = r#"{"schema":1,"time":"2026-11-23T11:00:00.000Z","request_id":"req_1f0c","outcome":"answered","status":200,"request":{"endpoint":"chat","residency":"anywhere","requested_model":"gpt-4o","prompt_tokens":[12,40],"max_tokens":0,"streaming":false,"tools":false,"json_schema":false,"modality":"text","priority":"interactive"},"readings":{"minute_of_week":720,"today":"2026-11-23"},"policy":"p","policy_hash":"sha256:00","timezone":"UTC","rule":"otherwise","tier":"mid","chain":[{"hop":1,"snapshot":"openai/gpt-5.4-2026-03-05","tier":"mid"},{"hop":2,"snapshot":"anthropic/claude-sonnet-5","tier":"mid"}],"dropped":[],"attempts":[],"drift":false,"total_ms":10}"#;
+
+#[test]
+fn a_logged_request_is_decided_again_and_compared() {
+    let place = Place::with(GOOD);
+    let replay = |line: &str| place.run(&["explain", "--today", TODAY, "p.route", "--replay", line]);
+    let same = replay(LINE);
+    assert_eq!(same.code, 0, "{}", same.err);
+    contains(&same.out, "decision        the same");
+    contains(&same.out, "request         req_1f0c at 2026-11-23T11:00:00.000Z");
+    contains(&same.out, "sha256:00 then, sha256:");
+    let other = replay(&LINE.replace("\"rule\":\"otherwise\"", "\"rule\":\"evening\""));
+    assert_eq!(other.code, 1);
+    contains(&other.out, "rule            evening then\n                  otherwise now");
+    let json = place.run(&["explain", "--today", TODAY, "--format", "json", "p.route", "--replay", LINE]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&json["logged"]["same"], &json["logged"]["same_policy"]), (&true.into(), &false.into()));
+}
+
+#[test]
+fn a_replay_takes_exactly_one_line() {
+    let place = Place::with(GOOD);
+    place.file("one.jsonl", format!("\n{LINE}\n"));
+    place.file("two.jsonl", format!("{LINE}\n{LINE}\n"));
+    place.file("empty.jsonl", "");
+    place.file("torn.jsonl", &LINE[..200]);
+    let replay = |line: &str| place.run(&["explain", "--today", TODAY, "p.route", "--replay", line]);
+    assert_eq!(replay("one.jsonl").code, 0);
+    for (line, why) in [
+        ("two.jsonl", "`two.jsonl` has more than one line; choose one: `grep"),
+        ("empty.jsonl", "`empty.jsonl` is empty"),
+        ("torn.jsonl", "`torn.jsonl`, line 1, cannot be replayed: it begins with `{\"schema\":1"),
+        ("missing.jsonl", "`missing.jsonl` cannot be read: no such file"),
+        (".", "it is a directory"),
+        ("-", "standard input is empty"),
+        ("{\"schema\":1}", "is JSON, but no request as `wayside serve` logs it"),
+    ] {
+        let ran = replay(line);
+        assert_eq!((ran.code, &*ran.out), (2, ""), "{line}");
+        contains(&ran.err, why);
+    }
+    let both = place.run(&["explain", "p.route", "plan=pro", "--replay", LINE]);
+    assert_eq!(both.code, 2);
+    contains(&both.err, "cannot be used with");
+}

@@ -2,15 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::ValueEnum;
 
 use super::reading::Reading;
-use super::{BROKEN, CLEAN, screen};
-use crate::files;
+use super::{BROKEN, CLEAN, FINDINGS, screen};
+use crate::catalog::Catalog;
+use crate::files::{self, lines::Lines};
+use crate::policy::admit::{Defaults, Door};
 use crate::policy::diagnostic::{CODES, Level};
-use crate::policy::explain::{ask, explain, pages};
+use crate::policy::explain::{Asked, ask, explain, pages};
 use crate::policy::render;
+use crate::policy::replay::{Line, MAX_LINE};
+use crate::policy::tree::Tree;
 use crate::workspace::{Verdict, Workspace};
 
 /// Say which rule one request gets, its chain with its bounds, and why the rules above did not match. Or what a finding means.
@@ -21,11 +26,15 @@ Examples:
   wayside explain support.route plan=free modality=text+image now=2026-11-23T22:00
   wayside explain support.route plan=pro economy_mode=on        a switch, budget, signal or classifier by its name
   wayside explain --format json support.route plan=pro
+  grep req_1f0c log.jsonl | wayside explain support.route --replay -
+                                                                a logged request again: is the decision the same?
   wayside explain R401                                          the page of a finding
 
 A request has: endpoint tenant user plan residency feature region requested_model prompt_tokens max_tokens
 streaming tools json_schema modality priority, and the policy's attributes. The clock is `now`, or `time` and `day`.
-What is not given is assumed, and said.")]
+What is not given is assumed, and said.
+
+Exit codes: 0 explained, 1 the decision is not the one that was logged, 2 could not do the job.")]
 pub struct Args {
     /// A policy file, or the code or name of a finding
     #[arg(value_name = "POLICY|CODE")]
@@ -34,6 +43,10 @@ pub struct Args {
     /// The request, as key=value
     #[arg(value_name = "KEY=VALUE")]
     request: Vec<String>,
+
+    /// Decide a logged request again: a line of the request log, a file with one line, or - for standard input
+    #[arg(long, value_name = "LOGLINE", conflicts_with = "request")]
+    replay: Option<String>,
 
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -61,7 +74,7 @@ pub fn run(args: &Args) -> ExitCode {
         return page(code.code, code.name);
     }
     match explained(args) {
-        Ok(text) => screen::show(&text, CLEAN),
+        Ok((text, code)) => screen::show(&text, code),
         Err(code) => code,
     }
 }
@@ -76,26 +89,66 @@ fn page(code: &str, name: &str) -> ExitCode {
     }
 }
 
-fn explained(args: &Args) -> Result<String, ExitCode> {
+/// The page, and the code it ends with.
+fn explained(args: &Args) -> Result<(String, u8), ExitCode> {
     let broken = |message: String| screen::broken(&message);
     let looks_like_code = args.subject.to_string_lossy();
     if !args.subject.exists() && looks_like_code.starts_with('R') && looks_like_code.len() == 4 {
         return Err(broken(format!("`{looks_like_code}` is neither a file nor a finding")));
     }
     let pairs = pairs(&args.request).map_err(broken)?;
+    let line = args.replay.as_deref().map(logged).transpose().map_err(broken)?;
     let path = &args.subject;
     files::read(path, crate::policy::lexer::MAX_FILE_BYTES + 1)
         .map_err(|error| broken(format!("`{}` cannot be read: {error}", files::shown(path))))?;
     let workspace = Workspace::open(path, &args.reading.how()).map_err(broken)?;
     let verdict = workspace.check(path);
     let Some(tree) = verdict.decides() else { return Err(rejected(path, &verdict)) };
-    let asked =
-        ask(&tree, &verdict.catalog, workspace.today(), &pairs).map_err(|errors| broken(errors.join("\nwayside: ")))?;
-    let explanation = explain(&tree, &asked);
-    match args.format {
-        Format::Human => Ok(explanation.human(&verdict.sources)),
-        Format::Json => explanation.json(&verdict.sources).map_err(|error| broken(error.to_string())),
+    let asked = match &line {
+        Some(line) => replayed(line, &tree, &verdict.catalog).map_err(broken)?,
+        None => ask(&tree, &verdict.catalog, workspace.today(), &pairs)
+            .map_err(|errors| broken(errors.join("\nwayside: ")))?,
+    };
+    let mut explanation = explain(&tree, &asked);
+    line.iter().for_each(|line| explanation.compare(line));
+    let differs = explanation.logged.as_ref().is_some_and(|logged| !logged.differences.is_empty());
+    let text = match args.format {
+        Format::Human => explanation.human(&verdict.sources),
+        Format::Json => explanation.json(&verdict.sources).map_err(|error| broken(error.to_string()))?,
+    };
+    Ok((text, if differs { FINDINGS } else { CLEAN }))
+}
+
+/// The one request of `--replay`.
+fn logged(source: &str) -> Result<Line, String> {
+    let parse = |text: &str| Line::parse(text).map_err(|bad| bad.to_string());
+    if source.trim_start().starts_with('{') {
+        return parse(source).map_err(|why| format!("`--replay` is given a text that cannot be replayed: {why}"));
     }
+    let path = Path::new(source);
+    let shown = if source == "-" { "standard input".to_owned() } else { format!("`{}`", files::shown(path)) };
+    let lines = Lines::open(path, MAX_LINE).map_err(|error| format!("{shown} cannot be read: {error}"))?;
+    // Whoever gives a whole log has to be told so, and not to wait for its end.
+    let first: Vec<_> = lines.take(2).collect();
+    match first.as_slice() {
+        [] => Err(format!("{shown} is empty; it takes one line of the request log")),
+        [(number, line)] => line
+            .as_deref()
+            .map_err(String::clone)
+            .and_then(parse)
+            .map_err(|why| format!("{shown}, line {number}, cannot be replayed: {why}")),
+        _ => Err(format!(
+            "{shown} has more than one line; choose one: `grep req_1f0c log.jsonl | wayside explain POLICY --replay -`"
+        )),
+    }
+}
+
+fn replayed(line: &Line, tree: &Tree, catalog: &Arc<Catalog>) -> Result<Asked, String> {
+    let cannot = |error: &dyn std::fmt::Display| format!("{} cannot be decided again: {error}", line.request_id);
+    let door =
+        Door::new(tree.checked().clone(), catalog.clone(), Defaults::default()).map_err(|error| cannot(&error))?;
+    let replay = line.admit(&door).map_err(|error| cannot(&error))?;
+    Ok(Asked::replayed(tree, &replay))
 }
 
 fn pairs(request: &[String]) -> Result<Vec<(String, String)>, String> {

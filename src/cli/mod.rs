@@ -19,6 +19,7 @@ mod screen;
 mod serve;
 #[cfg(feature = "serve")]
 mod simulate;
+pub mod traffic;
 
 use std::process::ExitCode;
 

@@ -28,6 +28,7 @@ pub mod plan;
 pub mod prove;
 pub mod readings;
 pub mod render;
+pub mod replay;
 pub mod request;
 pub mod resolve;
 pub mod shown;

@@ -11,9 +11,10 @@ use jiff::civil::{Date, DateTime, Time};
 use super::super::admit::{Claims, Defaults, Door};
 use super::super::atom_set::AtomId;
 use super::super::checked::{
-    Attribute, AttributeDomain, Checked, ColumnId, Domain, Endpoint, Modality, Subject, TenantId,
+    Attribute, AttributeDomain, Checked, ColumnId, Domain, Endpoint, Modality, SnapshotId, Subject, TenantId,
 };
 use super::super::facts::{Facts, ModalitySet, Priority};
+use super::super::plan::DropReason;
 use super::super::readings::Readings;
 use super::super::tree::Tree;
 use crate::catalog::Catalog;
@@ -57,6 +58,8 @@ pub struct Asked {
     pub readings: Readings,
     /// Every budget, switch, signal and classifier that rules look at.
     pub states: Vec<State>,
+    /// Snapshots that only the proxy knew not to use; for a request that it logged.
+    pub unusable: Vec<(SnapshotId, DropReason)>,
     /// What nobody said and had to be chosen, with the value chosen.
     pub assumed: Vec<(String, String)>,
 }
@@ -94,7 +97,7 @@ pub fn ask(tree: &Tree, catalog: &Arc<Catalog>, today: Date, pairs: &[(String, S
     }
     match facts {
         Some(facts) if reader.errors.is_empty() => {
-            Ok(Asked { facts, prompt_tokens, readings, states, assumed: reader.assumed })
+            Ok(Asked { facts, prompt_tokens, readings, states, unusable: Vec::new(), assumed: reader.assumed })
         }
         _ => Err(reader.errors),
     }

@@ -38,6 +38,10 @@ impl Explanation<'_> {
             page.line("assumed", &assumed.join(", "));
         }
         self.passed_over(&mut page);
+        if let Some(logged) = &self.logged {
+            page.0.push_str("logged\n");
+            logged.human(self.tree.hash(), &mut page.0);
+        }
         page.0
     }
 

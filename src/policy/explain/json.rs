@@ -33,6 +33,8 @@ struct Document<'a> {
     decision: Decision<'a>,
     reads: Vec<&'a str>,
     passed_over: Vec<Passed<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logged: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -142,6 +144,7 @@ impl Explanation<'_> {
                     wants: &one.wants,
                 })
                 .collect(),
+            logged: self.logged.as_ref().map(super::Compared::json),
         };
         Ok(serde_json::to_string_pretty(&document)? + "\n")
     }

@@ -8,13 +8,15 @@ mod bounds;
 mod detail;
 mod human;
 mod json;
+mod logged;
 pub mod pages;
 
 pub use self::ask::{Asked, State, ask};
 pub use self::bounds::{worst_time, worst_times};
 pub use self::human::{dollars, seconds};
 pub use self::json::VERSION;
-use super::atom_set::AtomId;
+pub use self::logged::Compared;
+use super::atom_set::{AtomId, AtomSet};
 use super::checked::{Chain, Checked, ColumnId, Hedge, Outcome, Rule, RuleId, Subject, Target};
 use super::decide::{Fetch, FromReadings, PassedOver, Tap, decide, passed_over};
 use super::plan::{Plan, PlannedHop, plan};
@@ -35,6 +37,8 @@ pub struct Explanation<'a> {
     pub reads: Vec<Read>,
     /// Rules above the one that decided, in page order.
     pub passed: Vec<PassedOver>,
+    /// The decision of then, when this one replays a line of a log.
+    pub logged: Option<Compared>,
 }
 
 /// A reading that was used.
@@ -66,11 +70,15 @@ pub fn explain<'a>(tree: &'a Tree, asked: &'a Asked) -> Explanation<'a> {
     let mut tap = Tap::new(Given { states: &asked.states, clock: tree.fetch(&asked.readings) });
     let rule = decide(tree, &request, &mut tap);
     let values = Values { facts: &asked.facts, prompt_tokens: Some(prompt), readings: Some(&asked.readings) };
-    let used = tap.reads().map(|column| {
+    let space = tree.space();
+    let used: Vec<ColumnId> = tap.reads().collect();
+    let reads = used.into_iter().map(|column| {
         let state = asked.states.iter().find(|state| state.column == column).map(|state| state.value.clone());
-        Read { column, value: state.or_else(|| values.show(tree, column)).unwrap_or_default() }
+        let value = state.or_else(|| values.show(tree, column));
+        let value = value.unwrap_or_else(|| space.shown(column, &AtomSet::one(tap.atom(column), space.count(column))));
+        Read { column, value }
     });
-    let reads = used.collect();
+    let reads = reads.collect();
     let mut passed = passed_over(tree, &request, &mut tap, &values, rule);
     for one in &mut passed {
         // An atom may stand for several states; the one that was given is clearer.
@@ -78,8 +86,9 @@ pub fn explain<'a>(tree: &'a Tree, asked: &'a Asked) -> Explanation<'a> {
             one.is.clone_from(&state.value);
         }
     }
-    let plan = rule.map(|rule| plan(tree, rule, &asked.facts, &mut prompt, &asked.readings, &|_| None));
-    Explanation { tree, asked, rule, plan, reads, passed }
+    let unusable = |id| asked.unusable.iter().find(|(one, _)| *one == id).map(|(_, reason)| *reason);
+    let plan = rule.map(|rule| plan(tree, rule, &asked.facts, &mut prompt, &asked.readings, &unusable));
+    Explanation { tree, asked, rule, plan, reads, passed, logged: None }
 }
 
 impl Explanation<'_> {
