@@ -114,6 +114,28 @@ impl fmt::Display for Tokens {
     }
 }
 
+/// A part of a whole in ten-thousandths: 2% is 200, 0.97 is 9,700.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Share(pub u16);
+
+impl Share {
+    /// All of it.
+    pub const WHOLE: Self = Self(10_000);
+
+    /// This part of a number, rounded down.
+    pub const fn of(self, whole: u64) -> u64 {
+        (whole as u128 * self.0 as u128 / Self::WHOLE.0 as u128) as u64
+    }
+}
+
+/// As a policy author writes it: `2%`, `12.5%`.
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = format!("{}.{:02}", self.0 / 100, self.0 % 100);
+        write!(f, "{}%", digits.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
 /// US dollars, held as whole millionths of a microdollar (1e-12), so that a price per token is an integer:
 /// a catalog price of `0.15` USD per million tokens is 150,000 of these per token. Holds up to 18 million dollars.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -204,6 +226,11 @@ mod tests {
         assert_eq!(Tokens(1_500).to_string(), "1500");
         assert_eq!(Usd::per_token(0.15).times(1_000_000).to_string(), "0.15");
         assert_eq!(Usd(1).to_string(), "0.000001");
+        assert_eq!(
+            [0, 200, 1250, 9_705, 10_000].map(|part| Share(part).to_string()),
+            ["0%", "2%", "12.5%", "97.05%", "100%"]
+        );
+        assert_eq!((Share(200).of(1_000), Share::WHOLE.of(u64::MAX)), (20, u64::MAX));
         assert_eq!(Usd::default().to_string(), "0.00");
     }
 }

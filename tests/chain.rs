@@ -17,6 +17,7 @@ fn hop(position: u8, retry: Retry) -> PlannedHop {
         tier: None,
         claim: if position == 1 { Claim::Promised } else { Claim::Fallback(Intent::Peer) },
         expanded: false,
+        rollout: None,
         timeout: Millis::secs(10),
         first_token: Millis::secs(5),
         idle: Millis::secs(3),
@@ -36,6 +37,7 @@ fn run(hops: Vec<PlannedHop>) -> Run {
         hold: Hold::FirstToken,
         on_cut: OnCut::Error,
         deadline: Millis::secs(60),
+        rollouts: Vec::new(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::atom_set::{AtomId, AtomSet};
-use super::checked::{Checked, Column, ColumnId, Cond, Domain, Subject, TextPattern, Values};
+use super::checked::{Checked, Column, ColumnId, Cond, Domain, Subject, TextPattern, UNKNOWN, Values};
 use super::diagnostic::{Diagnostic, R411};
 
 /// Most atoms a column may have; above it is R411. Leaf tables grow with it.
@@ -260,6 +260,7 @@ impl Atoms {
                 Self::cut_enum(values, *open, &sets)
             }
             Domain::Number { lo, hi } => Self::cut_number(*lo, *hi, mentions),
+            Domain::Metric(observed) => Self::cut_metric(observed.most(), mentions),
             Domain::Clock => Self::cut_number(0, WEEK - 1, mentions),
             Domain::Bool => Self::Bool,
             Domain::Text => {
@@ -310,6 +311,15 @@ impl Atoms {
         cuts.sort_unstable();
         cuts.dedup();
         Self::Number { lo, hi, cuts: cuts.into() }
+    }
+
+    /// Behind the largest value comes one more atom, which is unknown.
+    fn cut_metric<'a>(hi: u64, mentions: impl Iterator<Item = &'a Mention>) -> Self {
+        let edges = mentions.filter_map(|one| if let Mention::Edge(at) = one { Some(*at) } else { None });
+        let mut cuts: Vec<u64> = edges.filter(|at| (1..=hi).contains(at)).chain([hi + 1]).collect();
+        cuts.sort_unstable();
+        cuts.dedup();
+        Self::Number { lo: 0, hi: UNKNOWN, cuts: cuts.into() }
     }
 
     /// How many atoms.

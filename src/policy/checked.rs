@@ -5,7 +5,14 @@
 //!
 //! Everything that is used on a request is an index into a table of this type, so nothing is compared as a string past admission.
 
+mod budgets;
 mod chain;
+mod classifiers;
+mod drills;
+mod guarantees;
+mod guards;
+mod moving;
+mod rollouts;
 
 use std::sync::Arc;
 
@@ -16,7 +23,14 @@ use crate::catalog::Entry;
 use crate::names::{ModelRef, ProviderName};
 use crate::units::{Millis, Tokens};
 
+pub use budgets::{Amount, Budget, Each, Limit, Period};
 pub use chain::{Chain, Claim, Degrade, Extras, Hedge, Hold, Hop, HopOptions, Origin, Promise, Retry, Target};
+pub use classifiers::{Asked, Classifier, Judge, Read, Seen};
+pub use drills::{Drill, Expect, Pretend, Pretended, Schedule, Who};
+pub use guarantees::{Ending, Guarantee, Held};
+pub use guards::{Cache, Guard, GuardStep, OnFailure, Partition, SensitiveKind, Shadow, Side, Similarity, Step};
+pub use moving::{Beside, Clause, Metric, MetricOf, Moving, Observed, Queue, Signal, Switch, UNKNOWN};
+pub use rollouts::{Rollout, ShadowFirst, Sticky};
 
 macro_rules! index {
     ($($(#[$doc:meta])* $name:ident($raw:ty);)*) => {$(
@@ -43,6 +57,20 @@ index! {
     TenantId(u32);
     /// A row of [`Checked::templates`].
     TemplateId(u16);
+    /// A row of [`Checked::queues`].
+    QueueId(u16);
+    /// A row of [`Moving::budgets`].
+    BudgetId(u16);
+    /// A row of [`Moving::classifiers`].
+    ClassifierId(u16);
+    /// A row of [`Moving::metrics`].
+    MetricId(u16);
+    /// A row of [`Moving::judges`].
+    JudgeId(u16);
+    /// A row of [`Moving::guards`].
+    GuardId(u16);
+    /// A row of [`Moving::rollouts`].
+    RolloutId(u16);
 }
 
 /// One policy set, resolved. It may be incomplete when a diagnostic of level error was made; then it is analyzed as far as
@@ -75,17 +103,23 @@ pub struct Checked {
     pub columns: Vec<Column>,
     /// What one column says about another: `tenant acme` implies `plan enterprise`.
     pub implications: Vec<Implication>,
-    /// Every snapshot a chain can reach, with its facts.
+    /// Columns that only conditions of moving parts look at. No decision reads them; analysis does ([`Checked::widened`]).
+    pub beside: Beside,
+    /// Every snapshot the policy names, with its facts: members of tiers, hops, and those of classifiers, judges, rollouts,
+    /// shadows and drills.
     pub snapshots: Vec<Snapshot>,
     /// Tiers, best first.
     pub tiers: Vec<Tier>,
     /// Fixed answers.
     pub templates: Vec<Template>,
+    /// Where people pick work up.
+    pub queues: Vec<Queue>,
     /// Rules in page order; `otherwise`, if written, is the last, and its condition is [`Cond::True`].
     pub rules: Vec<Rule>,
     /// Budgets, switches, classifiers and what else moves beside the rules.
     pub moving: Moving,
-    /// Constructs that parse and that this version does not carry out: what, and where.
+    /// Constructs that are understood and that `serve` of this version does not carry out: what, and where. It refuses to load
+    /// such a policy (R990); everything else works on it.
     pub unsupported: Vec<(String, Span)>,
     /// The `policy` header's name, or the set's first byte: where findings about the whole set point.
     pub place: Span,
@@ -284,50 +318,8 @@ pub enum Subject {
     Signal(u16),
     /// Index into [`Moving::classifiers`]; the domain is its labels, then `unsure`.
     Classifier(u16),
-}
-
-/// What moves beside the rules. Grows with the language; only [`super::resolve`] fills it.
-#[derive(Clone, Debug, Default)]
-pub struct Moving {
-    /// Declared budgets.
-    pub budgets: Vec<Named>,
-    /// Declared switches.
-    pub switches: Vec<Switch>,
-    /// Declared signals.
-    pub signals: Vec<Named>,
-    /// Declared classifiers.
-    pub classifiers: Vec<Classifier>,
-}
-
-/// A declaration of which only the name matters to a decision.
-#[derive(Clone, Debug)]
-pub struct Named {
-    /// Its name.
-    pub name: Arc<str>,
-    /// Where it is declared.
-    pub span: Span,
-}
-
-/// A switch.
-#[derive(Clone, Debug)]
-pub struct Switch {
-    /// Its name.
-    pub name: Arc<str>,
-    /// Where it stands until somebody flips it.
-    pub default: bool,
-    /// Where it is declared.
-    pub span: Span,
-}
-
-/// A classifier.
-#[derive(Clone, Debug)]
-pub struct Classifier {
-    /// Its name.
-    pub name: Arc<str>,
-    /// Its labels, without `unsure`.
-    pub labels: Vec<Arc<str>>,
-    /// Where it is declared.
-    pub span: Span,
+    /// Index into [`Moving::metrics`].
+    Metric(u16),
 }
 
 /// Members of the `modality` set.
@@ -393,6 +385,8 @@ pub enum Domain {
     Enum { values: Vec<Arc<str>>, open: bool },
     /// Whole numbers `lo..=hi`.
     Number { lo: u64, hi: u64 },
+    /// A measured number up to [`Observed::most`], or [`UNKNOWN`], which is an atom of its own and satisfies no comparison.
+    Metric(Observed),
     /// Minutes of the week, 0..10,080.
     Clock,
     /// Yes or no.
@@ -406,7 +400,8 @@ pub enum Domain {
 pub enum Values {
     /// Positions in [`Domain::Enum`], sorted. `other` is never named, only reached by a complement.
     Enum(Vec<u32>),
-    /// Half-open ranges of [`Domain::Number`] or [`Domain::Clock`], sorted, disjoint.
+    /// Half-open ranges of [`Domain::Number`], [`Domain::Metric`] or [`Domain::Clock`], sorted, disjoint. Of a metric,
+    /// `(UNKNOWN, UNKNOWN + 1)` is the unknown value; no other range reaches it.
     Ranges(Vec<(u64, u64)>),
     /// One of the two.
     Bool(bool),

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::checked::{Chain, Checked, Cond, Outcome, Rule};
+use super::checked::{Chain, Checked, Cond, Extras, Outcome, Rule};
+use super::declared;
 
 /// Changes whenever the canonical text does.
 const FORMAT: &str = "wayside policy 1";
@@ -43,15 +44,9 @@ pub fn of(checked: &Checked) -> Arc<str> {
     for one in &checked.templates {
         text.show("template", &(&one.name, &one.text));
     }
-    let moving = &checked.moving;
-    for one in moving.budgets.iter().chain(&moving.signals) {
-        text.say("moving", &one.name);
-    }
-    for one in &moving.switches {
-        text.show("switch", &(&one.name, one.default));
-    }
-    for one in &moving.classifiers {
-        text.show("classifier", &(&one.name, &one.labels));
+    for part in declared::parts(checked) {
+        text.show(part.kind, &part.name);
+        part.says.iter().for_each(|(clause, said)| text.say(clause, said));
     }
     for one in &checked.rules {
         text.rule(one);
@@ -114,9 +109,19 @@ impl Canon {
         }
     }
 
+    fn extras(&mut self, extras: &Extras) {
+        let guards: Vec<_> = extras.guards.iter().map(|one| one.node).collect();
+        let cache = extras.cache.as_ref().map(|one| (one.similarity, one.fresh, &one.per));
+        let shadow = extras.shadow.as_ref().map(|one| {
+            let (budget, judge) = (one.budget.map(|budget| budget.node), one.scored_by.map(|judge| judge.node));
+            (one.share, one.snapshot.node, one.keep, budget, judge)
+        });
+        self.show("extras", &(guards, cache, shadow));
+    }
+
     fn chain(&mut self, chain: &Chain) {
         self.show("chain", &(chain.promise, chain.order, &chain.degrade, chain.hold, chain.on_cut, chain.deadline));
-        self.show("extras", &chain.extras);
+        self.extras(&chain.extras);
         for hop in &chain.hops {
             self.show("hop", &(hop.claim, hop.origin, hop.target, &hop.options));
         }

@@ -1,21 +1,24 @@
-//! From a decision to the hops that may really be tried: expand, order, filter (steps 5 to 7 of section 5.2).
+//! From a decision to the hops that may really be tried: expand, order, rewrite, filter (steps 5 to 7 of section 5.2).
 //!
 //! In: a decided rule, the admitted facts, the readings. Out: a [`Plan`] that the chain walks. Must not know: sockets, HTTP.
 //! `serve`, `explain` and `test` call the same function.
 
 mod expand;
+mod rollouts;
 
 use serde::Serialize;
 
 use self::expand::Candidate;
 use super::ast::OnCut;
-use super::checked::{Chain, Checked, Claim, Degrade, Hold, Outcome, Retry, RuleId, SnapshotId, TierId};
+use super::checked::{Chain, Checked, Claim, Degrade, Hold, Outcome, Retry, RolloutId, RuleId, SnapshotId, TierId};
 use super::eligible;
 use super::facts::{Facts, PromptSize};
 use super::readings::Readings;
 use super::tree::Tree;
 use crate::failure::FailureSet;
 use crate::units::{Millis, Tokens};
+
+pub use rollouts::{asks, bucket};
 
 /// What to do with one request.
 #[derive(Clone, Debug)]
@@ -52,6 +55,8 @@ pub struct Run {
     pub on_cut: OnCut,
     /// From admission.
     pub deadline: Millis,
+    /// Rollouts that put their snapshot in front of another, usable or not, in the order of the chain.
+    pub rollouts: Vec<RolloutId>,
 }
 
 /// A hop with its limits for this request.
@@ -67,6 +72,8 @@ pub struct PlannedHop {
     pub claim: Claim,
     /// Came out of a tier, not written by name.
     pub expanded: bool,
+    /// The rollout that put it in front of the snapshot it replaces; its answers are what the rollout measures.
+    pub rollout: Option<RolloutId>,
     /// One attempt: until complete; for a stream, until released.
     pub timeout: Millis,
     /// For streams: until the first content event.
@@ -203,11 +210,15 @@ fn run(
         };
         let reason = unfit(checked, candidate, snapshot, facts, prompt, readings).or_else(|| usable(snapshot));
         let hop = planned(checked, candidate, snapshot, facts, at);
+        // The retry belongs to the new snapshot, if that one can be tried at all.
+        let tried =
+            candidate.replaced && hops.last().is_some_and(|(before, _): &(PlannedHop, _)| before.rollout.is_some());
+        let retry = if tried { Some(Retry::NONE) } else { candidate.hop.options.retry };
         match reason {
-            None => hops.push((hop, candidate.hop.options.retry)),
+            None => hops.push((hop, retry)),
             Some(reason) => {
                 if reason == DropReason::CoolingDown {
-                    avoided = Some((hop, candidate.hop.options.retry, dropped.len()));
+                    avoided = Some((hop, retry, dropped.len()));
                 }
                 dropped.push(Dropped { snapshot: Some(snapshot), reason });
             }
@@ -224,7 +235,8 @@ fn run(
     let hops = hops.into_iter().enumerate();
     let hops = hops.map(|(at, (hop, written))| PlannedHop { retry: written.unwrap_or(unsaid(at)), ..hop }).collect();
     let deadline = feature.and_then(|feature| feature.deadline).map_or(chain.deadline, |own| own.min(chain.deadline));
-    Run { hops, dropped, degrade: chain.degrade.clone(), hold: chain.hold, on_cut: chain.on_cut, deadline }
+    let rollouts = candidates.iter().filter_map(|one| one.rollout).collect();
+    Run { hops, dropped, degrade: chain.degrade.clone(), hold: chain.hold, on_cut: chain.on_cut, deadline, rollouts }
 }
 
 /// Why a hop cannot serve this request whatever the weather, in the order of section 5.2.
@@ -277,6 +289,7 @@ fn planned(checked: &Checked, candidate: &Candidate<'_>, snapshot: SnapshotId, f
         tier: candidate.tier,
         claim: candidate.hop.claim,
         expanded: candidate.expanded,
+        rollout: candidate.rollout,
         timeout,
         first_token: options.first_token.min(timeout),
         idle: options.idle,

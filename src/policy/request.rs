@@ -5,11 +5,11 @@
 
 use super::atom_set::AtomId;
 use super::atoms::Space;
-use super::checked::{AttributeValue, Checked, ColumnId, Endpoint, Stakes, Subject};
+use super::checked::{AttributeValue, BudgetId, Checked, ClassifierId, ColumnId, Endpoint, MetricId, Stakes, Subject};
 use super::decide::Request;
 use super::facts::{Facts, Priority, PromptSize};
 use super::readings::Readings;
-use super::shown::{grouped, minute_of_week};
+use super::shown::{grouped, measured, minute_of_week};
 use super::tree::Tree;
 
 /// Positions in the tables of [`Checked`] to atoms, for the columns that need it. The last entry stands for "none" or "other".
@@ -97,30 +97,33 @@ impl Tree {
                 None => AtomId::default(),
             },
             // Fetched, never part of the request.
-            Subject::Clock | Subject::Budget(_) | Subject::Switch(_) | Subject::Signal(_) | Subject::Classifier(_) => {
-                AtomId::default()
-            }
+            Subject::Clock
+            | Subject::Budget(_)
+            | Subject::Switch(_)
+            | Subject::Signal(_)
+            | Subject::Classifier(_)
+            | Subject::Metric(_) => AtomId::default(),
         }
     }
 
     /// What a wrong answer costs: the feature's stakes, `normal` without one.
     pub fn stakes(&self, facts: &Facts) -> Stakes {
-        let feature = facts.feature.and_then(|at| self.checked().features.get(usize::from(at)));
-        feature.map_or(Stakes::Normal, |feature| feature.stakes)
+        self.checked().stakes(facts)
     }
 
-    /// The atom of a reading. What [`Readings`] does not hold yet reads as it stands when nothing has happened: a budget is
-    /// `ok`, a switch at its default, a signal off, a classifier `unsure`.
+    /// The atom of a reading; what nobody set is as it stands when nothing has happened.
     pub(super) fn reading(&self, column: ColumnId, readings: &Readings) -> AtomId {
         let atoms = self.space().atoms(column);
         match self.space().column(column).subject {
             Subject::Clock => atoms.of_number(readings.minute_of_week.into()),
-            Subject::Budget(_) => atoms.of_name("ok").unwrap_or_default(),
-            Subject::Classifier(_) => atoms.of_name("unsure").unwrap_or_default(),
-            Subject::Switch(at) => {
-                let switch = self.checked().moving.switches.get(usize::from(at));
-                AtomId(u16::from(switch.is_some_and(|switch| switch.default)))
-            }
+            Subject::Budget(at) => atoms.of_position(readings.budget(BudgetId(at)) as usize),
+            Subject::Switch(at) => AtomId(u16::from(readings.switch(self.checked(), at))),
+            Subject::Signal(at) => AtomId(u16::from(readings.signal(at))),
+            Subject::Metric(at) => atoms.of_number(readings.metric(MetricId(at))),
+            Subject::Classifier(at) => match readings.label(ClassifierId(at)) {
+                Some(label) => atoms.of_position(label.into()),
+                None => atoms.of_name("unsure").unwrap_or_default(),
+            },
             _ => AtomId::default(),
         }
     }
@@ -128,6 +131,14 @@ impl Tree {
     /// Whether deciding needs the size of prompts.
     pub const fn needs_prompt(&self) -> bool {
         self.bridge().needs_prompt.is_some()
+    }
+}
+
+impl Checked {
+    /// What a wrong answer to a request costs: the feature's stakes, `normal` without one.
+    pub fn stakes(&self, facts: &Facts) -> Stakes {
+        let feature = facts.feature.and_then(|at| self.features.get(usize::from(at)));
+        feature.map_or(Stakes::Normal, |feature| feature.stakes)
     }
 }
 
@@ -154,6 +165,7 @@ impl Values<'_> {
         let checked = tree.checked();
         let facts = self.facts;
         let yes = |holds: bool| Some(if holds { "yes" } else { "no" }.to_owned());
+        let on = |on: bool| if on { "on" } else { "off" }.to_owned();
         let name = |list: Option<&str>, else_: &str| Some(list.unwrap_or(else_).to_owned());
         match tree.space().column(column).subject {
             Subject::Tenant => {
@@ -193,7 +205,18 @@ impl Values<'_> {
                 AttributeValue::Text(value) => Some(value.to_string()),
             },
             Subject::Clock => self.readings.map(|readings| minute_of_week(readings.minute_of_week.into())),
-            Subject::Budget(_) | Subject::Switch(_) | Subject::Signal(_) | Subject::Classifier(_) => None,
+            Subject::Budget(at) => Some(self.readings?.budget(BudgetId(at)).word().to_owned()),
+            Subject::Switch(at) => Some(on(self.readings?.switch(checked, at))),
+            Subject::Signal(at) => Some(on(self.readings?.signal(at))),
+            Subject::Metric(at) => {
+                let observed = checked.moving.metrics.get(usize::from(at))?.observed;
+                Some(measured(observed, self.readings?.metric(MetricId(at))))
+            }
+            Subject::Classifier(at) => {
+                let labels = &checked.moving.classifiers.get(usize::from(at))?.labels;
+                let said = self.readings?.label(ClassifierId(at)).and_then(|label| labels.get(usize::from(label)));
+                Some(said.map_or_else(|| "unsure".to_owned(), ToString::to_string))
+            }
         }
     }
 }

@@ -5,7 +5,8 @@
 
 use super::atom_set::{AtomId, AtomSet};
 use super::atoms::{Atoms, Space, WEEK};
-use super::checked::{ColumnId, Domain, Subject};
+use super::checked::{ColumnId, Domain, Observed, Subject, UNKNOWN};
+use crate::units::{Millis, Share};
 
 /// Most names a list of values shows; the rest is counted.
 const SHOWN_NAMES: usize = 6;
@@ -41,6 +42,17 @@ pub fn minute_of_week(minute: u64) -> String {
     format!("{} {}", day_of(minute), time_of(minute))
 }
 
+/// A metric's value as a policy writes it: `9s`, `2%`, `unknown`.
+pub fn measured(observed: Observed, value: u64) -> String {
+    match observed {
+        _ if value == UNKNOWN => "unknown".to_owned(),
+        Observed::P95 => Millis(value).to_string(),
+        Observed::Errors | Observed::Score => {
+            u16::try_from(value).map_or_else(|_| value.to_string(), |part| Share(part).to_string())
+        }
+    }
+}
+
 impl Space {
     /// A set of atoms as a person asks for it.
     pub fn shown(&self, id: ColumnId, set: &AtomSet) -> String {
@@ -68,6 +80,21 @@ impl Space {
                     (_, true) => format!("{} or more", grouped(from)),
                     (true, false) => format!("below {}", grouped(to + 1)),
                     (false, false) => format!("{} or more and below {}", grouped(from), grouped(to + 1)),
+                });
+                pieces.collect::<Vec<_>>().join(", or ")
+            }
+            (Domain::Metric(observed), atoms) => {
+                let (observed, hi) = (*observed, observed.most());
+                let pieces = pieces(atoms, set).into_iter().map(|(from, to)| {
+                    let (first, last) = (measured(observed, from), measured(observed, to.saturating_add(1)));
+                    match (from == 0, to >= hi) {
+                        _ if from > hi => measured(observed, UNKNOWN),
+                        // The unknown value stands behind the largest, so this piece may hold it.
+                        (_, true) if to > hi => format!("{first} or more, or unknown"),
+                        (_, true) => format!("{first} or more"),
+                        (true, false) => format!("below {last}"),
+                        (false, false) => format!("{first} or more and below {last}"),
+                    }
                 });
                 pieces.collect::<Vec<_>>().join(", or ")
             }

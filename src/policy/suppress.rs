@@ -54,9 +54,7 @@ fn only_curable(finding: &Diagnostic) -> bool {
     // An id that is no pinned model, and a fallback that does not say or does not keep its direction, would be served.
     let unpinned = matches!(code, "R201" | "R202" | "R204" | "R205" | "R218" | "R219");
     let unclear = matches!(code, "R304" | "R305" | "R319");
-    // A construct that nobody carries out would be ignored in silence.
-    let ignored = code == "R990";
-    finding.level == Level::Error && (promise || meaningless || unpinned || unclear || ignored)
+    finding.level == Level::Error && (promise || meaningless || unpinned || unclear)
 }
 
 /// One name of one comment.

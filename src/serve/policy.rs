@@ -13,11 +13,12 @@ use crate::config::{self, Config};
 use crate::facts;
 use crate::files::{self, Disk};
 use crate::policy::admit::{Defaults, Door};
-use crate::policy::check::{Report, Settings, check};
+use crate::policy::check::{Report, Settings, check, not_carried_out};
 use crate::policy::checked::Checked;
-use crate::policy::diagnostic::{Diagnostic, Level, R990};
+use crate::policy::diagnostic::{Diagnostic, Level};
 use crate::policy::readings::Readings;
 use crate::policy::render::short::short;
+use crate::policy::source::Sources;
 use crate::policy::tree::Tree;
 
 /// A compiled policy.
@@ -45,7 +46,9 @@ impl Policy {
         let files = report.sources.files().map(|(_, file)| PathBuf::from(&*file.path)).collect();
         match report.compiled {
             Some(tree) if tree.checked().unsupported.is_empty() => Self::of(tree, catalog, files, config),
-            _ => Err(Rejected(findings(&report))),
+            // Ignoring a part of a policy would be to serve another policy.
+            Some(tree) => Err(Rejected(lines(&not_carried_out(tree.checked()), &report.sources))),
+            None => Err(Rejected(findings(&report))),
         }
     }
 
@@ -78,16 +81,21 @@ impl Policy {
     }
 }
 
-/// What keeps a policy from being served, a line for each finding; constructs that this version does not carry out count.
+/// What keeps a policy from being served, a line for each finding.
 fn findings(report: &Report) -> String {
-    let blocks = |finding: &&Diagnostic| finding.level == Level::Error || finding.code.code == R990.code;
+    let blocks = |finding: &&Diagnostic| finding.level == Level::Error;
     let blocking: Vec<Diagnostic> = report.findings.iter().filter(blocks).cloned().collect();
+    let mut text = lines(&blocking, &report.sources);
+    if let Some(fault) = &report.fault {
+        text.push_str(&format!("\nthe analysis contradicted itself: {fault:?}"));
+    }
+    text.trim().to_owned()
+}
+
+fn lines(findings: &[Diagnostic], sources: &Sources) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = short(&blocking, &report.sources, &mut text);
-    if let Some(fault) = &report.fault {
-        text.push_str(&format!("the analysis contradicted itself: {fault:?}"));
-    }
+    let _ = short(findings, sources, &mut text);
     text.trim_end().to_owned()
 }
 

@@ -54,9 +54,11 @@ pub fn blank() -> Checked {
         attributes: vec![],
         columns: vec![],
         implications: vec![],
+        beside: Beside::default(),
         snapshots: vec![],
         tiers: vec![],
         templates: vec![],
+        queues: vec![],
         rules: vec![],
         moving: Moving::default(),
         unsupported: vec![],
@@ -125,6 +127,7 @@ pub fn columns(count: usize, scale: usize) -> Vec<Column> {
         column("spend", Subject::Budget(0), list("state", 3, false), Class::Reading),
         column("intent", Subject::Classifier(0), list("intent", scale.max(2), false), Class::Paid),
         column("economy", Subject::Switch(0), Domain::Bool, Class::Reading),
+        column("errors of azure", Subject::Metric(0), Domain::Metric(Observed::Errors), Class::Reading),
     ];
     for at in columns.len()..count {
         let domain = match at % 4 {
@@ -154,6 +157,10 @@ pub fn random_test(rng: &mut Dice, columns: &[Column], at: usize) -> Cond {
             let (a, b) = (edge(rng), edge(rng));
             Values::Ranges(vec![(a.min(b), a.max(b) + u64::from(rng.chance(50)))])
         }
+        Domain::Metric(observed) => Values::Ranges(vec![match rng.below(4) {
+            0 => (UNKNOWN, UNKNOWN + 1),
+            at => (at as u64 * 100, observed.most() + 1),
+        }]),
         Domain::Clock => {
             let start = rng.below(7) as u64 * 1440 + 540;
             Values::Ranges(vec![(start, start + 480)])
@@ -218,6 +225,7 @@ fn one_value(dice: &mut Dice, domain: &Domain) -> Values {
             let from = lo + step * dice.below(10) as u64;
             Values::Ranges(vec![(from, from + step)])
         }
+        Domain::Metric(_) => Values::Ranges(vec![(0, 200)]),
         Domain::Clock => {
             let start = dice.below(7) as u64 * 1440 + 540;
             Values::Ranges(vec![(start, start + 480)])
@@ -279,6 +287,7 @@ fn first_half(domain: &Domain) -> Values {
     match domain {
         Domain::Enum { values, .. } => Values::Enum((0..values.len() as u32 / 2).collect()),
         Domain::Number { hi, .. } => Values::Ranges(vec![(0, hi / 2)]),
+        Domain::Metric(_) => Values::Ranges(vec![(200, 10_001)]),
         Domain::Clock => Values::Ranges(vec![(0, 5000)]),
         Domain::Bool => Values::Bool(true),
         Domain::Text => Values::Text(vec![TextPattern { text: "a".into(), prefix: true }]),
@@ -300,6 +309,8 @@ pub fn random_value(rng: &mut Dice, domain: &Domain) -> Value {
         Domain::Enum { values, open } => Value::Position(rng.below(values.len() + usize::from(*open))),
         Domain::Number { lo, hi } if rng.chance(50) => Value::Number(lo + (hi - lo) / 10 * rng.below(11) as u64),
         Domain::Number { lo, hi } => Value::Number(lo + rng.next() % (hi - lo + 1)),
+        Domain::Metric(_) if rng.chance(30) => Value::Number(UNKNOWN),
+        Domain::Metric(observed) => Value::Number(rng.next() % (observed.most() + 1)),
         Domain::Clock => Value::Number(rng.next() % 10_080),
         Domain::Bool => Value::Bool(rng.chance(50)),
         Domain::Text => {

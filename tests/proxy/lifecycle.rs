@@ -252,3 +252,19 @@ async fn a_policy_with_errors_is_refused_with_its_findings() {
     let rejected = wayside::serve::check(read_config(&config).unwrap(), origin).unwrap_err().to_string();
     assert!(rejected.contains("R201") && rejected.contains("policy.route:"), "{rejected}");
 }
+
+#[tokio::test]
+async fn a_construct_that_is_not_carried_out_is_refused_by_name_and_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let simulator = wayside::simulate::start(Default::default()).await.unwrap();
+    let extra = "budget night { limit $5 per day }\nguard pii { redact [email] in request }\n";
+    std::fs::write(directory.path().join("policy.route"), format!("{POLICY}\n{extra}")).unwrap();
+    let config = write_config(directory.path(), &simulator, "");
+    let origin = Origin { config: Some(config.clone()), policy: None };
+    let rejected = wayside::serve::check(read_config(&config).unwrap(), origin).unwrap_err().to_string();
+    for (name, line) in [("budget `night`", POLICY.lines().count() + 2), ("guard `pii`", POLICY.lines().count() + 3)] {
+        let place = format!("policy.route:{line}:");
+        let told = |text: &str| text.contains("R990") && text.contains(name) && text.contains(&place);
+        assert!(rejected.lines().any(told), "{name}\n{rejected}");
+    }
+}

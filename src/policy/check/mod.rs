@@ -14,7 +14,7 @@ use jiff::civil::Date;
 
 use super::ast;
 use super::checked::Checked;
-use super::diagnostic::{Diagnostic, Label, Level, R990, in_page_order};
+use super::diagnostic::{Diagnostic, Level, R990, in_page_order};
 use super::prove::{self, ProveError};
 use super::resolve::{self, Context, Files};
 use super::source::Sources;
@@ -96,7 +96,6 @@ pub fn check(root: &str, files: &dyn Files, catalog: &Catalog, settings: &Settin
     models::check(&checked, catalog, settings.today, settings.models, &mut findings);
     chains::check(&checked, &loaded.sources, &settings.shares_fate, &mut findings);
     time::check(&checked, &mut findings);
-    findings.extend(not_carried_out(&checked));
     let mut fault = None;
     if settings.exact && conditions_stand(&findings) {
         match prove::prove(&checked, settings.prove) {
@@ -134,18 +133,13 @@ pub fn conditions_stand(findings: &[Diagnostic]) -> bool {
     !findings.iter().any(|finding| finding.level == Level::Error && reading(finding))
 }
 
-/// R990, one for each construct, however often it stands.
-fn not_carried_out(checked: &Checked) -> Vec<Diagnostic> {
-    let mut findings: Vec<(&str, Diagnostic)> = Vec::new();
-    for (what, span) in &checked.unsupported {
-        match findings.iter_mut().find(|(known, _)| known == what) {
-            Some((_, finding)) => finding.labels.push(Label { span: *span, text: "and here".into() }),
-            None => {
-                let title = format!("{what} is not carried out by this version");
-                let help = "leave it out; `serve` does not load a policy of which it would have to ignore a part";
-                findings.push((what, Diagnostic::new(&R990, *span, title).help(help)));
-            }
-        }
-    }
-    findings.into_iter().map(|(_, finding)| finding).collect()
+/// R990 for each construct that `serve` of this version does not carry out. The language has it, so it is no finding of [`check`];
+/// `serve` refuses to load the policy instead of ignoring a part of it.
+pub fn not_carried_out(checked: &Checked) -> Vec<Diagnostic> {
+    let finding = |(what, span): &(String, _)| {
+        let title = format!("{what} is not carried out by this version");
+        let help = "leave it out to serve this policy; every other command works on it as it is";
+        Diagnostic::new(&R990, *span, title).help(help)
+    };
+    checked.unsupported.iter().map(finding).collect()
 }

@@ -5,7 +5,9 @@
 
 use jiff::civil::Date;
 
-use super::super::checked::{Chain, Checked, Claim, Hop, Origin, Outcome, Rule, Snapshot, SnapshotId, Target, Tier};
+use super::super::checked::{
+    Asked, Chain, Checked, Claim, Hop, Origin, Outcome, Rule, Snapshot, SnapshotId, Target, Tier,
+};
 use super::super::diagnostic::{Diagnostic, Level, R203, R206, R207, R208, R210, R211, R213, R220, R224};
 use super::super::source::Span;
 use super::pinning::{elsewhere, same_model};
@@ -41,6 +43,9 @@ pub fn check(checked: &Checked, catalog: &Catalog, today: Date, settings: Settin
     findings.extend(desk.stale_catalog());
     for (at, snapshot) in checked.snapshots.iter().enumerate() {
         let id = SnapshotId(at as u16);
+        if !desk.is_called(id) {
+            continue;
+        }
         let Some(entry) = snapshot.facts.as_deref().filter(|entry| entry.kind == Kind::Snapshot) else { continue };
         findings.extend(desk.retires_soon(id, snapshot, entry));
         findings.extend(desk.not_yet(snapshot, entry));
@@ -112,8 +117,43 @@ impl<'a> Desk<'a> {
         Some(found.help(format!("start a rollout: `wayside catalog replace {name}`")))
     }
 
-    /// Every written hop that names a snapshot, and what it is there.
+    /// Whether anything would ever call a snapshot. A guarantee, a drill or a metric may name one that is long gone.
+    fn is_called(&self, id: SnapshotId) -> bool {
+        self.checked.tiers.iter().any(|tier| tier.has(id))
+            || self.chains().any(|(_, chain)| chain.hops.iter().any(|hop| hop.target == Target::Snapshot(id)))
+            || !self.uses_beside(id).is_empty()
+    }
+
+    /// Every place of a moving part that calls a snapshot, and what it is there.
+    fn uses_beside(&self, id: SnapshotId) -> Vec<(Span, String)> {
+        let moving = &self.checked.moving;
+        let classifiers = moving.classifiers.iter().map(|one| ("classifier", &one.name, &one.asked));
+        let judges = moving.judges.iter().map(|one| ("judge", &one.name, &one.asked));
+        let asked = classifiers.chain(judges).filter_map(|(kind, name, asked)| {
+            let asked = asked.as_ref().filter(|asked| asked.node == Asked::Snapshot(id))?;
+            Some((asked.span, format!("asked by {kind} `{name}`")))
+        });
+        let rollouts = moving.rollouts.iter().flat_map(|one| {
+            let ends = [(one.replace, "replaced by"), (one.with, "brought in by")];
+            let named = ends.into_iter().filter(|(end, _)| end.node == id);
+            named.map(|(end, what)| (end.span, format!("{what} rollout `{}`", one.name)))
+        });
+        let shadows = self.chains().filter_map(|(rule, chain)| {
+            let shadow = chain.extras.shadow.as_ref().filter(|shadow| shadow.snapshot.node == id)?;
+            Some((shadow.snapshot.span, format!("shadow of `{}`", rule.name)))
+        });
+        asked.chain(rollouts).chain(shadows).collect()
+    }
+
+    /// Every place that names a snapshot in order to call it, and what it is there.
     fn uses(&self, id: SnapshotId) -> Vec<(Span, String)> {
+        let mut uses = self.hops(id);
+        uses.extend(self.uses_beside(id));
+        uses
+    }
+
+    /// Every written hop that names a snapshot.
+    fn hops(&self, id: SnapshotId) -> Vec<(Span, String)> {
         let mut uses = Vec::new();
         for (rule, chain) in self.chains() {
             let named = |hop: &&Hop| hop.target == Target::Snapshot(id) && hop.origin == Origin::Written;
@@ -168,7 +208,7 @@ impl<'a> Desk<'a> {
     /// R224, for snapshots that a rule names: nobody says whether they can do what a request may ask.
     fn unknown_abilities(&self, id: SnapshotId, snapshot: &Snapshot, entry: &Entry) -> Option<Diagnostic> {
         let embeds = entry.mode.as_deref() == Some("embedding");
-        let (place, _) = self.uses(id).into_iter().next().filter(|_| !embeds)?;
+        let (place, _) = self.hops(id).into_iter().next().filter(|_| !embeds)?;
         // Streaming is left out: the catalog states it for no model, and every chat model does it.
         let abilities = [
             (entry.capabilities.tools, "call tools"),

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::super::ast::{Intent, OnCut, Order};
-use super::super::source::Span;
-use super::{SnapshotId, TemplateId, TierId};
+use super::super::source::{Span, Spanned};
+use super::{Cache, GuardId, Shadow, SnapshotId, TemplateId, TierId};
 use crate::failure::FailureSet;
 use crate::units::{Millis, Tokens};
 
@@ -31,11 +31,17 @@ pub struct Chain {
     pub extras: Extras,
 }
 
-/// What a rule adds around its chain. Grows with the language; only [`super::resolve`] fills it.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// What a rule adds around its chain.
+#[derive(Clone, Debug, Default)]
 pub struct Extras {
-    /// Names of guards, in the order written.
-    pub guards: Vec<Arc<str>>,
+    /// Guards of requests and answers, in the order written.
+    pub guards: Vec<Spanned<GuardId>>,
+    /// Where answers are kept; `None` where the rule says nothing, or `no cache`.
+    pub cache: Option<Cache>,
+    /// `no cache`, where it is written.
+    pub no_cache: Option<Span>,
+    /// A sampled copy after the answer went out.
+    pub shadow: Option<Shadow>,
 }
 
 /// The tier a rule promises.

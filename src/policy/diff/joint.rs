@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use super::super::checked::{Checked, Column, ColumnId, Cond, Domain, Implication, Outcome, Rule, Subject, Values};
+use super::super::checked::{
+    Beside, Checked, Column, ColumnId, Cond, Domain, Implication, Outcome, Rule, Subject, Values,
+};
 
 /// The name of the rule that stands for "no rule matches".
 pub const NO_RULE: &str = "no rule";
@@ -105,6 +107,8 @@ fn widen(joint: &mut Domain, own: &Domain) -> Vec<u32> {
 fn over(checked: &Checked, columns: &[Column], map: &Map) -> Checked {
     let mut joint = checked.clone();
     joint.columns = columns.to_vec();
+    // Rules are compared, and they look at no other columns.
+    joint.beside = Beside::default();
     for rule in &mut joint.rules {
         rule.when = cond(&rule.when, map);
     }

@@ -6,7 +6,9 @@
 use serde::Serialize;
 
 use super::super::ast::Intent;
-use super::super::checked::{Chain, Checked, Claim, Degrade, HopOptions, Outcome, Promise, SnapshotId, Target};
+use super::super::checked::{
+    Chain, Checked, Claim, Degrade, Extras, HopOptions, Outcome, Partition, Promise, SnapshotId, Target,
+};
 use crate::catalog::Price;
 use crate::units::{Millis, Usd};
 
@@ -158,11 +160,30 @@ fn steps(checked: &Checked, chain: &Chain) -> Steps {
     });
     Steps {
         tier,
-        manner: format!("{:?} {:?} {:?} {:?}", chain.order, chain.hold, chain.on_cut, chain.extras),
+        manner: format!("{:?} {:?} {:?} {}", chain.order, chain.hold, chain.on_cut, around(checked, &chain.extras)),
         chain: hops.collect(),
         degrade: chain.degrade.iter().map(|step| end(checked, step)).collect(),
         deadline_ms: chain.deadline,
     }
+}
+
+/// Guards, cache and shadow by names, without places.
+fn around(checked: &Checked, extras: &Extras) -> String {
+    let moving = &checked.moving;
+    let guards: Vec<_> = extras.guards.iter().map(|one| &moving.guards[one.node.index()].name).collect();
+    let cache = extras.cache.as_ref().map(|one| {
+        let part = |part: &Partition| match part {
+            Partition::Attribute(at) => checked.attributes[usize::from(*at)].name.to_string(),
+            built_in => format!("{built_in:?}"),
+        };
+        (one.similarity, one.fresh, one.per.iter().map(part).collect::<Vec<_>>())
+    });
+    let shadow = extras.shadow.as_ref().map(|one| {
+        let budget = one.budget.map(|id| &moving.budgets[id.node.index()].name);
+        let judge = one.scored_by.map(|id| &moving.judges[id.node.index()].name);
+        (one.share, &checked.snapshots[one.snapshot.node.index()].model, one.keep, budget, judge)
+    });
+    format!("{guards:?} {cache:?} {shadow:?}")
 }
 
 fn named(checked: &Checked, id: SnapshotId, claim: &'static str, options: HopOptions) -> Step {

@@ -128,7 +128,8 @@ impl<'a> Reader<'a> {
     fn known_keys(&mut self) {
         let moving = &self.checked.moving;
         let attributes = self.checked.attributes.iter().map(|one| &*one.name);
-        let named = moving.budgets.iter().chain(&moving.signals).map(|one| &*one.name);
+        let budgets = moving.budgets.iter().map(|one| &*one.name);
+        let named = budgets.chain(moving.signals.iter().map(|one| &*one.name));
         let switches = moving.switches.iter().map(|one| &*one.name);
         let classifiers = moving.classifiers.iter().map(|one| &*one.name);
         let known: Vec<&str> =

@@ -144,7 +144,7 @@ impl Explanation<'_> {
             }
         }
         for guard in &chain.extras.guards {
-            page.line("guard", guard);
+            page.line("guard", &self.tree.checked().moving.guards[guard.node.index()].name);
         }
     }
 

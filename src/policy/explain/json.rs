@@ -208,7 +208,8 @@ impl Explanation<'_> {
             OnCut::Error => "error",
             OnCut::Resume => "resume",
         });
-        decision.guards = chain.extras.guards.iter().map(ToString::to_string).collect();
+        let guards = &self.checked().moving.guards;
+        decision.guards = chain.extras.guards.iter().map(|one| guards[one.node.index()].name.to_string()).collect();
         decision.deadline_ms = Some(run.deadline.0);
         let worst = bounds::worst_time(run, self.asked.facts.streaming);
         decision.worst_time_ms = Some(worst.min(run.deadline).0);

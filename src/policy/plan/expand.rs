@@ -3,14 +3,17 @@
 //! In: a checked chain, the facts. Out: candidates, first choice first. Must not know: whether any of them can be used.
 
 use super::super::ast::{Intent, Order};
-use super::super::checked::{Chain, Checked, Claim, Hop, Origin, Promise, SnapshotId, Target, TierId};
+use super::super::checked::{Chain, Checked, Claim, Hop, Origin, Promise, RolloutId, SnapshotId, Target, TierId};
 use super::super::eligible;
 use super::super::facts::{Facts, Priority, PromptSize};
+use super::super::holds::Seen;
 use super::super::readings::Readings;
+use super::rollouts;
 use crate::catalog::price::Terms;
 use crate::units::{Tokens, Usd};
 
 /// An entry of a chain before anybody asked whether it can be used.
+#[derive(Clone)]
 pub(super) struct Candidate<'a> {
     /// Which snapshot; `None` for `requested`, when the client's model is none of this policy's.
     pub snapshot: Option<SnapshotId>,
@@ -22,6 +25,10 @@ pub(super) struct Candidate<'a> {
     pub expanded: bool,
     /// The claim does not hold for what this request asked for.
     pub off_claim: bool,
+    /// The rollout that put it in front of what it replaces.
+    pub rollout: Option<RolloutId>,
+    /// A rollout has put another in front of it.
+    pub replaced: bool,
 }
 
 /// The tier promised to this request.
@@ -59,9 +66,12 @@ pub(super) fn candidates<'a>(
             }
         })
     });
-    if chain.order == Order::Cheapest {
-        cheapest_first(checked, &mut list, facts, prompt, readings);
+    match chain.order {
+        Order::InOrder => {}
+        Order::Cheapest => cheapest_first(checked, &mut list, facts, prompt, readings),
+        Order::Fastest => fastest_first(&mut list, readings),
     }
+    rollouts::rewrite(&Seen { checked, facts, readings }, &mut list, prompt);
     list
 }
 
@@ -80,7 +90,8 @@ fn written<'a>(
     };
     // Under a fixed promise claims were proven once and for all.
     let off_claim = chain.promise == Promise::AsRequested && !claim_holds(checked, hop.claim, promise, tier);
-    Candidate { snapshot: Some(snapshot), tier, hop, expanded: matches!(hop.origin, Origin::Tier(_)), off_claim }
+    let expanded = matches!(hop.origin, Origin::Tier(_));
+    Candidate { snapshot: Some(snapshot), tier, hop, expanded, off_claim, rollout: None, replaced: false }
 }
 
 /// Whether `lower`, `higher` or `peer` is true of a hop in tier `of`, seen from the tier asked for. Without a tier asked for,
@@ -106,7 +117,7 @@ fn requested<'a>(checked: &Checked, chain: &Chain, hop: &'a Hop, facts: &Facts, 
         Promise::Tier(promise) => !member(checked, promise, snapshot),
         Promise::AsRequested | Promise::Nothing => snapshot.is_none() || tier.is_none(),
     };
-    list.push(Candidate { snapshot, tier, hop, expanded: false, off_claim });
+    list.push(Candidate { snapshot, tier, hop, expanded: false, off_claim, rollout: None, replaced: false });
     let Some(tier) = tier.filter(|_| chain.promise == Promise::AsRequested && hop.claim == Claim::Promised) else {
         return;
     };
@@ -117,6 +128,8 @@ fn requested<'a>(checked: &Checked, chain: &Chain, hop: &'a Hop, facts: &Facts, 
         hop,
         expanded: true,
         off_claim: false,
+        rollout: None,
+        replaced: false,
     }));
 }
 
@@ -133,7 +146,7 @@ fn cheapest_first(
     prompt: &mut dyn PromptSize,
     readings: &Readings,
 ) {
-    let starts = list.iter().take_while(|one| one.expanded && one.hop.claim == Claim::Promised).count();
+    let starts = starts(list);
     if starts < 2 {
         return;
     }
@@ -150,6 +163,20 @@ fn cheapest_first(
         expected.unwrap_or(Usd::MAX)
     };
     list[..starts].sort_by_cached_key(cost);
+}
+
+/// How many of the first candidates are the promised tier's own members.
+fn starts(list: &[Candidate<'_>]) -> usize {
+    list.iter().take_while(|one| one.expanded && one.hop.claim == Claim::Promised).count()
+}
+
+/// Sorts the promised tier's own members as the readings have them, from the fastest. Those that nobody measured come last, as
+/// declared.
+fn fastest_first(list: &mut [Candidate<'_>], readings: &Readings) {
+    let starts = starts(list);
+    let Some(tier) = list.first().and_then(|one| one.tier) else { return };
+    let order = readings.fastest(tier);
+    list[..starts].sort_by_key(|one| order.iter().position(|id| Some(*id) == one.snapshot).unwrap_or(order.len()));
 }
 
 /// The moment of the readings, in UTC, as prices count it.

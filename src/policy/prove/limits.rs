@@ -192,7 +192,8 @@ fn stakes_matter(checked: &Checked) -> bool {
 
 /// The policy with columns for everything that its chains depend on, and the facts that tie them to the others.
 pub fn extended(checked: &Checked) -> Checked {
-    let mut wide = checked.clone();
+    let mut wide = checked.widened();
+    let old = wide.columns.len();
     let hops = checked.rules.iter().filter_map(|rule| chain_of(&rule.outcome)).flat_map(|chain| &chain.hops);
     let mut wanted: Vec<Subject> =
         hops.flat_map(|hop| of_hop(checked, hop)).flat_map(|limit| limit.subjects()).collect();
@@ -206,7 +207,6 @@ pub fn extended(checked: &Checked) -> Checked {
             wide.columns.push(column);
         }
     }
-    let old = checked.columns.len();
     for (left, right) in
         [(Subject::Tenant, Subject::Plan), (Subject::Tenant, Subject::Residency), (Subject::Feature, Subject::Stakes)]
     {
@@ -296,8 +296,9 @@ fn facts_between(
     pairs.into_iter().filter_map(fact).collect()
 }
 
-/// Cuts columns at everything that limits name.
+/// Cuts columns at everything that limits, and conditions of moving parts, name.
 pub fn mention(checked: &Checked, mentions: &mut Mentions) {
+    checked.moving.conditions().for_each(|clause| mentions.add_cond(&clause.node));
     for chain in checked.rules.iter().filter_map(|rule| chain_of(&rule.outcome)) {
         for (column, values) in chain
             .hops

@@ -7,11 +7,11 @@ use super::super::atom_set::{AtomId, AtomSet};
 use super::super::atoms::Atoms;
 use super::super::boxes::AtomBox;
 use super::super::checked::{
-    AttributeDomain, AttributeValue, Class, ColumnId, Domain, Endpoint, Modality, RuleId, Stakes, Subject,
+    AttributeDomain, AttributeValue, Class, ColumnId, Domain, Endpoint, Modality, RuleId, Stakes, Subject, UNKNOWN,
 };
 use super::super::decide;
 use super::super::diagnostic::Witness;
-use super::super::shown::{day_of, time_of};
+use super::super::shown::{day_of, measured, time_of};
 use super::find::{Found, find};
 use super::{Proof, ProveError};
 use crate::units::Tokens;
@@ -171,6 +171,8 @@ impl Proof<'_> {
                 let switch = self.checked.moving.switches.get(usize::from(at))?;
                 Some(AtomId(u16::from(switch.default)))
             }
+            // Nothing has been measured when nothing has happened.
+            Subject::Metric(_) => Some(atoms.of_number(UNKNOWN)),
             _ => Some(AtomId(0)),
         })
     }
@@ -238,6 +240,11 @@ impl Proof<'_> {
                 named.filter(|_| !other).map_or_else(|| "other".to_owned(), |(_, name)| name.to_string())
             }
             (Domain::Number { .. } | Domain::Clock, _) => self.number(id, atom, self.usual(id)).to_string(),
+            (Domain::Metric(observed), atoms) => {
+                // The roundest known value; the last atom is the unknown one.
+                let known = atoms.bounds(atom).is_some_and(|(from, _)| from <= observed.most());
+                measured(*observed, if known { self.number(id, atom, 0) } else { UNKNOWN })
+            }
             (Domain::Bool, _) => self.space.yes_or_no(id, atom == AtomId(1)).to_owned(),
             (Domain::Text, Atoms::Text(text)) => format!("{:?}", text.example(atom).unwrap_or_default()),
             (Domain::Text, _) => String::new(),

@@ -52,15 +52,19 @@ impl<'a> Resolver<'a> {
     }
 
     fn test(&mut self, test: &'a Test, span: Span) -> Option<Cond> {
+        let relation = test.relation.as_ref();
         let word = match &test.subject.kind {
             SubjectKind::Name(name) => name.as_str(),
-            SubjectKind::Budget(name) => return self.budget(name, test.relation.as_ref(), span),
-            SubjectKind::Metric { metric, .. } => {
+            SubjectKind::Budget(name) => return self.budget(name, relation, span),
+            SubjectKind::Metric { metric, of } => {
                 let what = format!("`{}` in a condition", metric.node);
                 self.out.unsupported.push((what, test.subject.span));
-                return None;
+                return self.metric(metric, of.as_ref(), relation, span);
             }
         };
+        if let Some(score) = self.score(word, relation, span) {
+            return score;
+        }
         match (self.left(word, test.subject.span)?, &test.relation) {
             (Left::Define(name), None) => self.expand(name, test.subject.span),
             (Left::Define(name), Some(relation)) => {

@@ -107,7 +107,7 @@ impl Resolver<'_> {
     }
 
     /// One file beside the policy.
-    fn fact(&mut self, path: &Spanned<String>) -> Option<(String, String)> {
+    pub(super) fn fact(&mut self, path: &Spanned<String>) -> Option<(String, String)> {
         let from = &self.desk.sources.file(path.span.file).path;
         let problem =
             |reason: &str| Diagnostic::new(&R121, path.span, format!("`{}` cannot be read: {reason}", path.node));

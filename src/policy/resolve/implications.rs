@@ -30,7 +30,7 @@ impl Resolver<'_> {
         let Some(column) = self.existing(Subject::Tenant) else { return };
         let (plan, residency) = (self.existing(Subject::Plan), self.existing(Subject::Residency));
         let named: Vec<_> = self.named_tenants().collect();
-        let mut mentioned = std::mem::take(&mut self.mentioned);
+        let mut mentioned = self.mentioned.clone();
         mentioned.sort_unstable();
         mentioned.dedup();
         for at in mentioned {
@@ -67,9 +67,9 @@ impl Resolver<'_> {
         let Some(column) = self.existing(Subject::RequestedModel) else { return };
         let (snapshot, tier) = (self.existing(Subject::RequestedSnapshot), self.existing(Subject::RequestedTier));
         let mut texts = Vec::new();
-        for rule in &self.out.rules {
-            literals(&rule.when, column, &mut texts);
-        }
+        let rules = self.out.rules.iter().map(|rule| &rule.when);
+        let beside = self.out.moving.conditions().map(|clause| &clause.node);
+        rules.chain(beside).for_each(|cond| literals(cond, column, &mut texts));
         texts.sort();
         texts.dedup();
         for pattern in texts {

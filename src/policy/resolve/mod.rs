@@ -4,17 +4,25 @@
 //! form of rules. Must not know: pest, the disk, the clock (the day is an argument), sockets.
 
 mod attributes;
+mod budgets;
 mod chains;
+mod classifiers;
+mod clauses;
 mod conditions;
+mod drills;
 mod evals;
 mod facts;
 mod files;
+mod guarantees;
+mod guards;
 mod header;
 mod implications;
+mod metrics;
 mod moving;
 mod names;
 mod options;
 mod people;
+mod rollouts;
 mod rules;
 mod sets;
 mod subjects;
@@ -26,16 +34,18 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use rustc_hash::FxHashMap;
 
-use super::checked::{Checked, ColumnId, Endpoint, Moving, Residency, SnapshotId, Subject};
+use super::checked::{Beside, Checked, ColumnId, Endpoint, Moving, Residency, RolloutId, SnapshotId, Subject};
 use super::diagnostic::{Diagnostic, Level};
 use super::source::{FileId, Sources, Span};
 use crate::catalog::Catalog;
 use crate::names::ModelRef;
 use crate::units::{Millis, Tokens};
 
+pub use classifiers::{CLASSIFIER_TIMEOUT, JUDGE_TIMEOUT};
 pub use conditions::{MAX_CONDITION_TESTS, MAX_DEFINE_DEPTH};
 pub use evals::MIN_CASES;
 pub use files::{Files, Loaded, MAX_FILES, beside, load};
+pub use guards::WEBHOOK_TIMEOUT;
 pub use names::MAX_DECLARATIONS;
 pub use subjects::built_in_names;
 pub use values::{MAX_COUNT, MAX_DURATION};
@@ -79,6 +89,7 @@ pub fn resolve(loaded: &Loaded, ctx: &Context<'_>, findings: &mut Vec<Diagnostic
         ladders: Vec::new(),
         rings: Vec::new(),
         served_from_file: FxHashMap::default(),
+        measured_of: None,
     };
     resolver.run();
     let Resolver { desk, out, .. } = resolver;
@@ -146,6 +157,8 @@ struct Resolver<'a> {
     rings: Vec<Vec<&'a str>>,
     /// Tenants that only a tenants file has, and which file.
     served_from_file: FxHashMap<Arc<str>, Arc<str>>,
+    /// The rollout whose `halt when` is being read: what it measures is its own.
+    measured_of: Option<RolloutId>,
 }
 
 impl Resolver<'_> {
@@ -154,17 +167,20 @@ impl Resolver<'_> {
         self.people();
         self.attributes();
         self.templates();
+        self.queues();
         self.tiers();
         self.max_prompt();
         self.moving();
         self.rules();
-        // What only unused defines look at is no column: the clearing keeps a decision from reading it.
+        self.implications();
+        let of_rules = self.out.columns.len();
+        self.moving_bodies();
+        // What only unused defines look at is no column at all.
         let columns = self.out.columns.len();
         self.unused_defines();
-        self.moving_bodies();
         self.out.columns.truncate(columns);
         self.columns.retain(|_, column| column.index() < columns);
-        self.implications();
+        self.set_aside(of_rules);
         // What a broken statement uses cannot be known.
         if !self.loaded.findings.iter().any(|finding| finding.level == Level::Error) {
             self.used_tiers();
@@ -190,9 +206,11 @@ fn empty(loaded: &Loaded) -> Checked {
         attributes: Vec::new(),
         columns: Vec::new(),
         implications: Vec::new(),
+        beside: Beside::default(),
         snapshots: Vec::new(),
         tiers: Vec::new(),
         templates: Vec::new(),
+        queues: Vec::new(),
         rules: Vec::new(),
         moving: Moving::default(),
         unsupported: Vec::new(),

@@ -1,18 +1,21 @@
-//! Budgets, switches, signals, classifiers and the rest that moves beside the rules.
+//! Everything that moves beside the rules: rows first, so that conditions can name them; bodies once the rules are read.
 //!
-//! In: their declarations. Out: the tables conditions point into, the names they use, and a note for each that this version
-//! does not carry out. Must not know: what they do at run time.
+//! In: their declarations. Out: the tables of [`Moving`](super::super::checked::Moving), and a note for each that `serve` of this
+//! version does not carry out. Must not know: what they do at run time.
 
 use std::sync::Arc;
 
-use super::super::ast::{Block, BlockStmt, ItemKind, Name, Setting, Value, ValueKind};
-use super::super::checked::{Classifier, Named, Switch};
-use super::super::diagnostic::{Diagnostic, R108, R110, R122};
-use super::super::source::Span;
+use super::super::ast::{Block, BlockStmt, ItemKind, Setting};
+use super::super::checked::{
+    Amount, Budget, Classifier, ColumnId, Guard, Implication, Judge, Limit, Period, Signal, Switch,
+};
+use super::super::source::{Span, Spanned};
 use super::Resolver;
+use super::classifiers::{CLASSIFIER_TIMEOUT, JUDGE_TIMEOUT};
+use super::clauses::Line;
 use super::header::settings;
 use super::names::Sort;
-use super::values::members;
+use crate::units::Millis;
 
 /// What is declared like this and acts by itself.
 const PARTS: [Sort; 9] = [
@@ -28,127 +31,158 @@ const PARTS: [Sort; 9] = [
 ];
 
 impl<'a> Resolver<'a> {
-    /// The tables, before any condition is read.
+    /// The rows that conditions and rules point at, before any of those is read.
     pub(super) fn moving(&mut self) {
         for sort in PARTS {
             for (name, span, item) in self.names.all(sort) {
-                let ItemKind::Decl { body, .. } = &item.kind else { continue };
-                let named = || Named { name: name.into(), span };
-                match sort {
-                    Sort::Budget => self.out.moving.budgets.push(named()),
-                    Sort::Signal => self.out.moving.signals.push(named()),
-                    Sort::Switch => {
-                        let default = self.switch_default(body);
-                        self.out.moving.switches.push(Switch { name: name.into(), default, span });
-                    }
-                    Sort::Classifier => {
-                        let labels = self.labels(body);
-                        self.out.moving.classifiers.push(Classifier { name: name.into(), labels, span });
-                    }
-                    _ => {}
+                if let ItemKind::Decl { body, .. } = &item.kind {
+                    self.declare(sort, name.into(), span, item.span, body);
                 }
                 self.out.unsupported.push((format!("{} `{name}`", sort.word()), span));
             }
         }
     }
 
-    fn switch_default(&mut self, body: &'a Block) -> bool {
-        let Some(value) = settings(body).find(|setting| setting.key.node == "default").and_then(|s| s.values.first())
-        else {
-            return false;
-        };
-        match &value.kind {
-            ValueKind::Word(word) if word == "on" || word == "off" => word == "on",
-            _ => {
-                let message = format!("a switch is `on` or `off`, never `{}`", self.desk.text(value.span));
-                self.desk.report(Diagnostic::new(&R110, value.span, message).help("write `default off`"));
-                false
+    fn declare(&mut self, sort: Sort, name: Arc<str>, span: Span, whole: Span, body: &'a Block) {
+        match sort {
+            Sort::Budget => {
+                let node = Limit { amount: Amount::Requests(u64::MAX), period: Period::Day };
+                let limit = Spanned { node, span };
+                let (covers, each, warn, carry) = (None, None, None, None);
+                self.out.moving.budgets.push(Budget { name, span, whole, covers, limit, each, warn, carry });
             }
+            Sort::Signal => {
+                let (on_after, off_after) = (Signal::ON_AFTER, Signal::OFF_AFTER);
+                let signal = Signal { name, span, whole, on: None, on_after, off: None, off_after, probe: None };
+                self.out.moving.signals.push(signal);
+            }
+            Sort::Switch => {
+                let (default, owner) = self.switch(&name, span, body);
+                self.out.moving.switches.push(Switch { name, default, owner, span, whole });
+            }
+            Sort::Classifier => {
+                let labels = self.labels(&name, span, body);
+                let timeout = Spanned { node: CLASSIFIER_TIMEOUT, span };
+                let (asked, floor, reads, cache, budget, guard) = (None, None, Vec::new(), None, None, None);
+                let row = Classifier { name, span, whole, labels, asked, timeout, floor, reads, cache, budget, guard };
+                self.out.moving.classifiers.push(row);
+            }
+            Sort::Judge => {
+                let timeout = Spanned { node: JUDGE_TIMEOUT, span };
+                let sample = Self::every_pair(span);
+                let judge = Judge { name, span, whole, asked: None, rubric: None, sample, timeout, budget: None };
+                self.out.moving.judges.push(judge);
+            }
+            Sort::Guard => self.out.moving.guards.push(Guard { name, span, whole, steps: Vec::new() }),
+            _ => {}
         }
     }
 
-    fn labels(&mut self, body: &'a Block) -> Vec<Arc<str>> {
-        let mut labels: Vec<(Arc<str>, Span)> = Vec::new();
-        let values = settings(body).filter(|setting| setting.key.node == "labels").flat_map(|setting| &setting.values);
-        for value in values.flat_map(members) {
-            let Some(word) = self.desk.name(value, "`labels`") else { continue };
-            if word == "unsure" {
-                let message = "`unsure` is what a classifier says when it cannot tell, so it is no label";
-                self.desk.report(Diagnostic::new(&R122, value.span, message).help("leave `unsure` out"));
-            } else if let Some((_, first)) = labels.iter().find(|(label, _)| **label == *word) {
-                let message = format!("label `{word}` is listed twice");
-                self.desk.report(Diagnostic::new(&R108, value.span, message).label(*first, "first listed here"));
-            } else {
-                labels.push((word.into(), value.span));
-            }
-        }
-        labels.into_iter().map(|(label, _)| label).collect()
-    }
-
-    /// Conditions and names inside the bodies. Their columns are no columns of the rules, so this runs where columns are
-    /// dropped again.
+    /// What stands inside the braces. Columns that are made here are no columns of the rules.
     pub(super) fn moving_bodies(&mut self) {
         let known = self.out.unsupported.len();
-        for sort in PARTS {
-            for (_, _, item) in self.names.all(sort) {
-                if let ItemKind::Decl { body, .. } = &item.kind {
-                    self.moving_body(body);
-                }
-            }
-        }
+        self.each_body(Sort::Budget, Self::budget_body);
+        self.each_body(Sort::Classifier, Self::classifier_body);
+        self.each_body(Sort::Signal, Self::signal_body);
+        self.each_body(Sort::Judge, Self::judge_body);
+        self.each_body(Sort::Guard, Self::guard_body);
+        self.rollouts();
+        self.drills();
+        self.guarantees();
         // The declaration is noted already.
         self.out.unsupported.truncate(known);
     }
 
-    fn moving_body(&mut self, body: &'a Block) {
-        for stmt in &body.stmts {
-            match stmt {
-                // The metrics of `halt when`, `on when` and `off when` are no subjects of rules.
-                BlockStmt::Cond { key, cond } if matches!(key.node.as_str(), "covers" | "where" | "for") => {
-                    self.cond(cond);
-                }
-                BlockStmt::Cond { .. } => {}
-                BlockStmt::Nested { block, .. } => self.moving_body(block),
-                BlockStmt::Setting(setting) => self.moving_setting(setting),
+    /// Every body with the position of its row.
+    fn each_body(&mut self, sort: Sort, read: fn(&mut Self, usize, &'a Block)) {
+        for (at, (_, _, item)) in self.names.all(sort).into_iter().enumerate() {
+            if let ItemKind::Decl { body, .. } = &item.kind {
+                read(self, at, body);
             }
         }
     }
 
-    /// `budget lab`, `guard pii`, `after first_rollout`, `scored by answer_judge`, `never tier [small]`, and models anywhere.
-    fn moving_setting(&mut self, setting: &'a Setting) {
-        let key = &setting.key;
-        for value in setting.values.iter().flat_map(members) {
-            if let ValueKind::Model(model) = &value.kind {
-                self.judged(model);
-            }
-        }
-        match key.node.as_str() {
-            "budget" => self.moving_name(Sort::Budget, setting.values.first()),
-            "guard" => self.moving_name(Sort::Guard, setting.values.first()),
-            "after" => self.moving_name(Sort::Rollout, setting.values.first()),
-            _ => {}
-        }
-        let mut words: Vec<(&str, Span)> = vec![(key.node.as_str(), key.span)];
-        words.extend(setting.values.iter().map(|value| match &value.kind {
-            ValueKind::Word(word) => (word.as_str(), value.span),
-            _ => ("", value.span),
-        }));
-        for (at, value) in setting.values.iter().enumerate() {
-            match (words[at].0, at) {
-                ("tier", _) => members(value).iter().for_each(|value| self.moving_name(Sort::Tier, Some(value))),
-                ("by", _) if at > 0 && words[at - 1].0 == "scored" => self.moving_name(Sort::Judge, Some(value)),
-                ("budget", 1..) => self.moving_name(Sort::Budget, Some(value)),
+    /// Where a switch stands and who may be asked; it must say where it stands.
+    fn switch(&mut self, name: &str, span: Span, body: &'a Block) -> (bool, Option<Arc<str>>) {
+        let (mut default, mut owner) = (None, None);
+        for setting in settings(body) {
+            match setting.key.node.as_str() {
+                "default" => {
+                    let value = self.desk.only(&mut Line::new(setting, "default off"));
+                    let known = [("on", true), ("off", false)];
+                    let read = value.and_then(|value| self.desk.one_of(value, "a switch", &known));
+                    self.put(&mut default, "`default`", setting.span, read);
+                }
+                "owner" => {
+                    let value = self.desk.only(&mut Line::new(setting, "owner \"who may flip it\""));
+                    let read = value.and_then(|value| self.desk.string(value, "`owner`")).map(Arc::from);
+                    self.put(&mut owner, "`owner`", setting.span, read);
+                }
                 _ => {}
             }
         }
+        if !Self::says(body, "default") {
+            self.missing(&format!("switch `{name}`"), span, "default", "default off");
+        }
+        (default.is_some_and(|said| said.node), owner.map(|said| said.node))
     }
 
-    fn moving_name(&mut self, sort: Sort, value: Option<&'a Value>) {
-        if let Some(value) = value
-            && let ValueKind::Word(word) = &value.kind
-        {
-            let name = Name { node: word.clone(), span: value.span };
-            self.names.want(sort, &name, &mut self.desk);
+    fn signal_body(&mut self, at: usize, body: &'a Block) {
+        let (name, span) = (self.out.moving.signals[at].name.clone(), self.out.moving.signals[at].span);
+        let (mut on, mut off, mut on_after, mut off_after, mut probe) = (None, None, None, None, None);
+        for stmt in &body.stmts {
+            match stmt {
+                BlockStmt::Cond { key, cond } if key.node == "on when" => self.put_measured(&mut on, key, cond, &name),
+                BlockStmt::Cond { key, cond } => self.put_measured(&mut off, key, cond, &name),
+                BlockStmt::Setting(setting) => match setting.key.node.as_str() {
+                    "on" => self.put_after(&mut on_after, setting, "on after 3m"),
+                    "off" => self.put_after(&mut off_after, setting, "off after 10m"),
+                    "probe" => {
+                        let value = self.desk.only(&mut Line::new(setting, "probe 1%"));
+                        let read = value.and_then(|value| self.desk.some_share(value, "`probe`"));
+                        self.put(&mut probe, "`probe`", setting.span, read);
+                    }
+                    _ => {}
+                },
+                BlockStmt::Nested { .. } => {}
+            }
         }
+        for (word, form) in
+            [("on when", "on when p95 of PROVIDER/ID > 9s"), ("off when", "off when p95 of PROVIDER/ID < 7s")]
+        {
+            if !Self::says(body, word) {
+                self.missing(&format!("signal `{name}`"), span, word, form);
+            }
+        }
+        let row = &mut self.out.moving.signals[at];
+        (row.on, row.off, row.probe) = (on, off, probe);
+        row.on_after = on_after.map_or(row.on_after, |said| said.node);
+        row.off_after = off_after.map_or(row.off_after, |said| said.node);
     }
+
+    /// `on after 3m`
+    fn put_after(&mut self, slot: &mut Option<Spanned<Millis>>, setting: &'a Setting, form: &'static str) {
+        let mut line = Line::new(setting, form);
+        let what = format!("`{} after`", setting.key.node);
+        let read = self.desk.expect(&mut line, "after").and_then(|()| self.desk.only(&mut line));
+        let read = read.and_then(|value| self.desk.some_time(value, &what));
+        self.put(slot, &what, setting.span, read);
+    }
+
+    /// Moves the columns from `rules` on aside, with what else is known to hold once they are there. Rules, and so decisions, look
+    /// at none of them.
+    pub(super) fn set_aside(&mut self, rules: usize) {
+        let own = std::mem::take(&mut self.out.implications);
+        self.implications();
+        let known: rustc_hash::FxHashSet<_> = own.iter().map(fact_key).collect();
+        let mut all = std::mem::replace(&mut self.out.implications, own);
+        all.retain(|fact| !known.contains(&fact_key(fact)));
+        self.out.beside.implications = all;
+        self.out.beside.columns = self.out.columns.split_off(rules);
+    }
+}
+
+/// What makes two facts the same.
+fn fact_key(fact: &Implication) -> (ColumnId, String, ColumnId) {
+    (fact.if_column, format!("{:?} {:?}", fact.if_values, fact.then_values), fact.then_column)
 }

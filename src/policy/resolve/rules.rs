@@ -8,7 +8,7 @@ use super::super::ast::{
     self, HopOption, HopRef, Intent, ItemKind, Name, OnCut, Order, RuleBody, RuleStmt, RuleStmtKind, Setting, TierName,
     Value, ValueKind,
 };
-use super::super::checked::{Chain, Cond, Degrade, Extras, Hold, Outcome, Rule, TemplateId};
+use super::super::checked::{Chain, Cond, Degrade, Extras, GuardId, Hold, Outcome, Rule, TemplateId};
 use super::super::diagnostic::{Diagnostic, Level, R001, R002, R108, R112, R307, R317, R318, R507};
 use super::super::source::{Span, Spanned};
 use super::Resolver;
@@ -218,16 +218,17 @@ impl<'a> Resolver<'a> {
                     None => draft.reject = Some((code, message, span)),
                 }
             }
-            RuleStmtKind::NoCache => {}
-            RuleStmtKind::Cache { .. } => self.out.unsupported.push(("`cache`".into(), whole)),
-            RuleStmtKind::Shadow { model, budget, scored, .. } => {
-                self.judged(model);
-                for (sort, name) in [(Sort::Budget, budget), (Sort::Judge, scored)] {
-                    if let Some(name) = name {
-                        self.names.want(sort, name, &mut self.desk);
-                    }
-                }
+            RuleStmtKind::NoCache => draft.extras.no_cache = draft.extras.no_cache.or(Some(whole)),
+            RuleStmtKind::Cache { similarity, fresh, per } => {
+                self.out.unsupported.push(("`cache`".into(), whole));
+                let cache = self.cache(similarity.as_ref(), fresh, per.as_deref(), whole);
+                self.keep(&mut draft.extras.cache, cache, "`cache`", |one| one.span);
+            }
+            RuleStmtKind::Shadow { share, model, keep, budget, scored } => {
                 self.out.unsupported.push(("`shadow`".into(), whole));
+                let pays = (budget.as_ref(), scored.as_ref());
+                let shadow = self.shadow((share, model), keep.as_ref(), pays, whole);
+                self.keep(&mut draft.extras.shadow, shadow, "`shadow`", |one| one.span);
             }
             RuleStmtKind::Guard(values) => self.guards(draft, values, whole),
             RuleStmtKind::Hold(hold) => {
@@ -241,6 +242,18 @@ impl<'a> Resolver<'a> {
                 self.single(&mut draft.on_cut, (mode.node, span), "`on cut`");
             }
             RuleStmtKind::Setting(setting) => self.rule_setting(draft, setting, owner),
+        }
+    }
+
+    /// The second of two is R108.
+    fn keep<T>(&mut self, slot: &mut Option<T>, value: Option<T>, what: &str, place: fn(&T) -> Span) {
+        match (slot.as_ref(), &value) {
+            (Some(first), Some(second)) => {
+                let finding = twice(what, place(second), place(first));
+                self.desk.report(finding);
+            }
+            (None, _) => *slot = value,
+            (Some(_), None) => {}
         }
     }
 
@@ -279,11 +292,14 @@ impl<'a> Resolver<'a> {
 
     fn guards(&mut self, draft: &mut Draft<'a>, values: &'a [Value], whole: Span) {
         for value in values {
-            let Some(word) = self.desk.name(value, "`guard`") else { continue };
-            let name = Name { node: word.to_owned(), span: value.span };
-            if self.names.want(Sort::Guard, &name, &mut self.desk).is_some() {
-                draft.extras.guards.push(word.into());
+            let Some(at) = self.named(Sort::Guard, value) else { continue };
+            let node = GuardId(at);
+            if let Some(first) = draft.extras.guards.iter().find(|guard| guard.node == node) {
+                let finding = twice("this guard", value.span, first.span);
+                self.desk.report(finding);
+                continue;
             }
+            draft.extras.guards.push(Spanned { node, span: value.span });
         }
         self.out.unsupported.push(("`guard`".into(), whole));
     }

@@ -59,8 +59,8 @@ impl<'a> Resolver<'a> {
                 Some(Values::Ranges(joined(ranges)).into())
             }
             Domain::Bool => self.yes_or_no(subject, word, values),
-            // The clock is reached by `time` and `day`, which do not come here.
-            Domain::Clock => None,
+            // The clock is reached by `time` and `day`, and metrics by their own relations; neither comes here.
+            Domain::Clock | Domain::Metric(_) => None,
         }
     }
 
@@ -331,7 +331,8 @@ pub(super) const fn op_word(op: CompareOp) -> &'static str {
     }
 }
 
-fn half_open(op: CompareOp, number: u64) -> (u64, u64) {
+/// The half-open range of what compares like this with a number.
+pub(super) fn half_open(op: CompareOp, number: u64) -> (u64, u64) {
     match op {
         CompareOp::Less => (0, number),
         CompareOp::AtMost => (0, number + 1),

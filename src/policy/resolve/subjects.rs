@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use super::super::checked::{AttributeDomain, Class, Column, ColumnId, Domain, Endpoint, Modality, Subject};
+use super::super::checked::{
+    AttributeDomain, Class, Column, ColumnId, Domain, Endpoint, Metric, MetricId, MetricOf, Modality, Subject,
+};
 use super::Resolver;
 
 /// Largest `max_tokens` a client may send; more is a malformed request.
@@ -134,8 +136,19 @@ impl Resolver<'_> {
                 let labels = classifier.labels.iter().cloned().chain(["unsure".into()]);
                 return (classifier.name.clone(), listed(labels, false), Class::Paid);
             }
+            Subject::Metric(at) => return self.describe_metric(MetricId(at)),
         };
         (name.into(), domain, Class::Free)
+    }
+
+    fn describe_metric(&self, at: MetricId) -> (Arc<str>, Domain, Class) {
+        let Metric { observed, of } = &self.out.moving.metrics[at.index()];
+        let of = match of {
+            MetricOf::Snapshot(id) => self.out.snapshots[id.index()].model.to_string(),
+            MetricOf::Provider(name) => name.to_string(),
+            MetricOf::Rollout(id) => format!("rollout {}", self.out.moving.rollouts[id.index()].name),
+        };
+        (format!("{} of {of}", observed.word()).into(), Domain::Metric(*observed), Class::Reading)
     }
 
     /// Tenants with a row in the policy, in the order of the set.
