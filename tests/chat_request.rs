@@ -195,11 +195,12 @@ mod splice {
     use super::*;
     use bytes::Bytes;
     use proptest::prelude::*;
-    use wayside::dialect::chat::request::splice;
+    use wayside::dialect::chat::request::{Change, splice};
 
-    fn spliced(body: &str, model: &str, cap: Option<u64>) -> String {
+    fn spliced(body: &str, model: &str, max_output: Option<u64>) -> String {
         let bytes = Bytes::copy_from_slice(body.as_bytes());
-        let spliced = splice(&bytes, &read(body), model, cap);
+        let change = Change { model, max_output, cap: "max_completion_tokens" };
+        let spliced = splice(&bytes, &read(body), change);
         assert_eq!(spliced.len(), spliced.clone().into_bytes().len());
         String::from_utf8(spliced.into_bytes().to_vec()).unwrap()
     }
@@ -214,7 +215,8 @@ mod splice {
     #[test]
     fn an_unchanged_body_is_not_copied() {
         let body = Bytes::from_static(b"{\"model\":\"m\",\"messages\":[{}]}");
-        let same = splice(&body, &scan(&body, ALL).unwrap(), "m", None).into_bytes();
+        let same =
+            splice(&body, &scan(&body, ALL).unwrap(), Change { model: "m", max_output: None, cap: "x" }).into_bytes();
         assert_eq!(same.as_ptr(), body.as_ptr());
     }
 

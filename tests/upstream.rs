@@ -9,14 +9,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use wayside::config::{BaseUrl, Provider, ProviderKind, Secret};
+use wayside::config::{BaseUrl, OutputCap, Provider, ProviderKind, Secret};
 use wayside::units::Millis;
 use wayside::upstream::{CallError, Pools, Reached, Upstream};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
 
 fn upstream(host: &str, port: u16) -> Arc<Upstream> {
-    let provider = Provider {
+    Arc::new(Upstream::new(Arc::new(provider(host, port)), &Pools::new(8)).unwrap())
+}
+
+fn provider(host: &str, port: u16) -> Provider {
+    Provider {
         name: "lab".into(),
         kind: ProviderKind::Hosted,
         base_url: BaseUrl::parse(&format!("http://{host}:{port}/v1")).unwrap(),
@@ -25,8 +29,8 @@ fn upstream(host: &str, port: u16) -> Arc<Upstream> {
         ca_file: None,
         connect_timeout: Millis(1000),
         shares_fate: None,
-    };
-    Arc::new(Upstream::new(Arc::new(provider), &Pools::new(8)).unwrap())
+        output_cap: OutputCap::MaxTokens,
+    }
 }
 
 /// Reads one request, the whole of it.
@@ -56,6 +60,16 @@ async fn whole(upstream: &Arc<Upstream>, body: &str) -> Result<(u16, Bytes), Cal
     let status = answer.status();
     answer.finish().await;
     Ok((status, text.into()))
+}
+
+#[test]
+fn headers_that_frame_a_request_are_nobodys_to_set() {
+    for name in ["content-length", "transfer-encoding", "connection"] {
+        let mut provider = provider("127.0.0.1", 1);
+        provider.headers.push((name.to_owned(), Secret::new("1")));
+        let error = Upstream::new(Arc::new(provider), &Pools::new(1)).err().unwrap();
+        assert!(error.contains(name), "{error}");
+    }
 }
 
 #[tokio::test]

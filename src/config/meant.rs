@@ -7,10 +7,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::raw::{OneOrMany, Raw, RawIdentity, RawLimits, RawProvider, Size};
+use super::provider::Provider;
+use super::raw::{OneOrMany, Raw, RawIdentity, RawLimits, Size};
 use super::secret::Secret;
 use super::{ConfigErrors, check};
-use crate::names::{ProviderName, nearest};
+use crate::names::ProviderName;
 use crate::units::{Bytes, Millis};
 
 /// Where callers are expected when nothing is said.
@@ -20,18 +21,9 @@ const DEFAULT_ADMIN: &str = "127.0.0.1:8788";
 /// The policy that is served when neither the command nor the file names one.
 const DEFAULT_POLICY: &str = "policy.route";
 
-/// Providers that need nothing but a key: name, OpenAI-compatible base URL, variable of the key. From the providers' own
-/// documentation, read 2026-11-22.
-const KNOWN_PROVIDERS: [(&str, &str, &str); 8] = [
-    ("openai", "https://api.openai.com/v1", "OPENAI_API_KEY"),
-    ("anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
-    ("google", "https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY"),
-    ("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
-    ("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-    ("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
-    ("xai", "https://api.x.ai/v1", "XAI_API_KEY"),
-    ("cohere", "https://api.cohere.ai/compatibility/v1", "COHERE_API_KEY"),
-];
+/// Bytes of all request bodies in work together, when nothing is said: eight of the largest, or a thousand of the size that
+/// most prompts stay below.
+const DEFAULT_BODIES: u64 = 256 << 20;
 
 /// What a configuration may ask of the process it runs in.
 pub trait Environment {
@@ -68,6 +60,34 @@ pub struct Config {
     pub log_level: String,
     /// Secret and CA files this was built from; a change of one is a change of the configuration.
     pub files: Vec<PathBuf>,
+    /// What was read about that which only a start can change, whatever the command line put in its place.
+    pub fixed: Fixed,
+}
+
+/// Settings that a running sidecar cannot take up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fixed {
+    listen: Vec<Listen>,
+    admin: Option<SocketAddr>,
+    threads: usize,
+    pool: usize,
+    request_log: RequestLog,
+    log_level: String,
+}
+
+impl Fixed {
+    /// The keys whose change since `start` waits for a restart.
+    pub fn changed(&self, start: &Self) -> Vec<&'static str> {
+        let keys = [
+            ("listen", self.listen != start.listen),
+            ("admin", self.admin != start.admin),
+            ("limits.threads", self.threads != start.threads),
+            ("limits.pool", self.pool != start.pool),
+            ("log.requests", self.request_log != start.request_log),
+            ("log.level", self.log_level != start.log_level),
+        ];
+        keys.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
+    }
 }
 
 /// One place to listen.
@@ -102,49 +122,6 @@ pub struct Identity {
     pub default_feature: Option<Arc<str>>,
 }
 
-/// Whom to call, and how.
-#[derive(Clone, Debug)]
-pub struct Provider {
-    /// As policies write it.
-    pub name: ProviderName,
-    /// Hosted by somebody, or by us.
-    pub kind: ProviderKind,
-    /// Where its OpenAI-compatible API begins.
-    pub base_url: BaseUrl,
-    /// Sent as `Authorization: Bearer`; a provider inside the pod may need none.
-    pub key: Option<Secret>,
-    /// Sent with every request.
-    pub headers: Vec<(String, Secret)>,
-    /// A PEM file of certificate authorities to trust instead of the system's.
-    pub ca_file: Option<PathBuf>,
-    /// TCP and TLS together.
-    pub connect_timeout: Millis,
-    /// Providers with the same word fail together.
-    pub shares_fate: Option<Arc<str>>,
-}
-
-/// Whether ids carry a revision (language specification, section 2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProviderKind {
-    /// Somebody else's service.
-    Hosted,
-    /// Our own weights; `@revision` is required.
-    SelfHosted,
-}
-
-/// `https://host:port/path`, taken apart once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BaseUrl {
-    /// Whether to speak TLS.
-    pub tls: bool,
-    /// Name or address, without brackets.
-    pub host: String,
-    /// Written or implied.
-    pub port: u16,
-    /// Begins with `/` or is empty; never ends with `/`.
-    pub path: String,
-}
-
 /// Bounds on what one caller, and all of them together, can make this process hold.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -152,6 +129,8 @@ pub struct Limits {
     pub head: u64,
     /// Bytes of a request body.
     pub body: u64,
+    /// Bytes of all request bodies in work together; a request that does not fit is answered 503.
+    pub bodies: u64,
     /// Open connections from callers.
     pub connections: usize,
     /// Requests in work; more are answered 503 at once.
@@ -182,6 +161,12 @@ pub enum RequestLog {
 }
 
 impl Config {
+    /// Keys that something else stands in for, as the command line may: what the file says about them changes nothing.
+    pub fn overridden(&self) -> Vec<&'static str> {
+        let keys = [("listen", self.listen != self.fixed.listen), ("admin", self.admin != self.fixed.admin)];
+        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+
     /// Reads a whole `wayside.yaml`. Relative paths are taken from `base`, the directory of the file.
     pub fn read(text: &str, base: &Path, environment: &dyn Environment) -> Result<Self, ConfigErrors> {
         let raw = check::parse(text)?;
@@ -203,7 +188,7 @@ impl Config {
         if listen.is_empty() {
             reader.errors.push("listen: an empty list; write at least one address".to_owned());
         }
-        let listen = listen.iter().filter_map(|text| reader.listen(text)).collect();
+        let listen: Vec<Listen> = listen.iter().filter_map(|text| reader.listen(text)).collect();
         let admin = raw.admin.as_deref().unwrap_or(DEFAULT_ADMIN);
         let admin = if admin == "off" { None } else { reader.socket("admin", admin) };
         let providers = reader.providers(&raw.providers);
@@ -212,6 +197,15 @@ impl Config {
             None | Some("stdout") => RequestLog::Stdout,
             Some("off") => RequestLog::Off,
             Some(path) => RequestLog::File(base.join(path)),
+        };
+        let log_level = raw.log.level.unwrap_or_else(|| "info".to_owned());
+        let fixed = Fixed {
+            listen: listen.clone(),
+            admin,
+            threads: limits.threads,
+            pool: limits.pool,
+            request_log: request_log.clone(),
+            log_level: log_level.clone(),
         };
         Self {
             listen,
@@ -224,8 +218,9 @@ impl Config {
             limits,
             answer_headers: raw.answer_headers.unwrap_or(true),
             request_log,
-            log_level: raw.log.level.unwrap_or_else(|| "info".to_owned()),
+            log_level,
             files: reader.files,
+            fixed,
         }
     }
 }
@@ -250,11 +245,12 @@ impl Identity {
 }
 
 /// Turns words into types and remembers what was wrong and which files were read.
-struct Reader<'a> {
-    base: &'a Path,
-    environment: &'a dyn Environment,
-    errors: &'a mut Vec<String>,
-    files: Vec<PathBuf>,
+/// What all of the reading shares.
+pub(super) struct Reader<'a> {
+    pub base: &'a Path,
+    pub environment: &'a dyn Environment,
+    pub errors: &'a mut Vec<String>,
+    pub files: Vec<PathBuf>,
 }
 
 impl Reader<'_> {
@@ -275,67 +271,6 @@ impl Reader<'_> {
         parsed
     }
 
-    fn providers(&mut self, rows: &BTreeMap<String, RawProvider>) -> BTreeMap<ProviderName, Arc<Provider>> {
-        let none = RawProvider::default();
-        let mut providers = BTreeMap::new();
-        for (name, base_url, variable) in KNOWN_PROVIDERS {
-            // Not written, but the key is there: usable, as every SDK would have it.
-            if !rows.contains_key(name) && self.environment.variable(variable).is_some() {
-                let provider = self.provider(name, &none, Some((base_url, variable)));
-                providers.extend(provider.map(|provider| (name.into(), Arc::new(provider))));
-            }
-        }
-        for (name, row) in rows {
-            let known = KNOWN_PROVIDERS.iter().find(|known| known.0 == name).map(|known| (known.1, known.2));
-            let provider = self.provider(name, row, known);
-            providers.extend(provider.map(|provider| (name.as_str().into(), Arc::new(provider))));
-        }
-        providers
-    }
-
-    fn provider(&mut self, name: &str, raw: &RawProvider, known: Option<(&str, &str)>) -> Option<Provider> {
-        let at = format!("providers.{name}");
-        let kind = match raw.kind.as_deref() {
-            None | Some("hosted") => ProviderKind::Hosted,
-            Some("self_hosted") => ProviderKind::SelfHosted,
-            Some(other) => {
-                let meant = nearest(other, ["hosted", "self_hosted"]).first().map_or("hosted", |meant| meant);
-                self.errors.push(format!("{at}.kind: unknown kind `{other}`; write `{meant}`"));
-                ProviderKind::Hosted
-            }
-        };
-        let Some(url) = raw.base_url.as_deref().or(known.map(|known| known.0)) else {
-            self.errors.push(format!("{at}: no `base_url`; write `base_url: https://host/v1`"));
-            return None;
-        };
-        let url = self.filled(&format!("{at}.base_url"), url)?;
-        let base_url = BaseUrl::parse(&url).map_err(|error| self.errors.push(format!("{at}.base_url: {error}"))).ok();
-        let key = match (&raw.key, known) {
-            (Some(written), _) => self.secret(&format!("{at}.key"), written),
-            (None, Some((_, variable))) => self.environment.variable(variable).map(|key| Secret::new(&key)),
-            (None, None) => None,
-        };
-        let headers = raw.headers.iter().filter_map(|(header, value)| {
-            let value = self.secret(&format!("{at}.headers.{header}"), value)?;
-            Some((header.to_ascii_lowercase(), value))
-        });
-        let headers = headers.collect();
-        let ca_file = raw.ca_file.as_ref().map(|path| self.base.join(path));
-        self.files.extend(ca_file.clone());
-        let connect_timeout =
-            self.time(&format!("{at}.connect_timeout"), raw.connect_timeout.as_deref(), Millis::secs(5));
-        Some(Provider {
-            name: name.into(),
-            kind,
-            base_url: base_url?,
-            key,
-            headers,
-            ca_file,
-            connect_timeout,
-            shares_fate: raw.shares_fate.as_deref().map(Into::into),
-        })
-    }
-
     fn limits(&mut self, raw: &RawLimits) -> Limits {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4);
         let concurrent = raw.concurrent.unwrap_or(1024);
@@ -345,9 +280,17 @@ impl Reader<'_> {
                 self.errors.push(format!("limits.{key}: 0 would serve nobody; write at least 1"));
             }
         }
+        let body = self.size("limits.body", raw.body.as_ref(), 32 << 20);
+        let bodies = self.size("limits.bodies", raw.bodies.as_ref(), DEFAULT_BODIES.max(body));
+        if bodies < body {
+            self.errors.push(format!(
+                "limits.bodies: {bodies} bytes for all bodies are fewer than the {body} that `limits.body` lets one have"
+            ));
+        }
         Limits {
             head: self.size("limits.head", raw.head.as_ref(), 64 << 10),
-            body: self.size("limits.body", raw.body.as_ref(), 32 << 20),
+            body,
+            bodies,
             connections: raw.connections.unwrap_or(4096),
             concurrent,
             read_timeout: self.time("limits.read_timeout", raw.read_timeout.as_deref(), Millis::secs(30)),
@@ -359,7 +302,7 @@ impl Reader<'_> {
         }
     }
 
-    fn time(&mut self, key: &str, text: Option<&str>, default: Millis) -> Millis {
+    pub(super) fn time(&mut self, key: &str, text: Option<&str>, default: Millis) -> Millis {
         let Some(text) = text else { return default };
         text.parse().unwrap_or_else(|error| {
             self.errors.push(format!("{key}: {error}"));
@@ -383,7 +326,7 @@ impl Reader<'_> {
     }
 
     /// `file:/path`, or text with `${VARIABLE}` in it.
-    fn secret(&mut self, key: &str, written: &str) -> Option<Secret> {
+    pub(super) fn secret(&mut self, key: &str, written: &str) -> Option<Secret> {
         let Some(path) = written.strip_prefix("file:") else {
             return self.filled(key, written).map(|text| Secret::new(&text));
         };
@@ -400,7 +343,7 @@ impl Reader<'_> {
     }
 
     /// Puts variables in. What is wrong is said without any value, since a value may be a key.
-    fn filled(&mut self, key: &str, written: &str) -> Option<String> {
+    pub(super) fn filled(&mut self, key: &str, written: &str) -> Option<String> {
         let mut filled = String::new();
         let mut rest = written;
         while let Some((before, after)) = rest.split_once("${") {
@@ -418,43 +361,6 @@ impl Reader<'_> {
         }
         filled.push_str(rest);
         Some(filled)
-    }
-}
-
-impl BaseUrl {
-    /// From `http://` or `https://`, a host, and perhaps a port and a path.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        // A URL with `@` may hold a password, and what is wrong with it is said without it.
-        let shown = text.rsplit('@').next().unwrap_or(text);
-        let wrong = |what: &str| format!("`{shown}` {what}; write `https://host/v1`");
-        let uri: http::Uri = text.parse().map_err(|_| wrong("is not a URL"))?;
-        let tls = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            _ => return Err(wrong("does not begin with http:// or https://")),
-        };
-        if uri.query().is_some() || uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-            return Err(wrong("carries a query or a password"));
-        }
-        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| wrong("names no host"))?;
-        Ok(Self {
-            tls,
-            host: host.trim_matches(['[', ']']).to_owned(),
-            port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }),
-            path: uri.path().trim_end_matches('/').to_owned(),
-        })
-    }
-
-    /// The `Host` header: the port only where it is not the scheme's own.
-    pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == if self.tls { 443 } else { 80 } { host } else { format!("{host}:{}", self.port) }
-    }
-}
-
-impl std::fmt::Display for BaseUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}://{}{}", if self.tls { "https" } else { "http" }, self.authority(), self.path)
     }
 }
 
@@ -501,8 +407,35 @@ mod tests {
     }
 
     #[test]
+    fn the_field_of_an_output_cap_is_what_the_provider_knows() {
+        let text = "providers:\n  openai: {key: a}\n  mistral: {key: a}\n  azure: {base_url: 'http://a/v1'}\n  vllm: {base_url: 'http://a', kind: self_hosted}\n  old: {base_url: 'http://a', output_cap: max_tokens}\n  new: {base_url: 'http://a', kind: self_hosted, output_cap: max_completion_tokens}\n";
+        let config = read(text).unwrap();
+        let of = |name: &str| config.providers[name].output_cap.word();
+        let new = ["openai", "azure", "new"].map(of);
+        assert_eq!(new, ["max_completion_tokens"; 3]);
+        assert_eq!(["mistral", "vllm", "old"].map(of), ["max_tokens"; 3]);
+    }
+
+    #[test]
+    fn one_body_fits_into_what_all_together_may_have() {
+        assert_eq!(read("limits: {body: 300MiB}").unwrap().limits.bodies, 300 << 20);
+        assert_eq!(read("limits: {body: 1MiB, bodies: 1MiB}").unwrap().limits.bodies, 1 << 20);
+        let error = read("limits: {body: 1000, bodies: 999}").unwrap_err();
+        assert!(error.contains("limits.bodies: 999 bytes for all bodies are fewer than the 1000"), "{error}");
+    }
+
+    #[test]
+    fn what_the_command_line_stands_in_for_is_known() {
+        let mut config = read("listen: 127.0.0.1:1").unwrap();
+        assert!(config.overridden().is_empty());
+        config.listen = vec![Listen::Tcp("127.0.0.1:2".parse().unwrap())];
+        config.admin = None;
+        assert_eq!(config.overridden(), ["listen", "admin"]);
+    }
+
+    #[test]
     fn everything_wrong_is_said_at_once_and_says_what_to_write() {
-        let text = "listen: nowhere\nadmin: 8788\nlimits: {body: 3MB, drain: 5, concurrent: 0}\nproviders:\n  a: {}\n  b: {base_url: ftp://x, key: '${NOPE}', kind: selfhosted}\n  c: {base_url: 'http://u:secret@h', key: file:gone}\n";
+        let text = "listen: nowhere\nadmin: 8788\nlimits: {body: 3MB, drain: 5, concurrent: 0}\nproviders:\n  a: {}\n  b: {base_url: ftp://x, key: '${NOPE}', kind: selfhosted, output_cap: max_token}\n  c: {base_url: 'http://u:secret@h', key: file:gone}\n";
         let errors = read(text).unwrap_err();
         for part in [
             "listen: `nowhere` is not an address; write `127.0.0.1:8787` or `unix:/run/wayside.sock`",
@@ -513,6 +446,7 @@ mod tests {
             "providers.a: no `base_url`",
             "providers.b.base_url: `ftp://x` does not begin with http",
             "providers.b.key: the environment variable `NOPE` is not set",
+            "providers.b.output_cap: unknown field `max_token`; write `max_tokens`",
             "providers.b.kind: unknown kind `selfhosted`; write `self_hosted`",
             "providers.c.key: cannot read",
         ] {

@@ -5,16 +5,24 @@
 //!
 //! Two types: [`raw`] is what was typed, `Config` is what it means.
 
+#[cfg(feature = "serve")]
+mod base_url;
 pub mod check;
 mod keys;
 #[cfg(feature = "serve")]
 mod meant;
+#[cfg(feature = "serve")]
+mod provider;
 mod raw;
 #[cfg(feature = "serve")]
 mod secret;
 
 #[cfg(feature = "serve")]
-pub use meant::{BaseUrl, Config, Environment, Identity, Limits, Listen, Provider, ProviderKind, RequestLog};
+pub use base_url::BaseUrl;
+#[cfg(feature = "serve")]
+pub use meant::{Config, Environment, Fixed, Identity, Limits, Listen, RequestLog};
+#[cfg(feature = "serve")]
+pub use provider::{OutputCap, Provider, ProviderKind};
 #[cfg(feature = "serve")]
 pub use secret::Secret;
 

@@ -62,6 +62,7 @@ pub struct RawProvider {
     pub ca_file: Option<String>,
     pub connect_timeout: Option<String>,
     pub shares_fate: Option<String>,
+    pub output_cap: Option<String>,
 }
 
 /// `limits:`
@@ -70,6 +71,7 @@ pub struct RawProvider {
 pub struct RawLimits {
     pub head: Option<Size>,
     pub body: Option<Size>,
+    pub bodies: Option<Size>,
     pub connections: Option<usize>,
     pub concurrent: Option<usize>,
     pub read_timeout: Option<String>,

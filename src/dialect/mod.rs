@@ -58,6 +58,13 @@ impl Headers for [(&str, &str)] {
 }
 
 #[cfg(feature = "serve")]
+impl<H: Headers + ?Sized> Headers for Option<&H> {
+    fn find(&self, name: &str) -> Found<'_> {
+        self.map_or(Found::Absent, |headers| headers.find(name))
+    }
+}
+
+#[cfg(feature = "serve")]
 impl Headers for http::HeaderMap {
     fn find(&self, name: &str) -> Found<'_> {
         Found::among(self.get_all(name).iter().map(|value| value.to_str().ok()))

@@ -3,6 +3,7 @@
 //! In: an upstream, a body, limits. Out: a complete answer, a stream whose first content is here, or a failure. Must not know:
 //! which hop comes next. Writes nothing to the caller.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,13 +108,14 @@ pub struct Live {
 /// Tries a hop. Ends early when the caller leaves.
 pub async fn attempt(session: &mut ServerSession, hop: &Try<'_>) -> Tried {
     let limit = hop.stream.map_or(hop.until, |stream| stream.first_token.min(hop.until));
-    let answer = async {
+    // Pinned where it is made: `select!` would move it, and it is large.
+    let mut answer = pin!(async {
         let answer = hop.upstream.call(hop.body).await.map_err(|error| broken(&error))?;
         if hop.stream.is_some() { opened(answer).await } else { complete(answer, hop.pin).await.map(Opened::Whole) }
-    };
+    });
     let opened = tokio::select! {
         biased;
-        answer = answer => answer,
+        answer = &mut answer => answer,
         () = client_gone(session) => return Tried::ClientGone,
         () = sleep_until(limit) => Err(timeout("no answer within the attempt's limit").into()),
     };
@@ -175,7 +177,7 @@ async fn successful(mut answer: Answer) -> Result<Answer, Failed> {
         }
     }
     body.truncate(MAX_ERROR_BODY);
-    let error = UpstreamError::from_response(status, answer.headers(), &body, jiff::Timestamp::now());
+    let error = UpstreamError::from_response(status, &answer.headers(), &body, jiff::Timestamp::now());
     if ended {
         answer.finish().await;
     }

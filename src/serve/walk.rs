@@ -5,7 +5,6 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
 use pingora::protocols::http::ServerSession;
 use smallvec::SmallVec;
 
@@ -14,13 +13,10 @@ use super::attempt::{Live, Said, StreamLimits, Tried, Try, Whole, attempt, clien
 use super::sidecar::{InForce, Sidecar};
 use crate::chain::{Chain, Start, Step};
 use crate::dialect::chat::failure::UpstreamError;
-use crate::dialect::chat::request::splice;
+use crate::dialect::chat::request::{Change, splice};
 use crate::failure::Failure;
 use crate::policy::plan::PlannedHop;
 use crate::units::Millis;
-
-/// Below this size a spliced body is joined: one write costs less than several.
-const JOIN_BELOW: usize = 256 << 10;
 
 /// What the walk brought.
 pub enum Found {
@@ -108,9 +104,9 @@ impl Walk<'_> {
             return Tried::Failed(error, None);
         };
         let pin = self.now.upstream_id(hop.snapshot);
-        let spliced = splice(&told.body, &told.scan, pin, hop.max_output.map(|cap| cap.0));
-        let body: SmallVec<[Bytes; 7]> =
-            if spliced.len() < JOIN_BELOW { SmallVec::from_iter([spliced.into_bytes()]) } else { spliced.parts };
+        let cap = upstream.provider.output_cap.word();
+        let change = Change { model: pin, max_output: hop.max_output.map(|cap| cap.0), cap };
+        let body = splice(&told.body, &told.scan, change).parts;
         let begun = tokio::time::Instant::now();
         let limits = start.limits;
         let stream = limits.first_token.map(|first_token| StreamLimits {

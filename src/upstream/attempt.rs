@@ -10,9 +10,11 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::client::HttpSession;
+use pingora::protocols::http::v1::client::HttpSession as Http1Session;
 use pingora::upstreams::peer::HttpPeer;
 
 use super::peers::{IDLE, Upstream};
+use super::wire::{self, Sent};
 
 /// A large body is sent in pieces of this size, with a look for an early answer before each.
 const PIECE: usize = 128 << 10;
@@ -50,7 +52,6 @@ pub struct Answer {
     session: Option<HttpSession>,
     upstream: Arc<Upstream>,
     peer: Arc<HttpPeer>,
-    head: ResponseHeader,
     /// The whole request was sent and the whole answer was read, so that the connection can serve again.
     clean: Clean,
 }
@@ -103,37 +104,49 @@ impl Upstream {
 
     async fn exchange(
         self: &Arc<Self>,
-        mut session: HttpSession,
+        session: HttpSession,
         peer: Arc<HttpPeer>,
         body: &[Bytes],
     ) -> Result<Answer, Broken> {
-        session.set_write_timeout(Some(WRITE_TIMEOUT));
-        let mut head = Box::new(self.chat());
-        let length = http::HeaderValue::from(body.iter().map(Bytes::len).sum::<usize>());
-        let sent = match head.insert_header(http::header::CONTENT_LENGTH, length) {
-            Ok(()) => send(&mut session, head, body).await,
-            Err(error) => Err(error),
-        };
-        let answered = match sent {
-            Ok(Sent::Answered) => true,
-            Ok(Sent::Whole) | Err(_) => false,
+        let length = body.iter().map(Bytes::len).sum();
+        let (sent, mut session) = match session {
+            HttpSession::H1(h1) if length <= PIECE || !peer.is_tls() => {
+                let mut stream = h1.into_inner();
+                let sent = wire::send(&mut stream, &self.chat_wire(length), body).await;
+                (sent, HttpSession::H1(Http1Session::new_with_options(stream, &*peer)))
+            }
+            mut session => (self.send_by_pieces(&mut session, length, body).await, session),
         };
         // A provider may answer 413 or 429 and close before it has read everything: look for a head even after a failed write.
-        let read = if answered { Ok(()) } else { read_head(&mut session).await };
-        let whole = matches!(sent, Ok(Sent::Whole));
-        match (read, session.response_header().cloned()) {
-            (Ok(()), Some(head)) => {
-                let clean = if whole { Clean::AtEnd } else { Clean::Never };
-                Ok(Answer { session: Some(session), upstream: self.clone(), peer, head, clean })
-            }
-            (read, _) => {
-                let error = sent.err().or(read.err());
-                let reason = error.map_or_else(|| "no answer".to_owned(), |error| said(&error));
-                let before_answer = session.response_header().is_none();
-                drop(Abandoned { session: Some(session), upstream: self.clone(), peer });
-                Err(Broken { before_answer, reason })
-            }
+        let read = read_head(&mut session).await;
+        let clean = if matches!(sent, Ok(Sent::Whole)) { Clean::AtEnd } else { Clean::Never };
+        if read.is_ok() && session.response_header().is_some() {
+            return Ok(Answer { session: Some(session), upstream: self.clone(), peer, clean });
         }
+        let error = sent.err().or(read.err());
+        let reason = error.map_or_else(|| "no answer".to_owned(), |error| said(&error));
+        let before_answer = session.response_header().is_none();
+        drop(Abandoned { session: Some(session), upstream: self.clone(), peer });
+        Err(Broken { before_answer, reason })
+    }
+
+    /// Through pingora: HTTP/2, and bodies so large that an answer can overtake them where [`wire`] cannot look for one.
+    async fn send_by_pieces(&self, session: &mut HttpSession, length: usize, body: &[Bytes]) -> pingora::Result<Sent> {
+        session.set_write_timeout(Some(WRITE_TIMEOUT));
+        session.write_request_header(Box::new(self.chat_head(length)?)).await?;
+        for (at, part) in body.iter().enumerate() {
+            let mut rest = part.clone();
+            while rest.len() > PIECE {
+                session.write_request_body(rest.split_to(PIECE), false).await?;
+                // Reading a head is safe to begin and give up: what was read is kept for the next time.
+                if let Some(read) = read_head(session).now_or_never() {
+                    return read.map(|()| Sent::Overtaken);
+                }
+            }
+            session.write_request_body(rest, at + 1 == body.len()).await?;
+        }
+        session.finish_request_body().await?;
+        Ok(Sent::Whole)
     }
 }
 
@@ -142,35 +155,11 @@ struct Broken {
     reason: String,
 }
 
-enum Sent {
-    Whole,
-    /// An answer's head arrived first, and the rest was not sent.
-    Answered,
-}
-
-async fn send(
-    session: &mut HttpSession,
-    head: Box<pingora::http::RequestHeader>,
-    body: &[Bytes],
-) -> pingora::Result<Sent> {
-    session.write_request_header(head).await?;
-    for (at, part) in body.iter().enumerate() {
-        let mut rest = part.clone();
-        while rest.len() > PIECE {
-            session.write_request_body(rest.split_to(PIECE), false).await?;
-            // Reading a head is safe to begin and give up: what was read is kept for the next time.
-            if let Some(read) = read_head(session).now_or_never() {
-                return read.map(|()| Sent::Answered);
-            }
-        }
-        session.write_request_body(rest, at + 1 == body.len()).await?;
-    }
-    session.finish_request_body().await?;
-    Ok(Sent::Whole)
-}
-
-/// Reads a final head; HTTP/1 delivers interim ones first.
+/// Reads a final head, unless it was read before; HTTP/1 delivers interim ones first.
 async fn read_head(session: &mut HttpSession) -> pingora::Result<()> {
+    if session.response_header().is_some_and(|head| !head.status.is_informational()) {
+        return Ok(());
+    }
     for _ in 0..MAX_INTERIM {
         session.read_response_header().await?;
         let interim = session.response_header().is_some_and(|head| head.status.is_informational());
@@ -184,17 +173,22 @@ async fn read_head(session: &mut HttpSession) -> pingora::Result<()> {
 impl Answer {
     /// HTTP status.
     pub fn status(&self) -> u16 {
-        self.head.status.as_u16()
+        self.head().map_or(0, |head| head.status.as_u16())
     }
 
     /// A header's first value, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.head.headers.get(name)?.to_str().ok()
+        self.head()?.headers.get(name)?.to_str().ok()
     }
 
     /// All of them.
-    pub fn headers(&self) -> &http::HeaderMap {
-        &self.head.headers
+    pub fn headers(&self) -> Option<&http::HeaderMap> {
+        self.head().map(|head| &head.headers)
+    }
+
+    // INVARIANT: the session is there, and has read a head, until `finish` consumes the answer.
+    fn head(&self) -> Option<&ResponseHeader> {
+        self.session.as_ref()?.response_header()
     }
 
     /// The next piece of the body, `None` at its end.

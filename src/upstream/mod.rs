@@ -8,6 +8,7 @@
 mod attempt;
 mod connector;
 mod peers;
+mod wire;
 
 pub use attempt::{Answer, CallError, Reached};
 pub use connector::Pools;

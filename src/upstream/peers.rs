@@ -3,14 +3,17 @@
 //! In: a provider's configuration. Out: an [`Upstream`] that can be called. Must not know: models, bodies.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use http::header::CONTENT_LENGTH;
 use pingora::http::RequestHeader;
 use pingora::protocols::ALPN;
+use pingora::protocols::http::v1::client::http_req_header_to_wire;
 use pingora::upstreams::peer::HttpPeer;
 
 use super::connector::{Pool, Pools, Trust};
@@ -24,6 +27,8 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(30);
 const RESOLVE_AGAIN: Duration = Duration::from_secs(2);
 /// Addresses used of one name.
 const MAX_ADDRESSES: usize = 16;
+/// Headers that no configuration may set.
+const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "connection"];
 /// How long an idle connection is kept; shorter than the idle limits of the large providers' load balancers.
 pub(super) const IDLE: Duration = Duration::from_secs(50);
 
@@ -35,7 +40,14 @@ pub struct Upstream {
     peers: ArcSwap<Vec<Arc<HttpPeer>>>,
     /// Which of `peers` is used; moved on when it cannot be reached.
     turn: AtomicUsize,
-    chat: RequestHeader,
+    chat: Head,
+}
+
+/// The head that calls begin with, but for the length of their body.
+struct Head {
+    fields: RequestHeader,
+    /// The same as HTTP/1 writes it, up to the length.
+    wire: Box<[u8]>,
 }
 
 impl Upstream {
@@ -44,7 +56,7 @@ impl Upstream {
         let at = |error: String| format!("providers.{}: {error}", provider.name);
         let trust = Trust::of(provider.base_url.tls, provider.ca_file.as_deref()).map_err(at)?;
         let pool = pools.trusting(trust).map_err(at)?;
-        let chat = head(&provider, "/chat/completions").map_err(at)?;
+        let chat = Head::of(&provider, "/chat/completions").map_err(at)?;
         let upstream =
             Self { pool, peers: ArcSwap::default(), turn: AtomicUsize::new(0), chat, provider: provider.clone() };
         if let Ok(address) = provider.base_url.host.parse::<IpAddr>() {
@@ -53,9 +65,21 @@ impl Upstream {
         Ok(upstream)
     }
 
-    /// The head of a call to Chat Completions, but for its length.
-    pub(super) fn chat(&self) -> RequestHeader {
-        self.chat.clone()
+    /// The head of a call to Chat Completions with a body of this length.
+    pub(super) fn chat_head(&self, length: usize) -> pingora::Result<RequestHeader> {
+        let mut head = self.chat.fields.clone();
+        head.insert_header(CONTENT_LENGTH, length)?;
+        Ok(head)
+    }
+
+    /// The same as HTTP/1 writes it.
+    pub(super) fn chat_wire(&self, length: usize) -> Vec<u8> {
+        const LONGEST_LENGTH: usize = 24;
+        let mut wire = Vec::with_capacity(self.chat.wire.len() + LONGEST_LENGTH);
+        wire.extend_from_slice(&self.chat.wire);
+        // Writing to memory cannot fail.
+        let _ = write!(wire, "{length}\r\n\r\n");
+        wire
     }
 
     /// The address whose turn it is.
@@ -135,26 +159,37 @@ pub async fn keep_resolved(upstream: Weak<Upstream>) {
     }
 }
 
-/// Everything a provider is told, from configuration alone: nothing of the caller's head is ever passed on.
-fn head(provider: &Provider, path: &str) -> Result<RequestHeader, String> {
-    let base = &provider.base_url;
-    let path = format!("{}{path}", base.path);
-    let mut head = RequestHeader::build_no_case("POST", path.as_bytes(), Some(8)).map_err(|error| error.to_string())?;
-    let mut put = |name: String, value: &str, hidden: bool| {
-        let mut value =
-            http::HeaderValue::from_str(value).map_err(|_| format!("`{name}` holds a control character"))?;
-        value.set_sensitive(hidden);
-        head.insert_header(name, value).map(drop).map_err(|error| error.to_string())
-    };
-    put("host".to_owned(), &base.authority(), false)?;
-    put("content-type".to_owned(), "application/json", false)?;
-    put("accept".to_owned(), "application/json, text/event-stream", false)?;
-    put("user-agent".to_owned(), concat!("wayside/", env!("CARGO_PKG_VERSION")), false)?;
-    if let Some(key) = &provider.key {
-        put("authorization".to_owned(), &format!("Bearer {}", key.expose()), true)?;
+impl Head {
+    /// Everything a provider is told, from configuration alone: nothing of the caller's head is ever passed on.
+    fn of(provider: &Provider, path: &str) -> Result<Self, String> {
+        let base = &provider.base_url;
+        let path = format!("{}{path}", base.path);
+        let mut fields =
+            RequestHeader::build_no_case("POST", path.as_bytes(), Some(8)).map_err(|error| error.to_string())?;
+        let mut put = |name: String, value: &str, hidden: bool| {
+            let mut value =
+                http::HeaderValue::from_str(value).map_err(|_| format!("`{name}` holds a control character"))?;
+            value.set_sensitive(hidden);
+            fields.insert_header(name, value).map(drop).map_err(|error| error.to_string())
+        };
+        put("host".to_owned(), &base.authority(), false)?;
+        put("content-type".to_owned(), "application/json", false)?;
+        put("accept".to_owned(), "application/json, text/event-stream", false)?;
+        put("user-agent".to_owned(), concat!("wayside/", env!("CARGO_PKG_VERSION")), false)?;
+        if let Some(key) = &provider.key {
+            put("authorization".to_owned(), &format!("Bearer {}", key.expose()), true)?;
+        }
+        for (name, value) in &provider.headers {
+            if FRAMING.contains(&name.as_str()) {
+                return Err(format!(
+                    "headers: `{name}` says where a request ends, which every call does itself; leave it out"
+                ));
+            }
+            put(name.clone(), value.expose(), true)?;
+        }
+        let whole = http_req_header_to_wire(&fields).ok_or("its path holds a character that no request line can")?;
+        let open = whole.strip_suffix(b"\r\n").unwrap_or(&whole);
+        let wire = [open, CONTENT_LENGTH.as_str().as_bytes(), b": "].concat().into();
+        Ok(Self { fields, wire })
     }
-    for (name, value) in &provider.headers {
-        put(name.clone(), value.expose(), true)?;
-    }
-    Ok(head)
 }

@@ -148,13 +148,26 @@ async fn nothing_of_the_callers_head_and_no_key_goes_where_it_does_not_belong() 
 }
 
 #[tokio::test]
+async fn a_cap_of_the_policy_has_the_name_that_the_provider_knows() {
+    for (openai, name) in [("", "max_completion_tokens"), ("output_cap: max_tokens, ", "max_tokens")] {
+        let rig = Rig::with(super::rig::Setup { openai, ..Default::default() }).await;
+        let body = chat("gpt-4o", "hello");
+        assert_eq!(post(rig.address, &body, &[("x-wayside-feature", "tags")]).await.status, 200);
+        let expected = body.replace("gpt-4o", "gpt-5.4-2026-03-05").replacen('{', &format!("{{\"{name}\":50,"), 1);
+        assert_eq!(rig.simulator.seen().requests[0].body_sha256, sha256(&expected));
+    }
+}
+
+fn sha256(text: &str) -> String {
+    <sha2::Sha256 as sha2::Digest>::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
 async fn the_body_goes_through_with_only_its_model_replaced() {
     let rig = Rig::new().await;
     let body = r#" { "messages" : [{"role":"user","content":"h\u00e9llo"}],"x_unknown":[1,2,{"a":null}], "model":"any", "seed":7 } "#;
     assert_eq!(post(rig.address, body, &[]).await.status, 200);
     let expected = body.replace("\"any\"", "\"claude-sonnet-5\"");
     let seen = &rig.simulator.seen().requests[0];
-    let hash: String =
-        <sha2::Sha256 as sha2::Digest>::digest(expected.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
-    assert_eq!((seen.body_bytes, &seen.body_sha256), (expected.len() as u64, &hash));
+    assert_eq!((seen.body_bytes, &seen.body_sha256), (expected.len() as u64, &sha256(&expected)));
 }

@@ -94,11 +94,15 @@ pub struct Setup<'a> {
     /// More keys of `wayside.yaml`.
     pub config: &'a str,
     pub faults: &'a str,
+    /// Where `anthropic` is, if not at the simulator.
+    pub anthropic: Option<&'a str>,
+    /// More keys of `openai`.
+    pub openai: &'a str,
 }
 
 impl Default for Setup<'_> {
     fn default() -> Self {
-        Self { policy: POLICY, config: "", faults: "" }
+        Self { policy: POLICY, config: "", faults: "", anthropic: None, openai: "" }
     }
 }
 
@@ -117,6 +121,12 @@ impl Rig {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("policy.route"), setup.policy).unwrap();
         let config = write_config(directory.path(), &simulator, setup.config);
+        let mut text = std::fs::read_to_string(&config).unwrap();
+        if let Some(there) = setup.anthropic {
+            text = text.replace(&format!("base_url: '{}'", simulator.base_url("anthropic")), there);
+        }
+        let openai = format!("'{}', ", simulator.base_url("openai"));
+        std::fs::write(&config, text.replace(&openai, &format!("{openai}{}", setup.openai))).unwrap();
         let lines = Lines::default();
         let options = Options {
             config: read_config(&config).unwrap(),

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 pub use super::bad_body::BadBody;
 #[cfg(feature = "serve")]
-pub use super::splice::{Spliced, splice};
+pub use super::splice::{Change, Spliced, splice};
 use crate::dialect::json::{Cursor, JsonError, Kind, Passage, Span, Text};
 
 /// Largest model name, in bytes. Longer than any id in the catalog, short enough for a log line.

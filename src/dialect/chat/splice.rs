@@ -8,8 +8,20 @@ use smallvec::SmallVec;
 use super::request::{Cap, Scan};
 use crate::dialect::json::Span;
 
+/// What a hop has other than the caller said.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// The model to ask.
+    pub model: &'a str,
+    /// The policy's cap on the answer, in tokens.
+    pub max_output: Option<u64>,
+    /// The field that says so where the caller gave no cap at all.
+    pub cap: &'a str,
+}
+
 /// Bytes to take out and what to put in their place, in order of place.
-fn edits(scan: &Scan, model: &str, max_output: Option<u64>) -> SmallVec<[(Span, String); 3]> {
+fn edits(scan: &Scan, change: Change<'_>) -> SmallVec<[(Span, String); 3]> {
+    let Change { model, max_output, cap } = change;
     let mut edits: SmallVec<[(Span, String); 3]> = SmallVec::new();
     if *scan.model != *model {
         // A JSON string of a `str` cannot fail; the fallback leaves the model as the caller wrote it.
@@ -25,7 +37,7 @@ fn edits(scan: &Scan, model: &str, max_output: Option<u64>) -> SmallVec<[(Span, 
         }
         if scan.caps.is_empty() {
             let front = Span { start: scan.first_member, end: scan.first_member };
-            edits.push((front, format!("\"max_completion_tokens\":{limit},")));
+            edits.push((front, format!("\"{cap}\":{limit},")));
         }
     }
     edits.sort_by_key(|(span, _)| span.start);
@@ -63,12 +75,12 @@ impl Spliced {
     }
 }
 
-/// The body with `model` in place of the caller's, and with the output cap lowered to `max_output` where the caller's is
-/// higher or not given; every other byte as it came.
-pub fn splice(body: &Bytes, scan: &Scan, model: &str, max_output: Option<u64>) -> Spliced {
+/// The body with the hop's model in place of the caller's, and with the output cap lowered to `max_output` where the caller's
+/// is higher or not given; every other byte as it came.
+pub fn splice(body: &Bytes, scan: &Scan, change: Change<'_>) -> Spliced {
     let mut parts = SmallVec::new();
     let mut at = 0;
-    for (span, text) in edits(scan, model, max_output) {
+    for (span, text) in edits(scan, change) {
         if span.start > at {
             parts.push(body.slice(at..span.start));
         }

@@ -1,0 +1,53 @@
+//! Where a provider's API begins.
+//!
+//! In: a URL as typed. Out: its parts, or what is wrong with it. Must not know: providers.
+
+/// `https://host:port/path`, taken apart once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl {
+    /// Whether to speak TLS.
+    pub tls: bool,
+    /// Name or address, without brackets.
+    pub host: String,
+    /// Written or implied.
+    pub port: u16,
+    /// Begins with `/` or is empty; never ends with `/`.
+    pub path: String,
+}
+
+impl BaseUrl {
+    /// From `http://` or `https://`, a host, and perhaps a port and a path.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        // A URL with `@` may hold a password, and what is wrong with it is said without it.
+        let shown = text.rsplit('@').next().unwrap_or(text);
+        let wrong = |what: &str| format!("`{shown}` {what}; write `https://host/v1`");
+        let uri: http::Uri = text.parse().map_err(|_| wrong("is not a URL"))?;
+        let tls = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(wrong("does not begin with http:// or https://")),
+        };
+        if uri.query().is_some() || uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(wrong("carries a query or a password"));
+        }
+        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| wrong("names no host"))?;
+        Ok(Self {
+            tls,
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }),
+            path: uri.path().trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// The `Host` header: the port only where it is not the scheme's own.
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == if self.tls { 443 } else { 80 } { host } else { format!("{host}:{}", self.port) }
+    }
+}
+
+impl std::fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}://{}{}", if self.tls { "https" } else { "http" }, self.authority(), self.path)
+    }
+}

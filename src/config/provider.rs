@@ -1,0 +1,170 @@
+//! Whom this sidecar may call, and how.
+//!
+//! In: rows of `providers:`, the environment. Out: [`Provider`]s, those included that need only the key that is there. Must not
+//! know: policies, sockets.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::base_url::BaseUrl;
+use super::meant::Reader;
+use super::raw::RawProvider;
+use super::secret::Secret;
+use crate::names::{ProviderName, nearest};
+use crate::units::Millis;
+
+/// Providers that need nothing but a key: name, OpenAI-compatible base URL, variable of the key. From the providers' own
+/// documentation, read 2026-11-22.
+const KNOWN_PROVIDERS: [(&str, &str, &str); 8] = [
+    ("openai", "https://api.openai.com/v1", "OPENAI_API_KEY"),
+    ("anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
+    ("google", "https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY"),
+    ("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
+    ("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
+    ("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
+    ("xai", "https://api.x.ai/v1", "XAI_API_KEY"),
+    ("cohere", "https://api.cohere.ai/compatibility/v1", "COHERE_API_KEY"),
+];
+
+/// Known providers that are asked with the old name: Mistral refuses the new one with 422 (mistralai/platform-docs-public,
+/// issue 7, read 2026-11-25), DeepSeek and Cohere document the old one.
+const ONLY_MAX_TOKENS: [&str; 3] = ["mistral", "deepseek", "cohere"];
+
+/// Whom to call, and how.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// As policies write it.
+    pub name: ProviderName,
+    /// Hosted by somebody, or by us.
+    pub kind: ProviderKind,
+    /// Where its OpenAI-compatible API begins.
+    pub base_url: BaseUrl,
+    /// Sent as `Authorization: Bearer`; a provider inside the pod may need none.
+    pub key: Option<Secret>,
+    /// Sent with every request.
+    pub headers: Vec<(String, Secret)>,
+    /// A PEM file of certificate authorities to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// TCP and TLS together.
+    pub connect_timeout: Millis,
+    /// Providers with the same word fail together.
+    pub shares_fate: Option<Arc<str>>,
+    /// The field that caps an answer where the caller gave none and the policy does.
+    pub output_cap: OutputCap,
+}
+
+/// The two names of one field of Chat Completions. OpenAI's reasoning models refuse the old one; many compatible servers know
+/// no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputCap {
+    /// `max_completion_tokens`
+    MaxCompletionTokens,
+    /// `max_tokens`
+    MaxTokens,
+}
+
+impl OutputCap {
+    const ALL: [Self; 2] = [Self::MaxCompletionTokens, Self::MaxTokens];
+
+    /// As it stands in a body.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::MaxCompletionTokens => "max_completion_tokens",
+            Self::MaxTokens => "max_tokens",
+        }
+    }
+
+    /// What a provider takes when nothing is said: the new name where somebody else runs the service, unless it is known to
+    /// take the old one alone; the old name where we run a server ourselves, since all of them know it.
+    fn usual(name: &str, kind: ProviderKind) -> Self {
+        match kind {
+            ProviderKind::Hosted if !ONLY_MAX_TOKENS.contains(&name) => Self::MaxCompletionTokens,
+            ProviderKind::Hosted | ProviderKind::SelfHosted => Self::MaxTokens,
+        }
+    }
+}
+
+/// Whether ids carry a revision (language specification, section 2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderKind {
+    /// Somebody else's service.
+    Hosted,
+    /// Our own weights; `@revision` is required.
+    SelfHosted,
+}
+
+impl Reader<'_> {
+    pub(super) fn providers(&mut self, rows: &BTreeMap<String, RawProvider>) -> BTreeMap<ProviderName, Arc<Provider>> {
+        let none = RawProvider::default();
+        let mut providers = BTreeMap::new();
+        for (name, base_url, variable) in KNOWN_PROVIDERS {
+            // Not written, but the key is there: usable, as every SDK would have it.
+            if !rows.contains_key(name) && self.environment.variable(variable).is_some() {
+                let provider = self.provider(name, &none, Some((base_url, variable)));
+                providers.extend(provider.map(|provider| (name.into(), Arc::new(provider))));
+            }
+        }
+        for (name, row) in rows {
+            let known = KNOWN_PROVIDERS.iter().find(|known| known.0 == name).map(|known| (known.1, known.2));
+            let provider = self.provider(name, row, known);
+            providers.extend(provider.map(|provider| (name.as_str().into(), Arc::new(provider))));
+        }
+        providers
+    }
+
+    fn provider(&mut self, name: &str, raw: &RawProvider, known: Option<(&str, &str)>) -> Option<Provider> {
+        let at = format!("providers.{name}");
+        let kind = match raw.kind.as_deref() {
+            None | Some("hosted") => ProviderKind::Hosted,
+            Some("self_hosted") => ProviderKind::SelfHosted,
+            Some(other) => {
+                let meant = nearest(other, ["hosted", "self_hosted"]).first().map_or("hosted", |meant| meant);
+                self.errors.push(format!("{at}.kind: unknown kind `{other}`; write `{meant}`"));
+                ProviderKind::Hosted
+            }
+        };
+        let Some(url) = raw.base_url.as_deref().or(known.map(|known| known.0)) else {
+            self.errors.push(format!("{at}: no `base_url`; write `base_url: https://host/v1`"));
+            return None;
+        };
+        let url = self.filled(&format!("{at}.base_url"), url)?;
+        let base_url = BaseUrl::parse(&url).map_err(|error| self.errors.push(format!("{at}.base_url: {error}"))).ok();
+        let key = match (&raw.key, known) {
+            (Some(written), _) => self.secret(&format!("{at}.key"), written),
+            (None, Some((_, variable))) => self.environment.variable(variable).map(|key| Secret::new(&key)),
+            (None, None) => None,
+        };
+        let headers = raw.headers.iter().filter_map(|(header, value)| {
+            let value = self.secret(&format!("{at}.headers.{header}"), value)?;
+            Some((header.to_ascii_lowercase(), value))
+        });
+        let headers = headers.collect();
+        let ca_file = raw.ca_file.as_ref().map(|path| self.base.join(path));
+        self.files.extend(ca_file.clone());
+        let connect_timeout =
+            self.time(&format!("{at}.connect_timeout"), raw.connect_timeout.as_deref(), Millis::secs(5));
+        let output_cap = self.output_cap(&at, raw.output_cap.as_deref(), OutputCap::usual(name, kind));
+        Some(Provider {
+            name: name.into(),
+            kind,
+            base_url: base_url?,
+            key,
+            headers,
+            ca_file,
+            connect_timeout,
+            shares_fate: raw.shares_fate.as_deref().map(Into::into),
+            output_cap,
+        })
+    }
+
+    fn output_cap(&mut self, at: &str, written: Option<&str>, usual: OutputCap) -> OutputCap {
+        let Some(written) = written else { return usual };
+        OutputCap::ALL.into_iter().find(|cap| cap.word() == written).unwrap_or_else(|| {
+            let words = OutputCap::ALL.map(OutputCap::word);
+            let meant = nearest(written, words).first().map_or(usual.word(), |meant| meant);
+            self.errors.push(format!("{at}.output_cap: unknown field `{written}`; write `{meant}`"));
+            usual
+        })
+    }
+}
