@@ -15,6 +15,8 @@ mod binary;
 mod falling_back;
 #[path = "proxy/lifecycle.rs"]
 mod lifecycle;
+#[path = "proxy/limits.rs"]
+mod limits;
 #[path = "proxy/load.rs"]
 mod load;
 #[path = "proxy/streams.rs"]

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,7 @@ pub struct Upstream {
 }
 
 /// A command on one core.
-fn pinned(core: &str, program: &std::path::Path) -> Command {
+fn pinned(core: &str, program: &Path) -> Command {
     let mut command = Command::new("taskset");
     command.arg("-c").arg(core).arg(program);
     command
@@ -110,6 +110,11 @@ impl Contender {
         Self::of("wayside", wayside(upstream, POLICY), false)
     }
 
+    /// Another build of it, to see in one run what a change does.
+    pub fn beside(upstream: &Upstream, binary: &Path) -> Self {
+        Self::of("wayside, the other build", serve(binary, upstream, POLICY), false)
+    }
+
     /// With a limit in the middle of what a long prompt can be, so that its tokens are counted.
     pub fn counting(upstream: &Upstream) -> Self {
         let policy = POLICY.replace("timezone \"UTC\"", "timezone \"UTC\", max_prompt 400k");
@@ -172,6 +177,10 @@ impl Contender {
 
 /// The release binary with the policy and configuration of this folder, its request log on, written to a file.
 pub fn wayside(upstream: &Upstream, policy: &str) -> (Process, SocketAddr, tempfile::TempDir) {
+    serve(Path::new(env!("CARGO_BIN_EXE_wayside")), upstream, policy)
+}
+
+fn serve(binary: &Path, upstream: &Upstream, policy: &str) -> (Process, SocketAddr, tempfile::TempDir) {
     let files = tempfile::tempdir().unwrap();
     let address = free_address();
     let config = include_str!("wayside.yaml")
@@ -179,7 +188,7 @@ pub fn wayside(upstream: &Upstream, policy: &str) -> (Process, SocketAddr, tempf
         .replace("UPSTREAM", &upstream.address.to_string());
     std::fs::write(files.path().join("wayside.yaml"), config).unwrap();
     std::fs::write(files.path().join("policy.route"), policy).unwrap();
-    let mut command = pinned(CONTENDER_CORE, &PathBuf::from(env!("CARGO_BIN_EXE_wayside")));
+    let mut command = pinned(CONTENDER_CORE, binary);
     command.arg("serve").arg("--config").arg(files.path().join("wayside.yaml"));
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let process = Process(command.spawn().expect("taskset, from util-linux"));

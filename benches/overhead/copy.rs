@@ -99,7 +99,8 @@ impl HttpServerApp for Copy {
 }
 
 async fn read_body(session: &mut ServerSession) -> Option<Bytes> {
-    let mut body = BytesMut::new();
+    let declared = std::str::from_utf8(session.get_header_bytes("content-length")).ok()?.parse().ok()?;
+    let mut body = BytesMut::with_capacity(declared);
     while let Some(more) = session.read_request_body().await.ok()? {
         body.extend_from_slice(&more);
     }

@@ -4,7 +4,8 @@
 //! thread, pinned to one core; the upstream and the load share the other. Rounds are interleaved and medians are printed,
 //! because machines are noisy: compare the columns of one run, never two runs.
 //!
-//! `cargo bench --bench overhead -- --rounds 9 --millis 3000` takes longer and is steadier; `--only stream` measures one row.
+//! `cargo bench --bench overhead -- --rounds 9 --millis 3000` takes longer and is steadier; `--only stream` measures one row;
+//! `--beside FILE` measures another build of the binary in the same run.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark that cannot run must stop")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the report is the product")]
@@ -15,6 +16,7 @@ mod load;
 mod report;
 mod upstream;
 
+use std::path::Path;
 use std::time::Duration;
 
 use contenders::Contender;
@@ -47,6 +49,8 @@ fn compare(arguments: &[String]) {
         Contender::wayside(&upstream),
         Contender::counting(&upstream),
     ];
+    let text = |name: &str| arguments.iter().position(|one| one == name).and_then(|at| arguments.get(at + 1));
+    contenders.extend(text("--beside").map(|file| Contender::beside(&upstream, Path::new(file))));
     contenders.extend(Contender::nginx(&upstream));
     let scenarios = [
         Scenario { name: "2 KB chat, 1 connection", shape: Shape::Chat { bytes: 2 << 10 }, connections: 1 },
@@ -56,7 +60,7 @@ fn compare(arguments: &[String]) {
         Scenario { name: "fallback after a 503, 16 connections", shape: Shape::Fallback, connections: 16 },
     ];
     let mut report = report::Report::default();
-    let only = arguments.iter().position(|argument| argument == "--only").and_then(|at| arguments.get(at + 1));
+    let only = text("--only");
     for scenario in scenarios.iter().filter(|scenario| only.is_none_or(|only| scenario.name.contains(only.as_str()))) {
         for round in 0..=rounds {
             for contender in contenders.iter().filter(|contender| contender.can(scenario)) {

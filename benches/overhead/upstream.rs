@@ -1,6 +1,6 @@
 //! A provider that costs as little as possible: fixed answers, no parsing beyond the head.
 //!
-//! Paths that begin with `/down` answer 503; a body with `"stream":true` is answered with 101 events.
+//! Paths that begin with `/down` answer 503 and ask for no pause, so that the next request is sent there again; a body with `"stream":true` is answered with 101 events.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,7 +25,7 @@ async fn serve(mut stream: TcpStream) {
     let whole = whole_answer();
     let events = events();
     let down = r#"{"error":{"message":"unavailable","type":"server_error","param":null,"code":null}}"#;
-    let down = answer("503 Service Unavailable", down);
+    let down = answer("503 Service Unavailable\r\nretry-after: 0", down);
     let mut seen: Vec<u8> = Vec::with_capacity(1 << 20);
     loop {
         let end = loop {

@@ -56,7 +56,29 @@ pub struct Head<'h> {
     pub deadline: Option<Millis>,
 }
 
+/// The same, kept while the body is read from the connection that holds the headers.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// In the order of [`Head`]'s fields.
+    texts: [Option<Box<str>>; 6],
+    deadline: Option<Millis>,
+}
+
+impl Kept {
+    /// What was kept.
+    pub fn head(&self) -> Head<'_> {
+        let [tenant, user, plan, residency, feature, priority] = self.texts.each_ref().map(Option::as_deref);
+        Head { tenant, user, plan, residency, feature, priority, deadline: self.deadline }
+    }
+}
+
 impl<'h> Head<'h> {
+    /// Apart from the headers.
+    pub fn keep(self) -> Kept {
+        let Self { tenant, user, plan, residency, feature, priority, deadline } = self;
+        Kept { texts: [tenant, user, plan, residency, feature, priority].map(|text| text.map(Into::into)), deadline }
+    }
+
     /// Reads the identity headers and the deadline, and checks the headers that `attributes` come from.
     ///
     /// # Errors

@@ -116,17 +116,30 @@ impl<'a> PromptTokens<'a> {
         self.current = Some(Current { text, at: 0 });
         true
     }
+
+    /// Whether the size is more than `limit`, as far as that is known without counting.
+    pub fn settled(&self, limit: u64) -> Option<bool> {
+        let (least, most) = self.bounds();
+        if least > limit {
+            Some(true)
+        } else if most <= limit {
+            Some(false)
+        } else {
+            None
+        }
+    }
+
+    /// Bytes that are not counted yet, at most.
+    pub const fn uncounted(&self) -> u64 {
+        self.ahead.1
+    }
 }
 
 impl PromptSize for PromptTokens<'_> {
     fn exceeds(&mut self, limit: u64) -> bool {
         loop {
-            let (least, most) = self.bounds();
-            if least > limit {
-                return true;
-            }
-            if most <= limit {
-                return false;
+            if let Some(exceeds) = self.settled(limit) {
+                return exceeds;
             }
             // Not settled, so something is ahead: a step that fails is a piece that alone goes past the limit.
             if !self.step(limit - self.counted) {

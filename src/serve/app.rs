@@ -138,8 +138,7 @@ impl<D: Desk> HttpServerApp for Counter<D> {
             }
             Err(error) => {
                 tracing::debug!("a head that cannot be read: {error}");
-                session.set_keepalive(None);
-                reply::problem(&mut session, &Problem::bad_head()).await
+                reply::unreadable(&mut session).await
             }
         };
         if ended == Ended::Broken {

@@ -8,14 +8,13 @@ use std::time::Instant;
 use pingora::protocols::http::ServerSession;
 
 use super::app::Ended;
-use super::ask::{self, Admitted};
+use super::ask::{self, Admitted, Prompt};
 use super::intake::NoBody;
 use super::settle::{Asked, Ending, Settlement};
 use super::sidecar::{InForce, Sidecar};
 use super::walk::{Found, Walk};
 use super::{answer, degrade};
 use crate::chain::Chain;
-use crate::facts::tokens::PromptTokens;
 use crate::policy::decide::decide;
 use crate::policy::facts::Facts;
 use crate::policy::plan::{Action, DropReason, Plan, Run, plan};
@@ -27,13 +26,13 @@ pub async fn exchange(sidecar: &Sidecar, session: &mut ServerSession) -> Ended {
     let mut settlement = Settlement::open(sidecar, &now);
 
     // 1. Admit, and 2. resolve the model that was asked for.
-    let told = match ask::hear(session, &now).await {
+    let told = match ask::hear(session, &now, &sidecar.tally).await {
         Ok(told) => told,
         Err(NoBody::ClientGone) => return settlement.client_gone_early(),
         Err(NoBody::Problem(problem)) => return settlement.refuse(session, &problem).await,
     };
     let admitted_at = Instant::now();
-    let mut prompt = PromptTokens::new(&told.body, &told.scan);
+    let mut prompt = Prompt::of(&told);
     let admitted = match ask::admit(session, &now, &told, &mut prompt) {
         Ok(admitted) => admitted,
         Err(problem) => return settlement.refuse(session, &problem).await,
@@ -76,7 +75,7 @@ fn decide_and_plan(
     sidecar: &Sidecar,
     now: &InForce,
     facts: &Facts,
-    prompt: &mut PromptTokens<'_>,
+    prompt: &mut Prompt<'_>,
     readings: &Readings,
 ) -> Option<Plan> {
     let tree = &now.policy.tree;
@@ -86,12 +85,9 @@ fn decide_and_plan(
         Some(_) if sidecar.cooldowns.is_cooling(now.model(snapshot), uptime) => Some(DropReason::CoolingDown),
         Some(_) => None,
     };
-    // Only counting tokens can take long, and never longer than the prompt is.
-    ask::patiently(prompt.bounds().1 as usize, || {
-        let request = tree.request(facts, prompt);
-        let rule = decide(tree, &request, &mut tree.fetch(readings))?;
-        Some(plan(tree, rule, facts, prompt, readings, &usable))
-    })
+    let request = tree.request(facts, prompt);
+    let rule = decide(tree, &request, &mut tree.fetch(readings))?;
+    Some(plan(tree, rule, facts, prompt, readings, &usable))
 }
 
 fn begin<'a>(sidecar: &'a Sidecar, now: &'a InForce, since: Instant, admitted: &Admitted, run: Run) -> Walk<'a> {

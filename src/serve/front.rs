@@ -11,7 +11,7 @@ use pingora::protocols::http::ServerSession;
 use super::app::{Desk, Ended, Patience};
 use super::exchange::exchange;
 use super::models;
-use super::reply::{self, Headers, Problem};
+use super::reply::{self, Problem};
 use super::sidecar::Sidecar;
 use super::tally::Kind;
 use crate::names::nearest;
@@ -53,7 +53,7 @@ impl Desk for Front {
             Asks::Model(id) => models::one(&self.sidecar.in_force(), session, &id).await,
             Asks::Wrong(problem, allow) => {
                 self.sidecar.refused(problem.reason());
-                let mut headers = Headers::new();
+                let mut headers = reply::named();
                 headers.extend(allow.map(|allow| (http::header::ALLOW, HeaderValue::from_static(allow))));
                 reply::problem_with(session, &problem, headers).await
             }

@@ -9,6 +9,7 @@ use pingora::protocols::http::ServerSession;
 use tokio::time::Instant;
 
 use super::reply::Problem;
+use super::tally::Held;
 
 /// Reserved at once for a declared length; a declaration alone must not cost its whole memory.
 const FIRST_RESERVE: usize = 1 << 20;
@@ -22,8 +23,13 @@ pub enum NoBody {
     ClientGone,
 }
 
-/// Reads the whole body: at most `limit` bytes, within `patience`.
-pub async fn body(session: &mut ServerSession, limit: usize, patience: Duration) -> Result<Bytes, NoBody> {
+/// Reads the whole body: at most `limit` bytes, within `patience`. `held` grows with it, as far as there is room.
+pub async fn body(
+    session: &mut ServerSession,
+    limit: usize,
+    patience: Duration,
+    held: &mut Held,
+) -> Result<Bytes, NoBody> {
     let declared = declared_length(session);
     if declared.is_some_and(|length| length > limit as u64) {
         return Err(NoBody::Problem(too_large(limit)));
@@ -44,6 +50,9 @@ pub async fn body(session: &mut ServerSession, limit: usize, patience: Duration)
         let so_far = gathered.len() + only.as_ref().map_or(0, Bytes::len);
         if so_far + piece.len() > limit {
             return Err(NoBody::Problem(too_large(limit)));
+        }
+        if !held.grow(piece.len()) {
+            return Err(NoBody::Problem(no_room()));
         }
         if so_far == 0 {
             // Most bodies arrive in one piece, which is then taken as it is.
@@ -74,6 +83,13 @@ fn too_large(limit: usize) -> Problem {
         format!("The request's body is larger than {limit} bytes, the limit of this sidecar (`limits.body` in wayside.yaml)."),
     )
     .unread()
+}
+
+fn no_room() -> Problem {
+    Problem::busy(
+        "too_many_bytes_in_work",
+        "The requests in work take all the memory this sidecar has for their bodies (`limits.bodies` in wayside.yaml); try again.",
+    )
 }
 
 fn too_slow(patience: Duration) -> Problem {

@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use pingora::apps::ServerApp;
-use pingora::protocols::l4::stream::Stream;
+use pingora::listeners::ListenerConfig;
+use pingora::protocols::l4::stream::{L4BufferSettings, Stream};
 use pingora::server::{Fds, ListenFds, ShutdownWatch};
 use pingora::services::Service as _;
 use pingora::services::listening::Service;
@@ -24,6 +25,10 @@ use crate::config::Listen;
 
 /// Connections the kernel may hold before they are accepted.
 const BACKLOG: i32 = 1024;
+/// Bytes read at once on a caller's connection: a head with a usual prompt. What a body has beyond them is read past this buffer.
+const READ_BUFFER: usize = 16 << 10;
+/// Bytes put together for one write: an answer's head with a usual body, or what is ready of a stream.
+const WRITE_BUFFER: usize = 16 << 10;
 /// The owner alone: whoever may write to the socket spends the sidecar's keys.
 const SOCKET_MODE: u32 = 0o600;
 
@@ -105,18 +110,19 @@ pub async fn accept<A: ServerApp + Send + Sync + 'static>(
     // A second handle keeps the queue of each socket open when pingora closes its own.
     let queues: Vec<Socket> = sockets.iter().filter_map(|bound| bound.socket.try_clone().ok()).collect();
     for bound in sockets {
-        let name = match bound.address {
+        let (name, listener) = match bound.address {
             Address::Tcp(address) => {
-                service.add_tcp(&address.to_string());
-                address.to_string()
+                let name = address.to_string();
+                (name.clone(), ListenerConfig::tcp(name))
             }
             Address::Unix(path) => {
                 let name = path.display().to_string();
-                service.add_uds(&name, Some(std::fs::Permissions::from_mode(SOCKET_MODE)));
                 paths.push(path);
-                name
+                let mode = std::fs::Permissions::from_mode(SOCKET_MODE);
+                (name.clone(), ListenerConfig::uds(name).permissions(mode))
             }
         };
+        service.add_listener(listener.l4_buffer(L4BufferSettings::new(READ_BUFFER, WRITE_BUFFER)));
         fds.add(name, bound.socket.into_raw_fd());
     }
     let fds: ListenFds = Arc::new(Mutex::new(fds));

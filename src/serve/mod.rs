@@ -28,6 +28,7 @@ mod policy;
 mod relay;
 mod reload;
 mod reply;
+mod request_id;
 mod settle;
 mod sidecar;
 mod tally;
@@ -116,7 +117,7 @@ pub fn start(options: Options) -> Result<Running, Rejected> {
     serve(Front { sidecar: Arc::clone(&sidecar) }, tally, sockets, told);
     if let Some(bound) = admin {
         let tally = Arc::new(Tally::new(None, None));
-        tally.limit(ADMIN_CONNECTIONS, ADMIN_REQUESTS);
+        tally.limit(ADMIN_CONNECTIONS, ADMIN_REQUESTS, 0);
         serve(Admin { sidecar: Arc::clone(&sidecar) }, tally, vec![bound], admin_told);
     }
     if watched && let Some(watch) = reload::Watch::begin(&sidecar) {

@@ -5,7 +5,7 @@
 use pingora::protocols::http::ServerSession;
 
 use super::app::Ended;
-use super::reply::{self, Headers, Problem};
+use super::reply::{self, Problem};
 use super::sidecar::InForce;
 use crate::dialect::chat::degraded;
 
@@ -19,7 +19,7 @@ pub async fn list(now: &InForce, session: &mut ServerSession) -> Ended {
         .map(|snapshot| (snapshot.model.to_string(), &*snapshot.model.provider))
         .collect();
     let body = degraded::models(names.iter().map(|(name, owner)| (name.as_str(), *owner)), since(now));
-    reply::json(session, 200, Headers::new(), body.into()).await
+    reply::json(session, 200, reply::named(), body.into()).await
 }
 
 /// One snapshot, by the name the list gives or by its bare id.
@@ -28,7 +28,7 @@ pub async fn one(now: &InForce, session: &mut ServerSession, id: &str) -> Ended 
     match snapshots.find(|one| *one.model.id == *id || one.model.to_string() == id) {
         Some(snapshot) => {
             let body = degraded::model(&snapshot.model.to_string(), &snapshot.model.provider, since(now));
-            reply::json(session, 200, Headers::new(), body.into()).await
+            reply::json(session, 200, reply::named(), body.into()).await
         }
         None => {
             let message = "No snapshot of the policy has this name; GET /v1/models lists them.";

@@ -10,6 +10,7 @@ use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 
 use super::app::Ended;
+use super::request_id::RequestId;
 use crate::dialect::chat::error::{CallerError, SHOULD_RETRY as SHOULD_RETRY_NAME};
 
 /// How long a body that nobody reads may keep coming before the connection is cut. Cutting at once would make the kernel
@@ -84,13 +85,44 @@ impl Problem {
 /// Headers beyond the fixed ones.
 pub type Headers = smallvec::SmallVec<[(HeaderName, HeaderValue); 8]>;
 
-/// Writes an error.
+/// For answers that are no exchange: only a name to ask about.
+pub fn named() -> Headers {
+    RequestId::new().header().map(|id| (REQUEST_ID, id)).into_iter().collect()
+}
+
+/// Writes an error to a head that could not be read.
+pub async fn unreadable(session: &mut ServerSession) -> Ended {
+    session.set_keepalive(None);
+    let problem = Problem::bad_head();
+    let ended =
+        write(session, problem.error.status, JSON, dress(&problem, named()), problem.error.body().into(), false);
+    let ended = ended.await;
+    if ended == Ended::Whole {
+        linger(session).await;
+    }
+    ended
+}
+
+/// Writes an error that came before any exchange.
 pub async fn problem(session: &mut ServerSession, problem: &Problem) -> Ended {
-    problem_with(session, problem, Headers::new()).await
+    problem_with(session, problem, named()).await
 }
 
 /// Writes an error with more headers.
-pub async fn problem_with(session: &mut ServerSession, problem: &Problem, mut headers: Headers) -> Ended {
+pub async fn problem_with(session: &mut ServerSession, problem: &Problem, headers: Headers) -> Ended {
+    if problem.unread {
+        session.set_keepalive(None);
+    }
+    let headers = dress(problem, headers);
+    let ended = whole(session, problem.error.status, JSON, headers, problem.error.body().into()).await;
+    if problem.unread && ended == Ended::Whole {
+        linger(session).await;
+    }
+    ended
+}
+
+/// What a problem says by headers.
+fn dress(problem: &Problem, mut headers: Headers) -> Headers {
     if let Ok(reason) = HeaderValue::from_str(problem.reason()) {
         headers.push((REASON, reason));
     }
@@ -100,14 +132,7 @@ pub async fn problem_with(session: &mut ServerSession, problem: &Problem, mut he
     if let Some(seconds) = problem.retry_after {
         headers.push((http::header::RETRY_AFTER, HeaderValue::from(u16::from(seconds))));
     }
-    if problem.unread {
-        session.set_keepalive(None);
-    }
-    let ended = whole(session, problem.error.status, JSON, headers, problem.error.body().into()).await;
-    if problem.unread && ended == Ended::Whole {
-        linger(session).await;
-    }
-    ended
+    headers
 }
 
 /// Writes a JSON document.
@@ -123,6 +148,18 @@ pub async fn whole(
     headers: Headers,
     body: Bytes,
 ) -> Ended {
+    let bodiless = session.req_header().method == http::Method::HEAD;
+    write(session, status, content_type, headers, body, bodiless).await
+}
+
+async fn write(
+    session: &mut ServerSession,
+    status: u16,
+    content_type: HeaderValue,
+    headers: Headers,
+    body: Bytes,
+    bodiless: bool,
+) -> Ended {
     let written: pingora::Result<()> = async {
         let mut head = ResponseHeader::build_no_case(status, Some(headers.len() + 4))?;
         head.insert_header(http::header::CONTENT_TYPE, content_type)?;
@@ -130,7 +167,6 @@ pub async fn whole(
         for (name, value) in headers {
             head.insert_header(name, value)?;
         }
-        let bodiless = session.req_header_is_head();
         session.write_response_header(Box::new(head)).await?;
         if !bodiless {
             session.write_response_body(body, true).await?;
@@ -153,15 +189,4 @@ async fn linger(session: &mut ServerSession) {
         }
     };
     let _ = tokio::time::timeout(LINGER, drained).await;
-}
-
-/// What pingora panics at when no head was read.
-trait Asked {
-    fn req_header_is_head(&self) -> bool;
-}
-
-impl Asked for ServerSession {
-    fn req_header_is_head(&self) -> bool {
-        self.request_summary().starts_with("HEAD ")
-    }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 use pingora::protocols::http::ServerSession;
 use smallvec::SmallVec;
 
@@ -14,6 +14,7 @@ use super::ask::{Admitted, Told};
 use super::degrade;
 use super::judge::Watch;
 use super::reply::{self, Headers, Problem};
+use super::request_id::RequestId;
 use super::sidecar::{InForce, Sidecar};
 use super::walk::Walk;
 use crate::catalog::price::Terms;
@@ -354,28 +355,4 @@ fn attribute(domain: &AttributeDomain, value: &AttributeValue) -> String {
 fn now_text() -> String {
     let now = jiff::Timestamp::now();
     format!("{now:.3}")
-}
-
-/// `req_` and 24 hexadecimal digits.
-struct RequestId([u8; 28]);
-
-impl RequestId {
-    fn new() -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut id = *b"req_000000000000000000000000";
-        let mut random = fastrand::u128(..);
-        for digit in &mut id[4..] {
-            *digit = DIGITS[(random & 15) as usize];
-            random >>= 4;
-        }
-        Self(id)
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-
-    fn header(&self) -> Option<HeaderValue> {
-        HeaderValue::from_bytes(&self.0).ok()
-    }
 }

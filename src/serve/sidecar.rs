@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::policy::Policy;
 use super::tally::Tally;
 use crate::chain::cooldown::Cooldowns;
-use crate::config::{Config, Environment, ProviderKind};
+use crate::config::{Config, Environment, Fixed, ProviderKind};
 use crate::names::ModelRef;
 use crate::policy::checked::{RuleId, SnapshotId, TierId};
 use crate::policy::readings::Readings;
@@ -26,6 +26,10 @@ use crate::upstream::{Pools, Upstream, keep_resolved};
 pub struct Sidecar {
     in_force: ArcSwap<InForce>,
     origin: Origin,
+    /// What was configured at the start, where only a start can change it.
+    fixed: Fixed,
+    /// Keys of it that the command line stands in for.
+    overridden: Vec<&'static str>,
     pools: Pools,
     /// Counters and the request log.
     pub telemetry: Arc<Telemetry>,
@@ -105,10 +109,13 @@ impl Sidecar {
         let metrics = &telemetry.metrics;
         let tally = Arc::new(Tally::new(Some(metrics.connections.clone()), Some(metrics.in_flight.clone())));
         let pools = Pools::new(config.limits.pool);
+        let (fixed, overridden) = (config.fixed.clone(), config.overridden());
         let first = InForce::prepare(config, &pools)?;
         let sidecar = Self {
             in_force: ArcSwap::from_pointee(first),
             origin,
+            fixed,
+            overridden,
             pools,
             telemetry,
             tally,
@@ -168,6 +175,9 @@ impl Sidecar {
                 let now = self.in_force();
                 self.keep_resolved(&now);
                 tracing::info!(why, policy = &*now.policy.checked().name, hash = &**now.policy.hash(), "reloaded");
+                for key in self.needs_restart() {
+                    tracing::warn!("`{key}` has changed and needs a restart; until then the value of the start holds");
+                }
             }
             (None, _) => tracing::debug!(why, "reload: nothing changed"),
         }
@@ -185,7 +195,7 @@ impl Sidecar {
         if let Some(policy) = &self.origin.policy {
             config.policy.clone_from(policy);
         }
-        // Sockets and threads stay what they are until the next start, and a command line may have chosen them.
+        // These stay what they are until the next start (see `needs_restart`), and a command line may have chosen them.
         config.listen.clone_from(&before.config.listen);
         config.admin = before.config.admin;
         config.limits.threads = before.config.limits.threads;
@@ -198,9 +208,16 @@ impl Sidecar {
         Ok(Reloaded::Changed)
     }
 
+    /// Keys of the configuration whose new values wait for a restart.
+    pub fn needs_restart(&self) -> Vec<&'static str> {
+        let mut changed = self.in_force().config.fixed.changed(&self.fixed);
+        changed.retain(|key| !self.overridden.contains(key));
+        changed
+    }
+
     fn announce(&self, next: &InForce) {
         let limits = &next.config.limits;
-        self.tally.limit(limits.connections, limits.concurrent);
+        self.tally.limit(limits.connections, limits.concurrent, limits.bodies);
         let today = Readings::at(jiff::Timestamp::now(), &next.policy.checked().timezone).today;
         let days = |snapshot: &crate::policy::checked::Snapshot| {
             let end = snapshot.facts.as_ref()?.retires_on?;

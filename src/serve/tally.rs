@@ -1,9 +1,10 @@
 //! How much is in work, with a limit on each kind.
 //!
-//! In: arrivals. Out: guards that count down when dropped, or a refusal. Must not know: what the work is.
+//! In: arrivals, and the bytes they bring. Out: guards that count down when dropped, or a refusal. Must not know: what the work
+//! is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
@@ -13,6 +14,8 @@ use crate::telemetry::Gauge;
 pub struct Tally {
     connections: Count,
     exchanges: Count,
+    bytes: AtomicU64,
+    most_bytes: AtomicU64,
     draining: AtomicBool,
     quiet: Notify,
 }
@@ -38,6 +41,12 @@ pub struct Entry {
     kind: Kind,
 }
 
+/// Bytes of one request's body; dropping it gives their room back.
+pub struct Held {
+    tally: Arc<Tally>,
+    bytes: u64,
+}
+
 impl Tally {
     /// Nothing in work; the gauges follow, where there are any.
     pub fn new(connections: Option<Gauge>, exchanges: Option<Gauge>) -> Self {
@@ -45,15 +54,23 @@ impl Tally {
         Self {
             connections: count(connections),
             exchanges: count(exchanges),
+            bytes: AtomicU64::new(0),
+            most_bytes: AtomicU64::new(u64::MAX),
             draining: AtomicBool::new(false),
             quiet: Notify::new(),
         }
     }
 
     /// New limits, as configuration says them; what is over a lower one stays.
-    pub fn limit(&self, connections: usize, exchanges: usize) {
+    pub fn limit(&self, connections: usize, exchanges: usize, bytes: u64) {
         self.connections.limit.store(connections, Ordering::Relaxed);
         self.exchanges.limit.store(exchanges, Ordering::Relaxed);
+        self.most_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// No bytes yet.
+    pub fn hold(self: &Arc<Self>) -> Held {
+        Held { tally: Arc::clone(self), bytes: 0 }
     }
 
     /// Counts one more, unless that is one too many.
@@ -111,6 +128,28 @@ impl Drop for Entry {
     }
 }
 
+impl Held {
+    /// Takes room for more, unless there is none: then nothing changes.
+    #[must_use]
+    pub fn grow(&mut self, by: usize) -> bool {
+        let by = by as u64;
+        let before = self.tally.bytes.fetch_add(by, Ordering::AcqRel);
+        let fits = before.saturating_add(by) <= self.tally.most_bytes.load(Ordering::Relaxed);
+        if fits {
+            self.bytes += by;
+        } else {
+            self.tally.bytes.fetch_sub(by, Ordering::AcqRel);
+        }
+        fits
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.tally.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,13 +161,25 @@ mod tests {
     #[test]
     fn the_limit_is_let_in_and_one_more_is_not() {
         let tally = tally();
-        tally.limit(9, 2);
+        tally.limit(9, 2, u64::MAX);
         let one = tally.enter(Kind::Exchange).unwrap();
         let _two = tally.enter(Kind::Exchange).unwrap();
         assert!(tally.enter(Kind::Exchange).is_none());
         drop(one);
         assert!(tally.enter(Kind::Exchange).is_some());
         assert!(tally.enter(Kind::Connection).is_some());
+    }
+
+    #[test]
+    fn all_bodies_together_take_their_room_and_not_a_byte_more() {
+        let tally = tally();
+        tally.limit(9, 9, 100);
+        let (mut one, mut two) = (tally.hold(), tally.hold());
+        assert!(one.grow(60) && two.grow(40) && !two.grow(1) && !one.grow(1));
+        drop(one);
+        assert!(two.grow(60) && !two.grow(1));
+        drop(two);
+        assert!(tally.hold().grow(100) && !tally.hold().grow(101));
     }
 
     #[tokio::test]

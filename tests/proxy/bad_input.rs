@@ -64,6 +64,7 @@ async fn a_wrong_path_or_method_says_what_is_served() {
         let answer = connection.answer().await;
         assert_eq!(answer.status, status, "{method} {path}");
         assert!(answer.text().contains(words), "{method} {path}: {}", answer.text());
+        assert!(answer.header("x-request-id").starts_with("req_"), "{method} {path}");
     }
     let mut connection = Connection::open(rig.address).await;
     connection.send(&request("GET", "/v1/chat/completions", "", &[])).await;
@@ -74,7 +75,9 @@ async fn a_wrong_path_or_method_says_what_is_served() {
 async fn models_are_listed_by_the_names_a_request_can_use() {
     let rig = Rig::new().await;
     let mut connection = Connection::open(rig.address).await;
-    let list = connection.get("/v1/models").await.json();
+    let answer = connection.get("/v1/models").await;
+    assert!(answer.header("x-request-id").starts_with("req_"));
+    let list = answer.json();
     assert_eq!((&list["object"], &list["data"][0]["id"]), (&"list".into(), &"anthropic/claude-sonnet-5".into()));
     let one = connection.get("/v1/models/openai/gpt-5.4-2026-03-05").await.json();
     assert_eq!((&one["id"], &one["owned_by"]), (&"openai/gpt-5.4-2026-03-05".into(), &"openai".into()));
@@ -115,6 +118,7 @@ async fn conflicting_headers_are_refused() {
         connection.send(bad.as_bytes()).await;
         let answer = connection.answer().await;
         assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request_head"), "{bad}");
+        assert!(answer.header("x-request-id").starts_with("req_"), "{bad}");
         assert!(connection.is_closed().await, "{bad}");
     }
 }

@@ -125,7 +125,8 @@ impl Connection {
         if let Ok(length) = answer.header("content-length").parse::<usize>() {
             while self.buffer.len() < length && self.more().await > 0 {}
             answer.clean = self.buffer.len() >= length;
-            answer.body = self.buffer.drain(..length.min(self.buffer.len())).collect();
+            let rest = self.buffer.split_off(length.min(self.buffer.len()));
+            answer.body = std::mem::replace(&mut self.buffer, rest);
         } else if answer.header("transfer-encoding") == "chunked" {
             answer.clean = self.chunks(&mut answer.body).await;
         } else {

@@ -115,6 +115,26 @@ async fn a_changed_file_is_taken_up_and_a_wrong_one_is_not() {
 }
 
 #[tokio::test]
+async fn what_only_a_start_can_change_is_said_to_need_one() {
+    let rig = Rig::new().await;
+    let path = rig.directory.path().join("wayside.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut admin = Connection::open(rig.admin).await;
+    let mut reload = async |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        admin.send(&request("POST", "/reload", "", &[])).await;
+        admin.answer().await.json()["needs_restart"].clone()
+    };
+    assert_eq!(reload(&format!("{text}# said otherwise\n")).await, serde_json::json!([]));
+    let changed = text.replace("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0", "listen: 127.0.0.1:1\nadmin: 'off'");
+    let changed = format!("{changed}limits: {{threads: 3, pool: 7}}\nlog: {{requests: 'off', level: warn}}\n");
+    let all = ["listen", "admin", "limits.threads", "limits.pool", "log.requests", "log.level"];
+    assert_eq!(reload(&changed).await, serde_json::json!(all));
+    assert_eq!(post(rig.address, &chat("m", "x"), &[]).await.status, 200);
+    assert_eq!(reload(&text).await, serde_json::json!([]));
+}
+
+#[tokio::test]
 async fn a_swapped_link_as_config_maps_do_it_is_taken_up() {
     let simulator = wayside::simulate::start(Default::default()).await.unwrap();
     let directory = tempfile::tempdir().unwrap();
@@ -206,7 +226,7 @@ async fn a_unix_socket_serves_its_owner() {
     let path = directory.path().join("way.sock");
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let mut connection = Connection::over(UnixStream::connect(&path).await.unwrap());
-    let large = "x".repeat(5 << 20);
+    let large = "x".repeat(1 << 20);
     assert_eq!(connection.post(&chat("m", &large), &[]).await.status, 200);
     assert!(connection.post(&chat_stream("m", "x"), &[]).await.clean);
     tokio::task::spawn_blocking(move || sidecar.stop()).await.unwrap();

@@ -331,8 +331,18 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Bytes of a block that is looked at as a whole; compilers make a few vector instructions of it.
+const BLOCK: usize = 32;
+
 /// From `at`, the first byte that is a quote, a backslash or a control character; the text's length if none is.
 pub(super) fn plain_end(text: &[u8], mut at: usize) -> usize {
+    let special_byte = |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
+    while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) {
+        if block.iter().fold(0, |any, byte| any | special_byte(*byte)) != 0 {
+            break;
+        }
+        at += BLOCK;
+    }
     while let Some(eight) = text.get(at..).and_then(<[u8]>::first_chunk) {
         let found = special(u64::from_le_bytes(*eight));
         if found != 0 {
