@@ -57,8 +57,6 @@ index! {
     TenantId(u32);
     /// A row of [`Checked::templates`].
     TemplateId(u16);
-    /// A row of [`Checked::queues`].
-    QueueId(u16);
     /// A row of [`Moving::budgets`].
     BudgetId(u16);
     /// A row of [`Moving::classifiers`].

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::atoms::WEEK;
 use super::checked::{
-    Amount, Asked, BudgetId, Checked, Clause, Cond, Domain, Each, GuardId, GuardStep, Held, JudgeId, Metric, Pretended,
-    Read, Seen, SnapshotId, Step, Sticky, Subject, TextPattern, UNKNOWN, Values, Who,
+    Amount, Asked, BudgetId, Checked, Clause, Cond, Domain, Each, GuardId, GuardStep, Held, JudgeId, Observed,
+    Pretended, Read, Seen, SnapshotId, Step, Sticky, Subject, TextPattern, UNKNOWN, Values, Who,
 };
 use super::shown::{measured, minute_of_week};
 use super::source::Spanned;
-use crate::units::Share;
+use crate::units::{Millis, Share, Usd};
 
 /// One declaration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -132,6 +133,18 @@ impl Says {
     }
 }
 
+/// A duration without rounding: what is compared must differ wherever it differs.
+fn time(time: Millis) -> String {
+    let shown = time.to_string();
+    if shown.parse() == Ok(time) { shown } else { format!("{}ms", time.0) }
+}
+
+/// An amount of money without rounding.
+fn money(amount: Usd) -> String {
+    const MICRO: u64 = 1_000_000;
+    if amount.0.is_multiple_of(MICRO) { format!("${amount}") } else { format!("${}e-12", amount.0) }
+}
+
 fn shares(share: Option<&Spanned<Share>>) -> Option<String> {
     share.map(|share| share.node.to_string())
 }
@@ -166,7 +179,7 @@ impl Names<'_> {
         let mut says = Says::default();
         says.maybe("covers", self.cond(one.covers.as_ref()));
         let amount = match one.limit.node.amount {
-            Amount::Usd(amount) => format!("${amount}"),
+            Amount::Usd(amount) => money(amount),
             Amount::Tokens(tokens) => format!("{tokens} tokens"),
             Amount::Requests(count) => format!("{count} requests"),
         };
@@ -195,9 +208,9 @@ impl Names<'_> {
         let one = &self.checked.moving.signals[at];
         let mut says = Says::default();
         says.maybe("on when", self.cond(one.on.as_ref()));
-        says.say("on after", one.on_after.to_string());
+        says.say("on after", time(one.on_after));
         says.maybe("off when", self.cond(one.off.as_ref()));
-        says.say("off after", one.off_after.to_string());
+        says.say("off after", time(one.off_after));
         says.maybe("probe", shares(one.probe.as_ref()));
         Part { kind: "signal", name: one.name.clone(), says: says.0 }
     }
@@ -215,7 +228,7 @@ impl Names<'_> {
         let mut says = Says::default();
         says.say("labels", one.labels.join(", "));
         self.asked(&mut says, one.asked.as_ref());
-        says.say("timeout", one.timeout.node.to_string());
+        says.say("timeout", time(one.timeout.node));
         says.maybe("floor", shares(one.floor.as_ref()));
         for Read { seen, up_to, .. } in &one.reads {
             let what = match seen {
@@ -225,7 +238,7 @@ impl Names<'_> {
             };
             says.say("reads", up_to.map_or(what.clone(), |most| format!("{what} up to {most}")));
         }
-        says.maybe("cache for", one.cache.map(|time| time.node.to_string()));
+        says.maybe("cache for", one.cache.map(|fresh| time(fresh.node)));
         says.maybe("budget", self.budget_name(one.budget));
         says.maybe("guard", one.guard.map(|id| self.guard_name(id.node)));
         Part { kind: "classifier", name: one.name.clone(), says: says.0 }
@@ -237,7 +250,7 @@ impl Names<'_> {
         self.asked(&mut says, one.asked.as_ref());
         says.maybe("rubric", one.rubric.as_ref().map(|text| text.node.to_string()));
         says.say("sample", one.sample.node.to_string());
-        says.say("timeout", one.timeout.node.to_string());
+        says.say("timeout", time(one.timeout.node));
         says.maybe("budget", self.budget_name(one.budget));
         Part { kind: "judge", name: one.name.clone(), says: says.0 }
     }
@@ -255,6 +268,7 @@ impl Names<'_> {
                 Step::Block(list) => says.say("block", format!("[{}] in {side}", kinds(list))),
                 Step::Webhook { name, timeout, on_failure } => {
                     let failure = format!("{on_failure:?}").to_lowercase();
+                    let timeout = time(*timeout);
                     says.say("webhook", format!("{name} in {side}, timeout {timeout}, on failure {failure}"));
                 }
             }
@@ -279,12 +293,12 @@ impl Names<'_> {
         );
         if let Some(shadow) = &one.shadow {
             let budget = self.budget_name(shadow.budget).map(|name| format!(", budget {name}")).unwrap_or_default();
-            says.say("shadow first", format!("{} for {}{budget}", shadow.share, shadow.lasts));
+            says.say("shadow first", format!("{} for {}{budget}", shadow.share, time(shadow.lasts)));
         }
         says.maybe("scored by", self.judge_name(one.scored_by));
         let stages: Vec<String> = one.stages.iter().map(|stage| stage.node.to_string()).collect();
         says.say("stages", stages.join(", "));
-        says.say("hold", one.hold.node.to_string());
+        says.say("hold", time(one.hold.node));
         says.maybe("halt when", self.cond(one.halt.as_ref()));
         Part { kind: "rollout", name: one.name.clone(), says: says.0 }
     }
@@ -313,7 +327,7 @@ impl Names<'_> {
                     || super::shown::time_of(minute),
                     |day| minute_of_week(u64::from(day) * 1440 + minute),
                 );
-                format!("{} at {at} for {}", every.every, every.lasts)
+                format!("{} at {at} for {}", time(every.every), time(every.lasts))
             }),
         );
         says.maybe("expect", one.expect.map(|expect| format!("served >= {}", expect.served.node)));
@@ -349,8 +363,8 @@ impl Names<'_> {
             Held::EndsIn(endings) => {
                 format!("ends in {}", list(endings.iter().map(|ending| ending.word().to_owned()).collect()))
             }
-            Held::WorstCost(most) => format!("worst_cost <= ${most}"),
-            Held::WorstTime(most) => format!("worst_time <= {most}"),
+            Held::WorstCost(most) => format!("worst_cost <= {}", money(*most)),
+            Held::WorstTime(most) => format!("worst_time <= {}", time(*most)),
             Held::NeverCached => "never cached".to_owned(),
             Held::Guarded(id) => format!("guard {}", self.guard_name(*id)),
             Held::SameFamily => "same family".to_owned(),
@@ -359,6 +373,9 @@ impl Names<'_> {
 
     fn queue(&self, at: usize) -> Part {
         let one = &self.checked.queues[at];
+        if one.staffed == [(0, WEEK)] {
+            return Part { kind: "queue", name: one.name.clone(), says: vec![("staffed", "always".to_owned())] };
+        }
         let times = one.staffed.iter().map(|(from, to)| format!("{}..{}", minute_of_week(*from), minute_of_week(*to)));
         Part { kind: "queue", name: one.name.clone(), says: vec![("staffed", times.collect::<Vec<_>>().join(", "))] }
     }
@@ -418,7 +435,10 @@ fn write_test(checked: &Checked, column: &super::checked::Column, values: &Value
             let Domain::Enum { values, .. } = &column.domain else { return };
             list(set.iter().filter_map(|at| values.get(*at as usize)).map(ToString::to_string).collect())
         }
-        Values::Ranges(ranges) => list(ranges.iter().map(|range| range_words(checked, column, *range)).collect()),
+        Values::Ranges(ranges) => {
+            let ranges: Vec<String> = ranges.iter().map(|range| range_words(checked, column, *range)).collect();
+            format!("{word} is {}", ranges.join(" or "))
+        }
         Values::Text(patterns) => {
             let shown = |one: &TextPattern| format!("\"{}{}\"", one.text, if one.prefix { "*" } else { "" });
             list(patterns.iter().map(shown).collect())
@@ -428,15 +448,21 @@ fn write_test(checked: &Checked, column: &super::checked::Column, values: &Value
 }
 
 fn range_words(checked: &Checked, column: &super::checked::Column, (from, to): (u64, u64)) -> String {
-    let shown = |value: u64| match (&column.domain, column.subject) {
+    let observed = match column.subject {
+        Subject::Metric(at) => checked.moving.metrics.get(usize::from(at)).map(|metric| metric.observed),
+        _ => None,
+    };
+    let shown = |value: u64| match (&column.domain, observed) {
         (Domain::Clock, _) => minute_of_week(value),
-        (Domain::Metric(_), Subject::Metric(at)) => match checked.moving.metrics.get(usize::from(at)) {
-            Some(Metric { observed, .. }) => measured(*observed, value),
-            None => value.to_string(),
-        },
+        (_, Some(Observed::P95)) => time(Millis(value)),
+        (_, Some(observed)) => measured(observed, value),
         _ => value.to_string(),
     };
-    if from == UNKNOWN { shown(from) } else { format!("{}..{}", shown(from), shown(to)) }
+    match observed.map_or(u64::MAX, Observed::most) {
+        _ if from == UNKNOWN => "unknown".to_owned(),
+        most if to > most => format!("{} or more", shown(from)),
+        _ => format!("{}..{}", shown(from), shown(to)),
+    }
 }
 
 #[cfg(test)]
@@ -449,6 +475,15 @@ mod tests {
             name: name.into(),
             says: says.iter().map(|(word, text)| (*word, (*text).into())).collect(),
         }
+    }
+
+    #[test]
+    fn what_is_compared_is_never_rounded() {
+        assert_eq!(
+            (time(Millis(1_500)), time(Millis(1_234)), time(Millis::secs(60))),
+            ("1500ms".into(), "1234ms".into(), "1m".into())
+        );
+        assert_eq!((money(Usd(20_000_000_000)), money(Usd(1))), ("$0.02".into(), "$1e-12".into()));
     }
 
     #[test]

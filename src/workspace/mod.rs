@@ -16,7 +16,7 @@ use crate::files::{self, Disk};
 use crate::policy::ast::File;
 use crate::policy::check::{self, Report};
 use crate::policy::checked::Checked;
-use crate::policy::diagnostic::{CODES, Diagnostic, Level, R121, R990};
+use crate::policy::diagnostic::{CODES, Diagnostic, R121};
 use crate::policy::resolve::Files;
 use crate::policy::source::{Sources, Span};
 use crate::policy::suppress::is_code;
@@ -60,17 +60,9 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// The policy compiled, also when all that speaks against it is that this version does not carry something out yet: such
-    /// a policy is not served, and can be reasoned about.
+    /// The policy compiled, when nothing speaks against it. `serve` may still refuse it for what it does not carry out.
     pub fn decides(&self) -> Option<Tree> {
-        let meant = |finding: &Diagnostic| finding.level != Level::Error || *finding.code == R990;
-        match (&self.tree, &self.checked) {
-            (Some(tree), _) => Some(tree.clone()),
-            (None, Some(checked)) if self.fault.is_none() && self.findings.iter().all(meant) => {
-                Tree::compile(checked.clone()).ok()
-            }
-            _ => None,
-        }
+        self.tree.clone()
     }
 }
 

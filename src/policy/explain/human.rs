@@ -79,6 +79,12 @@ impl Explanation<'_> {
         if !run.hops.is_empty() {
             page.line("time", &time(run, self.asked.facts.streaming));
         }
+        for id in &run.rollouts {
+            let rollout = &self.checked().moving.rollouts[id.index()];
+            let old = &self.checked().snapshots[rollout.replace.node.index()].model;
+            let stage = self.asked.readings.stage(*id);
+            page.line("rollout", &format!("{} at {stage}, in front of {old}", rollout.name));
+        }
         for dropped in &run.dropped {
             let name = dropped
                 .snapshot

@@ -210,6 +210,14 @@ impl Explanation<'_> {
         });
         let guards = &self.checked().moving.guards;
         decision.guards = chain.extras.guards.iter().map(|one| guards[one.node.index()].name.to_string()).collect();
+        decision.rollouts = run
+            .rollouts
+            .iter()
+            .map(|id| {
+                let name = &self.checked().moving.rollouts[id.index()].name;
+                json!({"name": &**name, "stage": self.asked.readings.stage(*id).to_string()})
+            })
+            .collect();
         decision.deadline_ms = Some(run.deadline.0);
         let worst = bounds::worst_time(run, self.asked.facts.streaming);
         decision.worst_time_ms = Some(worst.min(run.deadline).0);
