@@ -14,7 +14,7 @@ use super::checked::{Chain, Checked, Cond, Extras, Outcome, Rule};
 use super::declared;
 
 /// Changes whenever the canonical text does.
-const FORMAT: &str = "wayside policy 1";
+const FORMAT: &str = "wayside policy 2";
 
 /// The hash of a policy.
 pub fn of(checked: &Checked) -> Arc<str> {
