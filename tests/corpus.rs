@@ -49,6 +49,7 @@ fn checked(folder: &Folder, name: &str) -> Report {
     let mut catalog = Catalog::embedded();
     for pair in options.chunks(2) {
         match pair {
+            ["--select", code] => settings.select.push((*code).to_owned()),
             ["--today", day] => settings.today = day.parse().unwrap(),
             ["--catalog", file] => {
                 let overlay = Overlay::parse(&folder.read(file).unwrap()).unwrap();

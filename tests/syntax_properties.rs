@@ -1,6 +1,8 @@
 //! What holds for every text: parsing never panics, stays bounded, and points inside the text.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
+use std::collections::HashSet;
+use std::path::Path;
 use std::time::Instant;
 
 use proptest::prelude::*;
@@ -169,6 +171,138 @@ fn a_byte_order_mark_and_crlf_are_nothing() {
         codes("\u{feff}route 1\r\nrule a {\r\n  tier mid # x\r\n  degrade template s\r\n}\r\n"),
         [] as [&str; 0]
     );
+}
+
+fn valid() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/syntax/valid");
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<(String, String)> = paths
+        .filter(|path| path.extension().is_some_and(|end| end == "route"))
+        .map(|path| (path.display().to_string(), std::fs::read_to_string(path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Lines that are a statement of their own, in a block: where they end in the text.
+fn statements(text: &str) -> Vec<usize> {
+    let mut at = 0;
+    let lines: Vec<(usize, &str)> = text
+        .split_inclusive('\n')
+        .map(|line| {
+            let start = at;
+            at += line.len();
+            (start, line)
+        })
+        .collect();
+    let alone = |line: &str| {
+        let word = line.trim_start();
+        line.starts_with("  ")
+            && !word.starts_with(['#', '}', ']', '[', '"'])
+            && !line.contains(['{', '}', '#', '[', ']'])
+    };
+    let continues = |line: &str| ["and ", "or "].iter().any(|word| line.trim_start().starts_with(word));
+    let pairs = lines.iter().zip(lines.iter().skip(1));
+    let whole = pairs.filter(|((_, line), (_, next))| {
+        alone(line) && !continues(line) && !continues(next) && !line.trim_end().ends_with([',', '('])
+    });
+    whole.map(|((start, line), _)| start + line.trim_end().len()).collect()
+}
+
+/// Lists over several lines hold words alone on their lines, which are no statements.
+fn is_in_list(text: &str, end: usize) -> bool {
+    let before = &text[..end];
+    before.rfind('[').is_some_and(|open| before.rfind(']').is_none_or(|close| close < open))
+}
+
+#[test]
+fn one_broken_statement_costs_one_finding_wherever_it_stands() {
+    let mut broken = 0;
+    for (name, text) in valid() {
+        for end in statements(&text).into_iter().filter(|end| !is_in_list(&text, *end)) {
+            for damage in [" @@", " ]", " )", " ;", " \"open", " % 12 %"] {
+                let damaged = format!("{}{damage}{}", &text[..end], &text[end..]);
+                let (tree, findings) = parse(&damaged);
+                let line = text[..end].lines().last().unwrap();
+                assert_eq!(findings.len(), 1, "{name}: `{line}{damage}`: {findings:#?}");
+                assert_eq!(tree.items.len(), parse(&text).0.items.len(), "{name}: `{line}{damage}`");
+                broken += 1;
+            }
+        }
+    }
+    assert!(broken > 500, "{broken}");
+}
+
+#[test]
+fn every_broken_statement_of_a_file_is_reported_in_one_run() {
+    for (name, text) in valid() {
+        let ends: Vec<usize> = statements(&text).into_iter().filter(|end| !is_in_list(&text, *end)).collect();
+        let (mut damaged, mut from) = (String::new(), 0);
+        for end in &ends {
+            damaged += &text[from..*end];
+            damaged += " @@";
+            from = *end;
+        }
+        damaged += &text[from..];
+        let (_, findings) = parse(&damaged);
+        assert_eq!(findings.len(), ends.len().min(MAX_SYNTAX_FINDINGS), "{name}");
+    }
+}
+
+/// Names of grammar rules that are no words of the language: `when_stmt`, `KW_WHEN`, `EOI`.
+fn rule_names() -> Vec<String> {
+    let grammar = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("grammar/route.pest")).unwrap();
+    let code = grammar.lines().map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n");
+    let before_equals = code.split('=').filter_map(|part| part.split_whitespace().last());
+    let is_name = |word: &&str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let telling = |word: &&str| word.contains('_') || word.chars().all(|c| c.is_ascii_uppercase());
+    let mut names: Vec<String> = before_equals.filter(is_name).filter(telling).map(str::to_owned).collect();
+    names.extend(["EOI", "SOI", "ANY"].map(str::to_owned));
+    assert!(names.len() > 150, "{}", names.len());
+    names
+}
+
+fn named(text: &str, names: &[String]) -> Option<String> {
+    let words: HashSet<&str> = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
+    names.iter().find(|name| words.contains(name.as_str())).cloned()
+}
+
+#[test]
+fn no_message_of_the_corpus_names_a_rule_of_the_grammar() {
+    let names = rule_names();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "stderr" || end == "expect") {
+                let printed = std::fs::read_to_string(&path).unwrap();
+                assert_eq!(named(&printed, &names), None, "{}", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn no_message_about_a_statement_cut_short_names_a_rule_of_the_grammar() {
+    let names = rule_names();
+    for (name, text) in valid() {
+        let cuts = text.match_indices([' ', ',']).map(|(at, _)| at);
+        for at in cuts.step_by(3) {
+            let line = text[at..].find('\n').map_or(text.len(), |end| at + end);
+            let (_, findings) = parse(&format!("{} {}", &text[..at], &text[line..]));
+            for finding in findings {
+                let said =
+                    [&finding.message[..], &finding.here].into_iter().chain(finding.notes.iter().map(|note| &**note));
+                let said = said.chain(finding.help.iter().map(|help| &**help)).collect::<Vec<_>>().join(" ");
+                assert_eq!(named(&said, &names), None, "{name}: {said}");
+            }
+        }
+    }
 }
 
 /// 5,000 rules; run with `cargo test --release -- --ignored` for the figure.

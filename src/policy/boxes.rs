@@ -52,6 +52,15 @@ impl AtomBox {
         Some(Self { sets })
     }
 
+    /// One atom in some columns, anything in the others.
+    pub fn of_atoms(space: &Space, mut atom: impl FnMut(ColumnId) -> Option<AtomId>) -> Self {
+        let one = |column: ColumnId| {
+            let count = space.count(column);
+            Some((column, AtomSet::one(atom(column).filter(|_| count > 1)?, count)))
+        };
+        Self { sets: space.ids().filter_map(one).collect() }
+    }
+
     /// The columns it limits, with their sets.
     pub fn sets(&self) -> &[(ColumnId, AtomSet)] {
         &self.sets
@@ -126,15 +135,16 @@ impl AtomBox {
 
     /// The same with another limit on one column; `None` when that limit is empty.
     pub fn with(&self, space: &Space, column: ColumnId, set: AtomSet) -> Option<Self> {
-        let mut next = self.without(column);
         if set.is_empty() {
             return None;
         }
-        if set.len() < space.count(column) {
-            let at = next.sets.partition_point(|(id, _)| *id < column);
-            next.sets.insert(at, (column, set));
-        }
-        Some(next)
+        let at = self.sets.partition_point(|(id, _)| *id < column);
+        let behind = at + usize::from(self.sets.get(at).is_some_and(|(id, _)| *id == column));
+        let mut sets = SmallVec::with_capacity(self.sets.len() + 1);
+        sets.extend(self.sets[..at].iter().cloned());
+        sets.extend((set.len() < space.count(column)).then_some((column, set)));
+        sets.extend(self.sets[behind..].iter().cloned());
+        Some(Self { sets })
     }
 
     /// The same without a limit on one column.

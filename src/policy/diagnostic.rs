@@ -279,6 +279,7 @@ codes! {
     R406 "dead-alternative" Warning,
     R407 "always-true-test" Warning,
     R408 "one-value-gap" Warning,
+    R409 "overlapping-ranges" Pedantic,
     R410 "analysis-incomplete" Error,
     R411 "condition-too-wide" Error,
 

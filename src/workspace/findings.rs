@@ -53,9 +53,14 @@ impl Findings {
         let chosen = |finding: &Diagnostic| {
             finding.level != Level::Pedantic || select.iter().any(|name| means(name, finding.code))
         };
+        let said = self.said();
         let mut list: Vec<Diagnostic> = Vec::with_capacity(self.list.len());
-        for finding in self.list.iter().filter(|finding| chosen(finding) && !self.used_elsewhere(finding)) {
-            if !list.contains(finding) {
+        // What is said twice stands at one place: only those findings are compared.
+        let mut at: BTreeMap<(&str, Span), Vec<usize>> = BTreeMap::new();
+        for finding in self.list.iter().filter(|finding| chosen(finding) && !self.used_elsewhere(finding, &said)) {
+            let alike = at.entry((finding.code.code, finding.span)).or_default();
+            if alike.iter().all(|known| list[*known] != *finding) {
+                alike.push(list.len());
                 list.push(finding.clone());
             }
         }
@@ -69,12 +74,18 @@ impl Findings {
         (list, suppressed, self.sources.clone())
     }
 
-    /// A name of a shared file is unused only when no policy of this run uses it.
-    fn used_elsewhere(&self, finding: &Diagnostic) -> bool {
-        if *finding.code != R109 {
-            return false;
+    /// How often a name is said to be unused, by its place.
+    fn said(&self) -> BTreeMap<Span, usize> {
+        let mut said = BTreeMap::new();
+        for finding in self.list.iter().filter(|finding| *finding.code == R109) {
+            *said.entry(finding.span).or_default() += 1;
         }
-        let said = self.list.iter().filter(|other| other.code == finding.code && other.span == finding.span).count();
-        said < self.readers.get(&finding.span.file).copied().unwrap_or(0)
+        said
+    }
+
+    /// A name of a shared file is unused only when no policy of this run uses it.
+    fn used_elsewhere(&self, finding: &Diagnostic, said: &BTreeMap<Span, usize>) -> bool {
+        let sets = self.readers.get(&finding.span.file).copied().unwrap_or(0);
+        *finding.code == R109 && said.get(&finding.span).is_some_and(|said| *said < sets)
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test and benchmark uses a part")]
 
+pub mod text;
+
 use std::sync::Arc;
 
 use wayside::policy::ast::{OnCut, Order};
@@ -17,21 +19,38 @@ use wayside::units::{Millis, Tokens};
 #[derive(Clone, Copy, Debug)]
 pub struct Dice(pub u64);
 
-impl Dice {
-    pub fn next(&mut self) -> u64 {
+/// Where choices come from.
+pub trait Draw {
+    fn next(&mut self) -> u64;
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() % end.max(1) as u64) as usize
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.next() % 100 < percent
+    }
+}
+
+impl Draw for Dice {
+    fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
     }
+}
 
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
+/// Choices from bytes somebody else made up; zero when they are used up. A fuzzer learns from these what each byte does.
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes<'b>(pub &'b [u8]);
 
-    pub fn chance(&mut self, percent: u64) -> bool {
-        self.next() % 100 < percent
+impl Draw for Bytes<'_> {
+    fn next(&mut self) -> u64 {
+        let (first, rest) = self.0.split_first().unwrap_or((&0, &[]));
+        self.0 = rest;
+        u64::from(*first)
     }
 }
 
@@ -142,7 +161,7 @@ pub fn columns(count: usize, scale: usize) -> Vec<Column> {
 }
 
 /// A test of one column that some values pass and some do not.
-pub fn random_test(rng: &mut Dice, columns: &[Column], at: usize) -> Cond {
+pub fn random_test(rng: &mut impl Draw, columns: &[Column], at: usize) -> Cond {
     let values = match &columns[at].domain {
         Domain::Enum { values, .. } => {
             let some = 1 + rng.below((values.len() / 2).max(1));
@@ -153,8 +172,7 @@ pub fn random_test(rng: &mut Dice, columns: &[Column], at: usize) -> Cond {
         }
         Domain::Number { lo, hi } => {
             let steps = (hi - lo) / 10;
-            let edge = |rng: &mut Dice| lo + steps * rng.below(11) as u64;
-            let (a, b) = (edge(rng), edge(rng));
+            let (a, b) = (lo + steps * rng.below(11) as u64, lo + steps * rng.below(11) as u64);
             Values::Ranges(vec![(a.min(b), a.max(b) + u64::from(rng.chance(50)))])
         }
         Domain::Metric(observed) => Values::Ranges(vec![match rng.below(4) {
@@ -198,6 +216,32 @@ pub fn random(rules: usize, columns_count: usize, scale: usize, seed: u64) -> Ch
         checked.rules.push(rule(at, &format!("rule_{at}"), when));
     }
     with_facts(&mut checked, &mut rng);
+    checked
+}
+
+/// A policy of a few columns that bytes spell out: each rule one byte for its shape and a few for each test.
+pub fn spelled(bytes: &mut Bytes<'_>) -> Checked {
+    let mut checked = blank();
+    checked.columns = columns(2 + bytes.below(14), 2 + bytes.below(4));
+    for at in 0..1 + bytes.below(24) {
+        let parts = |bytes: &mut Bytes<'_>| -> Vec<Cond> {
+            (0..1 + bytes.below(3))
+                .map(|_| {
+                    let column = bytes.below(checked.columns.len());
+                    random_test(bytes, &checked.columns, column)
+                })
+                .collect()
+        };
+        let when = match bytes.below(6) {
+            0 => Cond::True,
+            1 => Cond::Any(vec![Cond::All(parts(bytes)), Cond::All(parts(bytes))]),
+            2 => Cond::Not(Box::new(Cond::All(vec![Cond::Any(parts(bytes)), Cond::Any(parts(bytes))]))),
+            3 => Cond::Any(parts(bytes)),
+            _ => Cond::All(parts(bytes)),
+        };
+        let status = 400 + bytes.below(3) as u16;
+        checked.rules.push(rule_with(at, &format!("rule_{at}"), when, Outcome::Reject { status, message: None }));
+    }
     checked
 }
 
@@ -304,7 +348,7 @@ pub enum Value {
     Text(String),
 }
 
-pub fn random_value(rng: &mut Dice, domain: &Domain) -> Value {
+pub fn random_value(rng: &mut impl Draw, domain: &Domain) -> Value {
     match domain {
         Domain::Enum { values, open } => Value::Position(rng.below(values.len() + usize::from(*open))),
         Domain::Number { lo, hi } if rng.chance(50) => Value::Number(lo + (hi - lo) / 10 * rng.below(11) as u64),

@@ -18,7 +18,7 @@ use super::boxes::AtomBox;
 use super::checked::{Checked, ColumnId, Cond, RuleId};
 use super::diagnostic::{Diagnostic, Witness};
 use super::fingerprint;
-use super::prove::find::{Found, Fuel, find_indexed};
+use super::prove::find::{Cover, Found, Fuel, find_in};
 use super::prove::index::Index;
 use super::prove::witness::Claim;
 use super::prove::{Options, Proof, ProveError};
@@ -252,7 +252,8 @@ impl Comparison<'_> {
             *word = *word & after | old;
         }
         let areas = &self.areas;
-        match find_indexed(&self.space, part, &self.index, among, &|at| &areas[at], &mut self.fuel) {
+        let cover = Cover { index: &self.index, among, boxed: &|at| &areas[at], more: &[], end: areas.len() };
+        match find_in(&self.space, part, cover, &mut self.fuel) {
             Found::Witness(left) => Ok(Some(left)),
             Found::Covered(_) => Ok(None),
             Found::OutOfFuel => Err(DiffError::Findings(vec![self.after.incomplete(self.fuel.left())])),

@@ -4,7 +4,7 @@
 //! the finding, those after "right" must not, and a test holds both.
 
 /// Code and page, by code.
-const PAGES: [(&str, &str); 7] = [
+const PAGES: [(&str, &str); 8] = [
     ("R201", include_str!("pages/R201.md")),
     ("R203", include_str!("pages/R203.md")),
     ("R303", include_str!("pages/R303.md")),
@@ -12,6 +12,7 @@ const PAGES: [(&str, &str); 7] = [
     ("R319", include_str!("pages/R319.md")),
     ("R401", include_str!("pages/R401.md")),
     ("R404", include_str!("pages/R404.md")),
+    ("R409", include_str!("pages/R409.md")),
 ];
 
 /// The page of a code.

@@ -2,6 +2,10 @@
 //!
 //! In: a policy as boxes, and what its hops cannot serve. Out: findings. Must not know: how a hop's limits come about.
 
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+
 use super::super::ast::Intent;
 use super::super::boxes::AtomBox;
 use super::super::checked::{Chain, Checked, Claim as HopClaim, Degrade, Hop, Origin, Promise, RuleId, Target};
@@ -30,6 +34,7 @@ impl HopLimits {
 impl Proof<'_> {
     pub(super) fn chains(&mut self, findings: &mut Vec<Diagnostic>) -> Result<(), Stop> {
         let checked = self.checked;
+        let mut known = FxHashMap::default();
         for rule in self.rules() {
             self.at = Some(rule);
             if self.dead.binary_search(&rule).is_ok() {
@@ -37,7 +42,7 @@ impl Proof<'_> {
             }
             findings.extend(self.no_person(rule)?);
             let Some(chain) = limits::chain_of(&checked.rules[rule.index()].outcome) else { continue };
-            let hops: Vec<HopLimits> = chain.hops.iter().map(|hop| self.limits(hop)).collect();
+            let hops: Vec<Rc<HopLimits>> = chain.hops.iter().map(|hop| self.limits(hop, &mut known)).collect();
             for (at, (hop, limits)) in chain.hops.iter().zip(&hops).enumerate() {
                 findings.extend(self.hop(rule, hop, limits, at == 0)?);
             }
@@ -47,14 +52,11 @@ impl Proof<'_> {
         Ok(())
     }
 
-    fn limits(&self, hop: &Hop) -> HopLimits {
-        let all = limits::of_hop(self.checked, hop).into_iter();
-        HopLimits {
-            limits: all
-                .filter_map(|limit| Some((limit.area(self.checked, &self.space)?, limit)))
-                .map(|(a, l)| (l, a))
-                .collect(),
-        }
+    fn limits(&self, hop: &Hop, known: &mut FxHashMap<limits::Kind, Rc<HopLimits>>) -> Rc<HopLimits> {
+        let placed = |limit: Limit| limit.area(self.checked, &self.space).map(|area| (limit, area));
+        let all = || limits::of_hop(self.checked, hop).into_iter();
+        let of_kind = known.entry(limits::kind(hop));
+        of_kind.or_insert_with(|| Rc::new(HopLimits { limits: all().filter_map(placed).collect() })).clone()
     }
 
     /// A request of the rule, inside an area, that no rule above takes.
@@ -131,7 +133,7 @@ impl Proof<'_> {
     }
 
     /// R312: a request for which every hop is dropped.
-    fn empty_chain(&mut self, rule: RuleId, chain: &Chain, hops: &[HopLimits]) -> Result<Option<Diagnostic>, Stop> {
+    fn empty_chain(&mut self, rule: RuleId, chain: &Chain, hops: &[Rc<HopLimits>]) -> Result<Option<Diagnostic>, Stop> {
         let as_requested = chain.promise == Promise::AsRequested;
         if as_requested && !chain.degrade.is_empty() {
             // A client that names no known model is what the degrade step is for.
@@ -194,7 +196,7 @@ impl Proof<'_> {
     }
 
     /// R314: high stakes never drop a tier.
-    fn downgrade(&mut self, rule: RuleId, chain: &Chain, hops: &[HopLimits]) -> Result<Option<Diagnostic>, Stop> {
+    fn downgrade(&mut self, rule: RuleId, chain: &Chain, hops: &[Rc<HopLimits>]) -> Result<Option<Diagnostic>, Stop> {
         let Some(high) = self.high_stakes() else { return Ok(None) };
         for (hop, limits) in chain.hops.iter().zip(hops) {
             if hop.claim != HopClaim::Fallback(Intent::Lower) {

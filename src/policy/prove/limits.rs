@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use super::super::atom_set::AtomSet;
 use super::super::atoms::{Mentions, Space};
 use super::super::boxes::AtomBox;
@@ -121,6 +123,21 @@ impl Limit {
     }
 }
 
+/// What the limits of a hop depend on. A policy of thousands of hops has a few of these.
+pub type Kind = (Target, Vec<Arc<str>>, Option<Tokens>);
+
+/// See [`Kind`].
+pub fn kind(hop: &Hop) -> Kind {
+    (hop.target, hop.options.regions.clone(), hop.options.max_output)
+}
+
+/// One hop of each kind.
+fn kinds(checked: &Checked) -> Vec<&Hop> {
+    let chains = checked.rules.iter().filter_map(|rule| chain_of(&rule.outcome));
+    let mut seen = FxHashSet::default();
+    chains.flat_map(|chain| &chain.hops).filter(|hop| seen.insert(kind(hop))).collect()
+}
+
 fn find(columns: &[Column], subject: Subject) -> Option<(ColumnId, &Column)> {
     let found = columns.iter().enumerate().find(|(_, column)| column.subject == subject);
     found.map(|(at, column)| (ColumnId(at as u16), column))
@@ -194,9 +211,8 @@ fn stakes_matter(checked: &Checked) -> bool {
 pub fn extended(checked: &Checked) -> Checked {
     let mut wide = checked.widened();
     let old = wide.columns.len();
-    let hops = checked.rules.iter().filter_map(|rule| chain_of(&rule.outcome)).flat_map(|chain| &chain.hops);
-    let mut wanted: Vec<Subject> =
-        hops.flat_map(|hop| of_hop(checked, hop)).flat_map(|limit| limit.subjects()).collect();
+    let limits = kinds(checked).into_iter().flat_map(|hop| of_hop(checked, hop));
+    let mut wanted: Vec<Subject> = limits.flat_map(|limit| limit.subjects()).collect();
     if stakes_matter(checked) {
         wanted.push(Subject::Stakes);
     }
@@ -299,15 +315,9 @@ fn facts_between(
 /// Cuts columns at everything that limits, and conditions of moving parts, name.
 pub fn mention(checked: &Checked, mentions: &mut Mentions) {
     checked.moving.conditions().for_each(|clause| mentions.add_cond(&clause.node));
-    for chain in checked.rules.iter().filter_map(|rule| chain_of(&rule.outcome)) {
-        for (column, values) in chain
-            .hops
-            .iter()
-            .flat_map(|hop| of_hop(checked, hop))
-            .flat_map(|limit| limit.tests(checked, &checked.columns))
-        {
-            mentions.add(column, &values);
-        }
+    let limits = kinds(checked).into_iter().flat_map(|hop| of_hop(checked, hop));
+    for (column, values) in limits.flat_map(|limit| limit.tests(checked, &checked.columns)) {
+        mentions.add(column, &values);
     }
     if let Some((column, values)) = high_stakes(checked) {
         mentions.add(column, &values);

@@ -1,6 +1,6 @@
 //! What is true of every possible request: no rule is dead, nothing falls through, no chain is empty.
 //!
-//! In: a [`Checked`]. Out: findings R209, R310 to R314, R401 to R408, R410, R411, R803 and R805, each that can have one with a request that shows it.
+//! In: a [`Checked`]. Out: findings R209, R310 to R314, R401 to R411, R803 and R805, each that can have one with a request that shows it.
 //! Must not know: files, terminals.
 //!
 //! Everything is asked with one query, [`find`]: is a box covered by others? The boxes of a rule are covered by those of the
@@ -12,11 +12,12 @@ pub mod find;
 pub(in crate::policy) mod index;
 mod limits;
 mod matching;
+mod neighbors;
 mod reach;
 mod redundant;
 pub(in crate::policy) mod witness;
 
-use self::find::{DEFAULT_FUEL, Found, Fuel, find, find_indexed};
+use self::find::{Cover, DEFAULT_FUEL, Found, Fuel, find_in};
 use self::index::{Index, Mask};
 pub use self::reach::{Reach, reach};
 use super::atoms::{Mentions, Space};
@@ -134,6 +135,8 @@ impl<'a> Proof<'a> {
     fn all(&mut self, findings: &mut Vec<Diagnostic>) -> Result<(), Stop> {
         self.matching(findings)?;
         self.redundant(findings)?;
+        self.one_value_gaps(findings)?;
+        self.overlapping_ranges(findings)?;
         self.chains(findings)
     }
 
@@ -164,29 +167,14 @@ impl<'a> Proof<'a> {
 
     /// Is `area` covered by the boxes before `end` and by `more`? Positions are those of the index, then those of `more`.
     fn find(&mut self, area: &AtomBox, end: usize, more: &[&AtomBox]) -> Result<Found, Stop> {
-        let among = self.index.before(end);
-        if more.is_empty() {
-            return self.find_among(area, among);
-        }
-        let live = self.index.meeting(area, &among);
-        let mut fuel = self.fuel;
-        let cover: Vec<&AtomBox> = live.iter().map(|at| self.area(*at)).chain(more.iter().copied()).collect();
-        let found = find(&self.space, area, &cover, &mut fuel);
-        self.fuel = fuel;
-        match found {
-            Found::OutOfFuel => Err(Stop::OutOfFuel),
-            Found::Witness(area) => Ok(Found::Witness(area)),
-            Found::Covered(used) => {
-                let place = |at: usize| live.get(at).copied().unwrap_or_else(|| end + at - live.len());
-                Ok(Found::Covered(used.into_iter().map(place).collect()))
-            }
-        }
+        self.find_among(area, self.index.before(end), more, end)
     }
 
-    /// Is `area` covered by these boxes of the index?
-    fn find_among(&mut self, area: &AtomBox, among: Mask) -> Result<Found, Stop> {
+    /// Is `area` covered by these boxes of the index, and by `more`, whose positions begin at `end`?
+    fn find_among(&mut self, area: &AtomBox, among: Mask, more: &[&AtomBox], end: usize) -> Result<Found, Stop> {
         let mut fuel = self.fuel;
-        let found = find_indexed(&self.space, area, &self.index, among, &|at| self.area(at), &mut fuel);
+        let cover = Cover { index: &self.index, among, boxed: &|at| self.area(at), more, end };
+        let found = find_in(&self.space, area, cover, &mut fuel);
         self.fuel = fuel;
         if found == Found::OutOfFuel { Err(Stop::OutOfFuel) } else { Ok(found) }
     }

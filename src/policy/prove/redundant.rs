@@ -1,21 +1,18 @@
-//! What could be left out: rules, alternatives and tests that change no decision, and the one value two ranges forget: R403,
-//! R406, R407, R408.
+//! What could be left out: rules, alternatives and tests that change no decision: R403, R406, R407.
 //!
 //! In: a policy as boxes, its conditions. Out: findings. Must not know: chains.
 //!
 //! Where leaving something out would make a rule harder to read, nothing is said: a test that only the rules above make
 //! superfluous is reported when it is a `not`, which repeats them, and not when it says whom the rule is for.
 
-use super::super::atom_set::{AtomId, AtomSet};
+use super::super::atom_set::AtomId;
 use super::super::boxes::{AtomBox, boxes_of};
-use super::super::checked::{ColumnId, Cond, RuleId, Values};
-use super::super::diagnostic::{Diagnostic, R403, R406, R407, R408};
+use super::super::checked::{Cond, RuleId, Values};
+use super::super::diagnostic::{Diagnostic, R403, R406, R407};
 use super::super::fingerprint;
-use super::super::shown::grouped;
 use super::super::source::Span;
 use super::find::Found;
 use super::index::Mask;
-use super::witness::Claim;
 use super::{Proof, Stop};
 
 /// Alternatives or operands of a rule above which nobody is told about single ones: each costs a normalization of the whole
@@ -50,7 +47,7 @@ impl Proof<'_> {
                 }
             }
         }
-        self.one_value_gaps(findings)
+        Ok(())
     }
 
     /// Whether every request of a rule would get the same from the rules below.
@@ -71,13 +68,13 @@ impl Proof<'_> {
                 }
                 let Some(part) = part else { continue };
                 let among = without_own(self.index.before(self.above(other)));
-                if matches!(self.find_among(&part, among)?, Found::Witness(_)) {
+                if matches!(self.find_among(&part, among, &[], end)?, Found::Witness(_)) {
                     return Ok(false);
                 }
             }
             // Without this rule, nothing may fall through either.
             let among = without_own(self.index.before(end));
-            if matches!(self.find_among(&area, among)?, Found::Witness(_)) {
+            if matches!(self.find_among(&area, among, &[], end)?, Found::Witness(_)) {
                 return Ok(false);
             }
         }
@@ -152,51 +149,6 @@ impl Proof<'_> {
             break;
         }
         Ok(())
-    }
-
-    /// R408: `< 4k` above `> 4k` leaves exactly 4,000.
-    fn one_value_gaps(&mut self, findings: &mut Vec<Diagnostic>) -> Result<(), Stop> {
-        for column in self.space.ids() {
-            for atom in (1..self.space.count(column).saturating_sub(1) as u16).map(AtomId) {
-                if self.space.atoms(column).bounds(atom).is_some_and(|(from, to)| from == to) {
-                    findings.extend(self.one_value_gap(column, atom)?);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn one_value_gap(&mut self, column: ColumnId, atom: AtomId) -> Result<Option<Diagnostic>, Stop> {
-        let beside = |near: AtomId| {
-            let rows = self.boxes.rows.iter();
-            let stops = rows.filter(move |row| row.area.get(column).is_some_and(|set| set.has(near) && !set.has(atom)));
-            stops.map(|row| (row.rule, row.area.without(column))).collect::<Vec<_>>()
-        };
-        let (below, above) = (beside(AtomId(atom.0 - 1)), beside(AtomId(atom.0 + 1)));
-        let last = self.rules().last().filter(|rule| self.is_otherwise(*rule));
-        let end = last.map_or(self.boxes.invalid.len() + self.boxes.rows.len(), |rule| self.above(rule));
-        for ((left, x), (right, y)) in below.iter().flat_map(|left| above.iter().map(move |right| (left, right))) {
-            let exactly = AtomSet::one(atom, self.space.count(column));
-            let area = x.and(y).and_then(|both| both.with(&self.space, column, exactly));
-            // One rule that leaves a value out means to.
-            let Some(area) = area.filter(|_| left != right) else { continue };
-            let Found::Witness(hole) = self.find(&area, end, &[])? else { continue };
-            let checked = self.checked;
-            let (one, other) = (&checked.rules[left.index()], &checked.rules[right.index()]);
-            let value = self.space.atoms(column).bounds(atom).map_or(0, |(from, _)| from);
-            let name = &self.space.column(column).name;
-            let title =
-                format!("`{name}` of exactly {} is in neither `{}` nor `{}`", grouped(value), one.name, other.name);
-            let found = Diagnostic::new(&R408, one.when_span.unwrap_or(one.span), title).here("one side ends here");
-            let found = found.label(other.when_span.unwrap_or(other.span), "the other begins one later");
-            let witness = self.witness(&hole, &Claim { decided: last, inside: std::slice::from_ref(&area) })?;
-            return Ok(Some(
-                found
-                    .witness(witness)
-                    .help("a range includes its left end and not its right: use `<=` or `>=` on one side"),
-            ));
-        }
-        Ok(None)
     }
 }
 

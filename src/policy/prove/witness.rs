@@ -12,7 +12,7 @@ use super::super::checked::{
 use super::super::decide;
 use super::super::diagnostic::Witness;
 use super::super::shown::{day_of, measured, time_of};
-use super::find::{Found, find};
+use super::find::Found;
 use super::{Proof, ProveError};
 use crate::units::Tokens;
 
@@ -97,10 +97,10 @@ impl Proof<'_> {
     /// The requests that somebody may mean who states only these columns: what is not stated is as it is when nobody says
     /// anything, or anything where there is no such value.
     fn stated(&self, kept: &[ColumnId], point: &[AtomId]) -> AtomBox {
-        self.space.ids().fold(AtomBox::everything(), |area, column| {
-            let atom = if kept.contains(&column) { Some(point[column.index()]) } else { self.default_atom(column) };
-            let one = atom.map(|atom| AtomSet::one(atom, self.space.count(column)));
-            one.and_then(|set| area.with(&self.space, column, set)).unwrap_or(area)
+        let mut stated = vec![false; point.len()];
+        kept.iter().for_each(|column| stated[column.index()] = true);
+        AtomBox::of_atoms(&self.space, |column| {
+            if stated[column.index()] { Some(point[column.index()]) } else { self.default_atom(column) }
         })
     }
 
@@ -114,12 +114,12 @@ impl Proof<'_> {
         }
         let end = claim.decided.map_or(self.boxes.rows.len(), |rule| self.boxes.range(rule).start);
         let earlier = self.index.meeting(area, &self.index.before(self.boxes.invalid.len() + end));
-        let taken: Vec<AtomBox> = earlier
-            .into_iter()
-            .filter_map(|at| area.and(&self.boxes.rows[at.checked_sub(self.boxes.invalid.len())?].area))
-            .collect();
-        if taken.iter().any(|part| !matches!(self.find_possible(part), Found::Covered(_))) {
-            return false;
+        let impossible = self.boxes.invalid.len();
+        for row in earlier.into_iter().filter_map(|at| at.checked_sub(impossible)) {
+            let part = area.and(&self.boxes.rows[row].area);
+            if part.is_some_and(|part| !matches!(self.find_possible(&part), Found::Covered(_))) {
+                return false;
+            }
         }
         let Some(rule) = claim.decided else { return true };
         let own = self.areas(rule);
@@ -128,9 +128,8 @@ impl Proof<'_> {
 
     /// Whether every possible request of a box is in one of some boxes.
     fn within_possible(&mut self, area: &AtomBox, others: &[AtomBox]) -> bool {
-        let mut cover: Vec<&AtomBox> = self.boxes.invalid.iter().map(|one| &one.area).collect();
-        cover.extend(others);
-        matches!(find(&self.space, area, &cover, &mut self.fuel), Found::Covered(_))
+        let others: Vec<&AtomBox> = others.iter().collect();
+        matches!(self.find(area, self.boxes.invalid.len(), &others), Ok(Found::Covered(_)))
     }
 
     /// What a column has when a request says nothing about it; `None` where something must be said.
