@@ -196,6 +196,8 @@ pub(super) const fn word(rule: Rule) -> Option<&'static str> {
         | Rule::bad_part
         | Rule::bad_list
         | Rule::bad_block
+        | Rule::bad_paren
+        | Rule::test_kw
         | Rule::loose_string
         | Rule::block
         | Rule::block_line
