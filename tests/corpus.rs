@@ -58,6 +58,8 @@ fn checked(folder: &Folder, name: &str) -> Report {
             other => panic!("{}: what is {other:?}?", folder.path.display()),
         }
     }
+    // A pedantic code is off unless it is asked for; its folder asks.
+    settings.select = vec![code(&folder.path).to_owned()];
     check(name, folder, &catalog, &settings)
 }
 

@@ -3,16 +3,35 @@
 
 mod policies;
 
-use policies::report;
+use std::collections::BTreeMap;
+
+use policies::{Memory, TODAY};
+use wayside::catalog::{Catalog, Overlay};
+use wayside::policy::check::{Report, Settings, check};
 use wayside::policy::diagnostic::Level;
-use wayside::policy::explain::pages::{codes, examples, page};
+use wayside::policy::explain::pages::{Example, codes, examples, page};
+
+fn report(code: &str, example: &Example) -> Report {
+    let mut files = BTreeMap::from([("p.route", example.text.to_owned())]);
+    let mut catalog = Catalog::embedded();
+    for (name, text) in &example.beside {
+        if *name == "catalog.yaml" {
+            catalog = catalog.with_overlay(&Overlay::parse(text).unwrap()).unwrap();
+        }
+        files.insert(name, (*text).to_owned());
+    }
+    let first = example.text.lines().next().unwrap();
+    let day = first.strip_prefix("# check: --today ").map_or(TODAY, |day| day.parse().unwrap());
+    let settings = Settings { select: vec![code.to_owned()], ..Settings::on(day) };
+    check("p.route", &Memory(files), &catalog, &settings)
+}
 
 #[test]
 fn wrong_examples_give_the_finding_and_right_ones_nothing_that_fails() {
     let mut seen = 0;
     for code in codes() {
         for example in examples(page(code).unwrap()) {
-            let report = report(example.text);
+            let report = report(code, &example);
             let found: Vec<&str> = report.findings.iter().map(|one| one.code.code).collect();
             assert_eq!(found.contains(&code), example.wrong, "{code}: {found:?}\n{}", example.text);
             let others = report.findings.iter().filter(|one| one.code.code != code);
@@ -34,7 +53,7 @@ fn what_a_page_says_about_allowing_is_true() {
     for code in codes() {
         let text = page(code).unwrap();
         let wrong = examples(text).into_iter().find(|one| one.wrong).unwrap();
-        let finding = report(wrong.text).findings.into_iter().find(|one| one.code.code == code).unwrap();
+        let finding = report(code, &wrong).findings.into_iter().find(|one| one.code.code == code).unwrap();
         let allowed = !text.contains("It cannot be allowed");
         assert_eq!(allowed, text.contains(&format!("`# allow {}: ", finding.code.name)), "{code}");
     }

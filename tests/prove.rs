@@ -257,7 +257,7 @@ fn otherwise_under_rules_that_cover_everything_is_a_note() {
 #[test]
 fn out_of_fuel_is_an_error_that_names_the_rule() {
     let rules = vec![rule(0, "a", plan(&[0])), rule(1, "b", plan(&[1])), otherwise(2)];
-    let found = prove(&policy(rules), Options { fuel: 2 }).unwrap();
+    let found = prove(&policy(rules), Options { fuel: 2, today: None }).unwrap();
     assert_eq!(codes(&found), ["R410"]);
     assert!(found[0].message.contains("`b`"), "{}", found[0].message);
 }

@@ -58,6 +58,11 @@ impl Catalog {
         self.as_of
     }
 
+    /// Whether an overlay states facts of its own.
+    pub fn has_overlay(&self) -> bool {
+        !self.over.is_empty()
+    }
+
     /// Says what a provider of the runtime configuration is; its own name need not.
     #[must_use]
     pub fn with_provider(mut self, name: &str, kind: ProviderKind) -> Self {

@@ -337,7 +337,7 @@ impl State {
             checked: verdict.checked,
             tree: verdict.tree,
             exact,
-            prove: prove::Options { fuel: self.how.fuel.unwrap_or(workspace.settings.fuel) },
+            prove: prove::Options { fuel: self.how.fuel.unwrap_or(workspace.settings.fuel), today: None },
             asked: Asked::default(),
         }
     }

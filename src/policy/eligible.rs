@@ -66,6 +66,11 @@ pub fn streams(entry: Option<&Entry>) -> bool {
     entry.is_none_or(|entry| entry.capabilities.streaming != Some(false))
 }
 
+/// Whether nothing of a call is kept by the provider; a row that states no retention does not promise it.
+pub fn keeps_nothing(entry: Option<&Entry>) -> bool {
+    entry.and_then(|entry| entry.retention.as_deref()) == Some("zero")
+}
+
 /// Whether it serves on that day, as itself.
 pub fn in_service(entry: Option<&Entry>, today: Date) -> bool {
     entry.is_none_or(|entry| entry.life(today) == Life::Serving)

@@ -11,6 +11,7 @@ pub mod admit;
 pub mod ast;
 pub mod atom_set;
 pub mod atoms;
+pub mod bounds;
 pub mod boxes;
 pub mod check;
 pub mod checked;

@@ -4,8 +4,13 @@
 //! nothing speaks against it. Must not know: terminals, formats, exit codes.
 
 pub mod chains;
+mod clock;
+mod drift;
+mod legs;
 pub mod models;
+mod moving;
 mod pinning;
+mod private;
 pub mod time;
 
 use std::sync::Arc;
@@ -96,9 +101,14 @@ pub fn check(root: &str, files: &dyn Files, catalog: &Catalog, settings: &Settin
     models::check(&checked, catalog, settings.today, settings.models, &mut findings);
     chains::check(&checked, &loaded.sources, &settings.shares_fate, &mut findings);
     time::check(&checked, &mut findings);
+    clock::check(&checked, settings.today, &mut findings);
+    drift::check(&checked, catalog, settings.today, settings.models.retire_window, &mut findings);
+    legs::check(&checked, settings.today, &mut findings);
+    moving::check(&checked, &loaded.sources, settings.today, &mut findings);
+    private::check(&checked, &mut findings);
     let mut fault = None;
     if settings.exact && conditions_stand(&findings) {
-        match prove::prove(&checked, settings.prove) {
+        match prove::prove(&checked, prove::Options { today: Some(settings.today), ..settings.prove }) {
             Ok(proven) => findings.extend(proven),
             Err(error) => fault = Some(error),
         }

@@ -261,7 +261,7 @@ impl Comparison<'_> {
     }
 
     fn group(&mut self, was: usize, now: usize, part: &AtomBox, left: &AtomBox) -> Result<Group, DiffError> {
-        let claim = |rule: usize| Claim { decided: Some(RuleId(rule as u32)), inside: &[] };
+        let claim = |rule: usize| Claim { decided: Some(RuleId(rule as u32)), inside: &[], outside: &[] };
         let point: Vec<AtomId> = self.after.point(left);
         self.before.verify(&point, &claim(was)).map_err(DiffError::Wrong)?;
         self.after.verify(&point, &claim(now)).map_err(DiffError::Wrong)?;

@@ -5,10 +5,11 @@
 use std::fmt::Write;
 
 use super::super::ast::{Intent, Order};
+use super::super::bounds;
 use super::super::checked::{Chain, Claim, Class, Degrade, Hold, Promise, Retry};
 use super::super::plan::{Action, PlannedHop, Run};
 use super::super::source::{Sources, Span};
-use super::{Explanation, bounds, detail};
+use super::{Explanation, detail};
 use crate::units::{Millis, Tokens, Usd};
 
 /// Where the place of the rule begins.

@@ -6,13 +6,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::ast::{Intent, OnCut};
+use super::super::bounds;
 use super::super::checked::{AttributeDomain, AttributeValue, Claim, Degrade, Hold, Subject};
 use super::super::eligible;
 use super::super::facts::Facts;
 use super::super::plan::{Action, PlannedHop, Run};
 use super::super::render::json::{Place, SCHEMA, place};
 use super::super::source::Sources;
-use super::{Explanation, bounds, detail};
+use super::{Explanation, detail};
 use crate::units::{Tokens, Usd};
 
 /// The version of this tool, as every document carries it.

@@ -4,7 +4,6 @@
 //! terminals. It is the trace of the same functions that `serve` calls, never a retelling.
 
 mod ask;
-mod bounds;
 mod detail;
 mod human;
 mod json;
@@ -12,11 +11,11 @@ mod logged;
 pub mod pages;
 
 pub use self::ask::{Asked, State, ask};
-pub use self::bounds::{worst_time, worst_times};
 pub use self::human::{dollars, seconds};
 pub use self::json::VERSION;
 pub use self::logged::Compared;
 use super::atom_set::{AtomId, AtomSet};
+pub use super::bounds::{worst_time, worst_times};
 use super::checked::{Chain, Checked, ColumnId, Hedge, Outcome, Rule, RuleId, Subject, Target};
 use super::decide::{Fetch, FromReadings, PassedOver, Tap, decide, passed_over};
 use super::plan::{Plan, PlannedHop, plan};
@@ -109,7 +108,7 @@ impl Explanation<'_> {
     /// The most one answer of a hop can cost.
     fn hop_cost(&self, hop: &PlannedHop) -> Option<Usd> {
         let (prompt, today) = (Tokens(self.asked.prompt_tokens), self.asked.readings.today);
-        bounds::worst_cost(self.checked(), hop, &self.asked.facts, prompt, today)
+        super::bounds::worst_cost(self.checked(), hop, &self.asked.facts, prompt, today)
     }
 
     /// The second leg beside a hop, if its rule wants one.

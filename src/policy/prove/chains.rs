@@ -60,7 +60,12 @@ impl Proof<'_> {
     }
 
     /// A request of the rule, inside an area, that no rule above takes.
-    fn reached(&mut self, rule: RuleId, area: &AtomBox, except: &[&AtomBox]) -> Result<Option<AtomBox>, Stop> {
+    pub(super) fn reached(
+        &mut self,
+        rule: RuleId,
+        area: &AtomBox,
+        except: &[&AtomBox],
+    ) -> Result<Option<AtomBox>, Stop> {
         let parts: Vec<AtomBox> = self.areas(rule).iter().filter_map(|own| own.and(area)).collect();
         self.first_left(&parts, self.above(rule), except)
     }
@@ -77,7 +82,7 @@ impl Proof<'_> {
                     continue;
                 }
                 let Some(left) = self.reached(rule, area, &[])? else { continue };
-                let claim = Claim { decided: Some(rule), inside: std::slice::from_ref(area) };
+                let claim = Claim { decided: Some(rule), inside: std::slice::from_ref(area), outside: &[] };
                 let witness = self.witness(&left, &claim)?;
                 found.push(self.cannot_serve(rule, hop, limit, code).level(level).witness(witness));
             }
@@ -151,7 +156,7 @@ impl Proof<'_> {
             common = next;
         }
         let Some(left) = self.first_left(&common, self.above(rule), &[])? else { return Ok(None) };
-        let witness = self.witness(&left, &Claim { decided: Some(rule), inside: &common })?;
+        let witness = self.witness(&left, &Claim { decided: Some(rule), inside: &common, outside: &[] })?;
         let one = &self.checked.rules[rule.index()];
         let title = format!("rule `{}` can be left without a usable hop", one.name);
         let mut found = Diagnostic::new(&R312, one.span, title).witness(witness);
@@ -180,7 +185,8 @@ impl Proof<'_> {
         }
         let Some(high) = self.high_stakes() else { return Ok(None) };
         let Some(left) = self.reached(rule, &high, &[])? else { return Ok(None) };
-        let witness = self.witness(&left, &Claim { decided: Some(rule), inside: std::slice::from_ref(&high) })?;
+        let witness =
+            self.witness(&left, &Claim { decided: Some(rule), inside: std::slice::from_ref(&high), outside: &[] })?;
         let end = match chain.degrade.first() {
             None => "in an error".to_owned(),
             Some(Degrade::Template(id)) => format!("with template `{}`", checked.templates[id.index()].name),
@@ -203,7 +209,8 @@ impl Proof<'_> {
                 continue;
             }
             let Some(left) = self.reached(rule, &high, &limits.areas())? else { continue };
-            let witness = self.witness(&left, &Claim { decided: Some(rule), inside: std::slice::from_ref(&high) })?;
+            let witness =
+                self.witness(&left, &Claim { decided: Some(rule), inside: std::slice::from_ref(&high), outside: &[] })?;
             let one = &self.checked.rules[rule.index()];
             let title = format!("a request of high stakes can reach a lower tier in rule `{}`", one.name);
             let found = Diagnostic::new(&R314, hop.span, title).here(format!("{} is lower", model(self.checked, hop)));
@@ -213,7 +220,7 @@ impl Proof<'_> {
         Ok(None)
     }
 
-    fn high_stakes(&self) -> Option<AtomBox> {
+    pub(super) fn high_stakes(&self) -> Option<AtomBox> {
         let (column, values) = limits::high_stakes(self.checked)?;
         AtomBox::only(&self.space, column, self.space.set(column, &values))
     }

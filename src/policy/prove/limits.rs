@@ -18,6 +18,7 @@ use super::super::checked::{
 };
 use super::super::eligible;
 use super::super::facts::Priority;
+use super::{bounded, budgets, rollouts, staffing, streams};
 use crate::units::Tokens;
 
 /// A reason for which planning drops a hop, and for which requests.
@@ -216,6 +217,11 @@ pub fn extended(checked: &Checked) -> Checked {
     if stakes_matter(checked) {
         wanted.push(Subject::Stakes);
     }
+    wanted.extend(bounded::subjects(checked));
+    wanted.extend(budgets::subjects(checked));
+    wanted.extend(rollouts::subjects(checked));
+    wanted.extend(staffing::subjects(checked));
+    wanted.extend(streams::subjects(checked));
     for subject in wanted {
         if find(&wide.columns, subject).is_none()
             && let Some(column) = column_for(checked, subject)
@@ -257,6 +263,10 @@ fn column_for(checked: &Checked, subject: Subject) -> Option<Column> {
         }
         Subject::Tenant => ("tenant", list(checked.tenants.iter().map(|one| one.name.clone()).collect(), true)),
         Subject::Stakes => ("stakes", list(words(&["low", "normal", "high"]), false)),
+        Subject::Plan => ("plan", list(checked.plans.clone(), false)),
+        Subject::Clock => {
+            return Some(Column { name: "time".into(), subject, domain: Domain::Clock, class: Class::Reading });
+        }
         Subject::Priority => ("priority", list(words(&Priority::ALL.map(Priority::word)), false)),
         Subject::Streaming => ("streaming", Domain::Bool),
         Subject::Tools => ("tools", Domain::Bool),

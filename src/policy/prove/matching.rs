@@ -83,7 +83,7 @@ impl Proof<'_> {
         let point = self.point(area);
         let decided = decide::first_holding(&self.linear, |column| point[column.index()]);
         let inside = self.areas(rule);
-        found = found.witness(self.witness(area, &Claim { decided, inside: &inside })?);
+        found = found.witness(self.witness(area, &Claim { decided, inside: &inside, outside: &[] })?);
         if let Some(decided) = decided {
             let (instead, wanted) = (self.gets(decided), self.gets(rule));
             let name = &checked.rules[decided.index()].name;
@@ -151,7 +151,7 @@ impl Proof<'_> {
         let place = if place.lo == 0 || place.lo == place.hi { last.span } else { place };
         let found = Diagnostic::new(&R404, place, "some requests match no rule")
             .here("no rule takes the request below")
-            .witness(self.witness(&area, &Claim { decided: None, inside: &[] })?);
+            .witness(self.witness(&area, &Claim { decided: None, inside: &[], outside: &[] })?);
         Ok(Some(found.help("end the rules with `otherwise { … }`")))
     }
 }

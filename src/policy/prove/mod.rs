@@ -7,15 +7,26 @@
 //! rules above it exactly when the rule is dead; a chain can be empty exactly where the boxes of what its hops cannot serve
 //! are not.
 
+mod bills;
+mod bounded;
+mod budgets;
+mod calls;
 mod chains;
 pub mod find;
+mod guarantees;
 pub(in crate::policy) mod index;
 mod limits;
 mod matching;
 mod neighbors;
 mod reach;
 mod redundant;
+mod rollouts;
+mod signals;
+mod staffing;
+mod streams;
 pub(in crate::policy) mod witness;
+
+use jiff::civil::Date;
 
 use self::find::{Cover, DEFAULT_FUEL, Found, Fuel, find_in};
 use self::index::{Index, Mask};
@@ -31,11 +42,13 @@ use super::diagnostic::{Diagnostic, R410};
 pub struct Options {
     /// Steps of the search, for the whole policy. Out of fuel is R410.
     pub fuel: u64,
+    /// The day that prices are those of; without one, announced changes are left out.
+    pub today: Option<Date>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { fuel: DEFAULT_FUEL }
+        Self { fuel: DEFAULT_FUEL, today: None }
     }
 }
 
@@ -88,6 +101,14 @@ pub fn prove(checked: &Checked, options: Options) -> Result<Vec<Diagnostic>, Pro
     Ok(findings)
 }
 
+/// Most boxes that one question may be about: beyond, the analysis says that it gave up.
+const MAX_PARTS: usize = 16_384;
+
+/// What is in one of `left` and in one of `right`.
+fn both(left: &[AtomBox], right: &[AtomBox]) -> Vec<AtomBox> {
+    left.iter().flat_map(|one| right.iter().filter_map(|other| one.and(other))).collect()
+}
+
 /// A policy as boxes, ready to be asked.
 pub(in crate::policy) struct Proof<'a> {
     checked: &'a Checked,
@@ -97,6 +118,8 @@ pub(in crate::policy) struct Proof<'a> {
     /// Over impossible boxes, then the boxes of rules.
     index: Index,
     fuel: Fuel,
+    /// The day that prices are those of.
+    today: Date,
     /// The rule that is being looked at.
     at: Option<RuleId>,
     /// Rules that decide nothing, once [`Self::matching`] has said so.
@@ -107,6 +130,11 @@ impl<'a> Proof<'a> {
     fn new(checked: &'a Checked, options: Options) -> Result<Self, Vec<Diagnostic>> {
         let mut mentions = Mentions::of(checked);
         limits::mention(checked, &mut mentions);
+        let today = options.today.unwrap_or(Date::MIN);
+        bounded::mention(checked, today, &mut mentions);
+        budgets::mention(checked, today, &mut mentions);
+        rollouts::mention(checked, &mut mentions);
+        staffing::mention(checked, &mut mentions);
         let space = Space::build(checked.columns.clone(), &mentions).map_err(|wide| vec![wide.finding(checked)])?;
         Self::over(checked, space, options)
     }
@@ -129,7 +157,9 @@ impl<'a> Proof<'a> {
         let areas: Vec<&AtomBox> =
             boxes.invalid.iter().map(|one| &one.area).chain(boxes.rows.iter().map(|row| &row.area)).collect();
         let index = Index::new(&space, &areas);
-        Ok(Self { checked, space, boxes, linear, index, fuel: Fuel::new(options.fuel), at: None, dead: Vec::new() })
+        let today = options.today.unwrap_or(Date::MIN);
+        let fuel = Fuel::new(options.fuel);
+        Ok(Self { checked, space, boxes, linear, index, fuel, today, at: None, dead: Vec::new() })
     }
 
     fn all(&mut self, findings: &mut Vec<Diagnostic>) -> Result<(), Stop> {
@@ -137,7 +167,13 @@ impl<'a> Proof<'a> {
         self.redundant(findings)?;
         self.one_value_gaps(findings)?;
         self.overlapping_ranges(findings)?;
-        self.chains(findings)
+        self.chains(findings)?;
+        self.streams(findings)?;
+        self.guarantees(findings)?;
+        self.signals(findings)?;
+        self.budgets(findings)?;
+        self.staffing(findings)?;
+        self.moving(findings)
     }
 
     pub(in crate::policy) fn incomplete(&self, fuel: u64) -> Diagnostic {
@@ -192,6 +228,16 @@ impl<'a> Proof<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// A request of a rule in one of some areas and in none of `except`.
+    fn left_in(&mut self, rule: RuleId, inside: &[AtomBox], except: &[AtomBox]) -> Result<Option<AtomBox>, Stop> {
+        let parts = both(&self.areas(rule), inside);
+        if parts.len() > MAX_PARTS {
+            return Err(Stop::OutOfFuel);
+        }
+        let except: Vec<&AtomBox> = except.iter().collect();
+        self.first_left(&parts, self.above(rule), &except)
     }
 
     fn areas(&self, rule: RuleId) -> Vec<AtomBox> {

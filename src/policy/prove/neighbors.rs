@@ -62,7 +62,8 @@ impl Proof<'_> {
                 format!("`{name}` of exactly {} is in neither `{}` nor `{}`", grouped(value), one.name, other.name);
             let found = Diagnostic::new(&R408, one.when_span.unwrap_or(one.span), title).here("one side ends here");
             let found = found.label(other.when_span.unwrap_or(other.span), "the other begins one later");
-            let witness = self.witness(&hole, &Claim { decided: last, inside: std::slice::from_ref(&area) })?;
+            let witness =
+                self.witness(&hole, &Claim { decided: last, inside: std::slice::from_ref(&area), outside: &[] })?;
             return Ok(Some(
                 found
                     .witness(witness)
@@ -121,7 +122,8 @@ impl Proof<'_> {
         (low.0..=high.0).for_each(|atom| both.insert(AtomId(atom)));
         let Some(area) = area.with(&self.space, column, both) else { return Ok(None) };
         let Found::Witness(left) = self.find(&area, self.above(above), &[])? else { return Ok(None) };
-        let witness = self.witness(&left, &Claim { decided: Some(above), inside: std::slice::from_ref(&area) })?;
+        let witness =
+            self.witness(&left, &Claim { decided: Some(above), inside: std::slice::from_ref(&area), outside: &[] })?;
         let checked = self.checked;
         let (one, other) = (&checked.rules[above.index()], &checked.rules[below.index()]);
         let bounds = |atom: AtomId| self.space.atoms(column).bounds(atom).unwrap_or_default();

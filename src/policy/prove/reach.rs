@@ -32,7 +32,7 @@ impl Proof<'_> {
     fn reach(&mut self, rule: RuleId) -> Result<Option<Reach>, Stop> {
         let (areas, end) = (self.areas(rule), self.above(rule));
         let Some(left) = self.first_left(&areas, end, &[])? else { return Ok(None) };
-        let witness = self.witness(&left, &Claim { decided: Some(rule), inside: &[] })?;
+        let witness = self.witness(&left, &Claim { decided: Some(rule), inside: &[], outside: &[] })?;
         let most_prompt = self.most_prompt(&areas, end)?;
         let features = self.features(&areas, end)?;
         Ok(Some(Reach { witness, most_prompt, features }))

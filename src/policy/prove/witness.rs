@@ -28,6 +28,8 @@ pub struct Claim<'a> {
     pub decided: Option<RuleId>,
     /// The request is in one of these. Empty for no further claim.
     pub inside: &'a [AtomBox],
+    /// The request is in none of these.
+    pub outside: &'a [AtomBox],
 }
 
 impl Proof<'_> {
@@ -80,16 +82,18 @@ impl Proof<'_> {
         let decided = decide::first_holding(&self.linear, at);
         let inside = claim.inside.is_empty() || claim.inside.iter().any(|area| area.holds(at));
         let possible = !self.boxes.invalid.iter().any(|one| one.area.holds(at));
-        if decided == claim.decided && inside && possible {
+        let outside = !claim.outside.iter().any(|area| area.holds(at));
+        if decided == claim.decided && inside && outside && possible {
             return Ok(());
         }
         let name =
             |rule: Option<RuleId>| rule.map_or("no rule".into(), |id| self.checked.rules[id.index()].name.clone());
         Err(ProveError {
             what: format!(
-                "a request said to reach {} reaches {}; possible: {possible}, in the area claimed: {inside}",
+                "a request said to reach {} reaches {}; possible: {possible}, in the area claimed: {}",
                 name(claim.decided),
-                name(decided)
+                name(decided),
+                inside && outside
             ),
         })
     }
@@ -110,6 +114,10 @@ impl Proof<'_> {
             return false;
         }
         if !claim.inside.is_empty() && !self.within_possible(area, claim.inside) {
+            return false;
+        }
+        let excluded: Vec<AtomBox> = claim.outside.iter().filter_map(|one| area.and(one)).collect();
+        if excluded.iter().any(|part| !matches!(self.find_possible(part), Found::Covered(_))) {
             return false;
         }
         let end = claim.decided.map_or(self.boxes.rows.len(), |rule| self.boxes.range(rule).start);

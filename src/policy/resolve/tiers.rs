@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::super::ast::{self, ItemKind, TierLine};
-use super::super::checked::{Outcome, Snapshot, SnapshotId, Target, Tier, TierId};
+use super::super::checked::{Outcome, Promise, Snapshot, SnapshotId, Target, Tier, TierId};
 use super::super::diagnostic::{Diagnostic, R007, R108, R217, R222};
 use super::super::source::Span;
 use super::Resolver;
@@ -66,6 +66,12 @@ impl<'a> Resolver<'a> {
     pub(super) fn used_tiers(&mut self) {
         for rule in &self.out.rules {
             let Outcome::Chain(chain) = &rule.outcome else { continue };
+            if chain.promise == Promise::AsRequested {
+                // Any tier may be asked for.
+                for tier in self.out.tiers.iter().filter(|tier| !tier.specialized) {
+                    self.names.find(Sort::Tier, &tier.name);
+                }
+            }
             for hop in &chain.hops {
                 let Target::Snapshot(id) = hop.target else { continue };
                 if let Some(tier) = self.out.home(id) {

@@ -2,10 +2,10 @@
 //!
 //! In: a planned hop, the request. Out: bounds. Must not know: how they are printed.
 
-use super::super::checked::{Checked, Hold, Retry};
-use super::super::eligible;
-use super::super::facts::Facts;
-use super::super::plan::{PlannedHop, Run};
+use super::checked::{Checked, Hold, Retry};
+use super::eligible;
+use super::facts::Facts;
+use super::plan::{PlannedHop, Run};
 use crate::units::{Millis, Tokens, Usd};
 use jiff::civil::Date;
 
