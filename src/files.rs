@@ -3,6 +3,7 @@
 //! In: paths as policies and people write them. Out: texts, or why not. Must not know: what the texts mean. Nothing outside the
 //! workspace is read, however a path or a symbolic link puts it, and nothing that is larger than a limit.
 
+pub mod history;
 pub mod lines;
 
 use std::fs::{self, File};
@@ -69,18 +70,15 @@ impl Files for Disk {
 
     fn glob(&self, pattern: &str) -> Vec<String> {
         let mut left = MAX_ENTRIES;
-        let mut found = vec![String::new()];
-        let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
-        if let Some(rest) = pattern.strip_prefix('/') {
-            found = vec!["/".to_owned()];
-            return expand(found, rest, &mut left);
-        }
-        expand(found, pattern, &mut left)
+        expand(pattern, &mut |dir| entries(dir, &mut left), &Path::exists)
     }
 }
 
-/// Replaces `*` segment by segment.
-fn expand(mut found: Vec<String>, pattern: &str, left: &mut usize) -> Vec<String> {
+/// Replaces `*` segment by segment: `names` lists a directory, `exists` says whether a path is there.
+fn expand(pattern: &str, names: &mut dyn FnMut(&Path) -> Vec<String>, exists: &dyn Fn(&Path) -> bool) -> Vec<String> {
+    let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
+    let (start, pattern) = pattern.strip_prefix('/').map_or(("", pattern), |rest| ("/", rest));
+    let mut found = vec![start.to_owned()];
     for segment in pattern.split('/') {
         let mut next = Vec::new();
         for base in found {
@@ -88,7 +86,7 @@ fn expand(mut found: Vec<String>, pattern: &str, left: &mut usize) -> Vec<String
                 if base.is_empty() || base.ends_with('/') { format!("{base}{name}") } else { format!("{base}/{name}") }
             };
             if segment.contains('*') {
-                let names = entries(Path::new(if base.is_empty() { "." } else { &base }), left);
+                let names = names(Path::new(if base.is_empty() { "." } else { &base }));
                 next.extend(names.iter().filter(|name| matches(segment, name)).map(|name| join(name)));
             } else {
                 next.push(join(segment));
@@ -96,7 +94,7 @@ fn expand(mut found: Vec<String>, pattern: &str, left: &mut usize) -> Vec<String
         }
         found = next;
     }
-    found.retain(|path| Path::new(path).exists());
+    found.retain(|path| exists(Path::new(path)));
     found.sort();
     found
 }
@@ -167,6 +165,11 @@ pub fn read(path: &Path, most: usize) -> Result<String, String> {
     if bytes.len() > most {
         return Err(format!("it has more than {most} bytes"));
     }
+    text_of(bytes)
+}
+
+/// Bytes as text.
+fn text_of(bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         format!("it is not UTF-8 text (byte {at} is 0x{:02x})", error.as_bytes().get(at).copied().unwrap_or_default())

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use generate::*;
 use proptest::prelude::*;
 use wayside::policy::checked::*;
-use wayside::policy::diff::{Diff, diff};
+use wayside::policy::diff::{Diff, Names, diff};
 use wayside::policy::prove::Options;
 
 fn policy(rules: Vec<Rule>) -> Checked {
@@ -17,6 +17,10 @@ fn policy(rules: Vec<Rule>) -> Checked {
 
 fn between(old: Vec<Rule>, new: Vec<Rule>) -> Diff {
     diff(&policy(old), &policy(new), Options::default()).unwrap()
+}
+
+fn named() -> Names {
+    Names { policy: Some("p.route".to_owned()), old: "old".to_owned(), new: "new".to_owned() }
 }
 
 fn pairs(diff: &Diff) -> Vec<(String, String)> {
@@ -43,7 +47,7 @@ fn renames_and_reorders_of_disjoint_rules_change_nothing() {
     let new =
         vec![does(0, "paid", plan(&[1]), 402), does(1, "free", plan(&[0]), 401), does(2, "otherwise", Cond::True, 403)];
     let diff = between(old, new);
-    assert!(diff.is_equal(), "{}", diff.text());
+    assert!(diff.is_equal(), "{}", diff.text(&named(), false));
     assert_eq!((diff.added, diff.removed), (vec!["paid".to_owned()], vec!["pro".to_owned()]));
 }
 
@@ -61,9 +65,12 @@ fn a_new_rule_on_top_shows_whom_it_takes_requests_from() {
         diff.groups[0].witness.request,
         [("plan".into(), "plan_0".into()), ("prompt_tokens".into(), "100k".into())]
     );
-    assert!(diff.text().contains("free → long"), "{}", diff.text());
-    assert!(diff.markdown().contains("| `free`<br>reject 401 | `long`<br>reject 404 |"), "{}", diff.markdown());
-    assert_eq!(diff.json()["groups"][2]["was"], "otherwise");
+    assert!(diff.text(&named(), false).contains("free → long"), "{}", diff.text(&named(), false));
+    let markdown = diff.markdown(&named(), false);
+    assert!(markdown.contains("| ~ | `free` | `long` |  | `plan plan_0, prompt_tokens 100k` |"), "{markdown}");
+    let json: serde_json::Value =
+        serde_json::from_str(&wayside::policy::diff::document(&diff, &named(), "2026-11-22").unwrap()).unwrap();
+    assert_eq!(json["groups"][2]["was"], "otherwise");
 }
 
 #[test]
@@ -80,7 +87,7 @@ fn a_rule_that_died_is_named() {
     let diff = between(old, new);
     assert_eq!(pairs(&diff), [("free".to_owned(), "all".to_owned())]);
     assert_eq!(diff.now_dead, ["free"]);
-    assert!(diff.has("dead-rule"));
+    assert!(diff.has("dead-rule".parse().unwrap()));
 }
 
 proptest! {

@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("usage", &[]),
     ("catalog", &["names", "units", "usage"]),
     ("policy", &["names", "units", "failure", "usage", "catalog"]),
-    ("files", &["policy"]),
+    ("files", &["names", "policy"]),
     ("config", &["names", "units"]),
     ("workspace", &["names", "catalog", "policy", "files", "config"]),
     ("lsp", &["names", "units", "failure", "catalog", "policy", "files", "config", "workspace"]),

@@ -10,8 +10,10 @@ mod check;
 mod completions;
 #[cfg(feature = "serve")]
 mod demo;
+mod diff;
 mod explain;
 mod fmt;
+mod graph;
 mod lsp;
 mod reading;
 mod screen;
@@ -45,6 +47,7 @@ const EXAMPLES: &str = "\
 Examples:
   wayside check policies/                                       what is wrong with every policy under a directory
   wayside explain support.route plan=pro prompt_tokens=2k       which rule one request gets, and why
+  wayside diff main . support.route                             which decisions an edit changes
   wayside fmt --check policies/                                 which files are not laid out in the one style
   wayside explain R401                                          what a finding means, and how to cure it
 
@@ -53,8 +56,10 @@ Exit codes: 0 nothing wrong, 1 findings, 2 could not do the job.";
 #[derive(Debug, Subcommand)]
 enum Verb {
     Check(check::Args),
+    Diff(diff::Args),
     Explain(explain::Args),
     Fmt(fmt::Args),
+    Graph(graph::Args),
     Lsp(lsp::Args),
     #[cfg(feature = "serve")]
     Serve(serve::Args),
@@ -71,8 +76,10 @@ pub fn main() -> ExitCode {
     match Cli::parse().verb {
         Verb::Catalog(args) => catalog::run(&args),
         Verb::Check(args) => check::run(&args),
+        Verb::Diff(args) => diff::run(&args),
         Verb::Explain(args) => explain::run(&args),
         Verb::Fmt(args) => fmt::run(&args),
+        Verb::Graph(args) => graph::run(&args),
         Verb::Lsp(args) => lsp::run(&args),
         Verb::Completions(args) => completions::run(&args),
         #[cfg(feature = "serve")]

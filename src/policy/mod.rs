@@ -24,6 +24,7 @@ pub mod explain;
 pub mod facts;
 pub mod fingerprint;
 pub mod format;
+pub mod graph;
 pub mod holds;
 pub mod lexer;
 pub mod outline;

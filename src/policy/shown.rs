@@ -118,6 +118,16 @@ impl Space {
 }
 
 impl Space {
+    /// A set of atoms as a condition: `plan is pro or enterprise`, `not streaming`, `modality has image`.
+    pub fn test(&self, id: ColumnId, set: &AtomSet) -> String {
+        let column = self.column(id);
+        match column.domain {
+            Domain::Bool if set.has(AtomId(1)) => column.name.to_string(),
+            Domain::Bool => format!("not {}", column.name),
+            _ => format!("{} is {}", column.name, self.shown(id, set)),
+        }
+    }
+
     /// The name of a listed value; empty for a column without a list.
     pub fn name_of(&self, id: ColumnId, value: u32) -> String {
         match &self.column(id).domain {

@@ -12,11 +12,12 @@ use jiff::civil::Date;
 
 use crate::catalog::{Catalog, Overlay};
 use crate::config::check::{Settings, settings};
+use crate::files::history::Revision;
 use crate::files::{self, Disk};
 use crate::policy::ast::File;
 use crate::policy::check::{self, Report};
 use crate::policy::checked::Checked;
-use crate::policy::diagnostic::{CODES, Diagnostic, R121};
+use crate::policy::diagnostic::{CODES, Diagnostic, Level, R121};
 use crate::policy::resolve::Files;
 use crate::policy::source::{Sources, Span};
 use crate::policy::suppress::is_code;
@@ -64,11 +65,29 @@ impl Verdict {
     pub fn decides(&self) -> Option<Tree> {
         self.tree.clone()
     }
+
+    /// The policy, also when `serve` would refuse it for what is proven of its requests or for the day it is: what it means is
+    /// settled, so it can be compared. Where a name is unknown or a statement is broken, it is not.
+    pub fn means(&self) -> Option<&Arc<Checked>> {
+        let settled = |finding: &Diagnostic| finding.level != Level::Error || is_settled(finding.code.code);
+        self.checked.as_ref().filter(|_| self.fault.is_none() && self.findings.iter().all(settled))
+    }
+}
+
+/// Whether a policy with this error still says one thing.
+pub fn is_settled(code: &str) -> bool {
+    const ABOUT_REQUESTS: [&str; 6] = ["R207", "R209", "R213", "R310", "R312", "R314"];
+    const ABOUT_DAYS_AND_FACTS: [&str; 9] = ["R203", "R204", "R206", "R210", "R211", "R214", "R215", "R216", "R218"];
+    let proven = ["R4", "R5", "R6", "R7", "R8", "R9"].iter().any(|family| code.starts_with(family));
+    let unfinished = matches!(code, "R410" | "R411" | "R504");
+    (proven && !unfinished) || ABOUT_REQUESTS.contains(&code) || ABOUT_DAYS_AND_FACTS.contains(&code)
 }
 
 /// One directory's settings and facts.
 pub struct Workspace {
     disk: Disk,
+    /// Where its files are read, instead of the disk.
+    history: Option<Revision>,
     /// The `check:` section of the nearest `wayside.yaml`, or defaults.
     pub settings: Settings,
     how: How,
@@ -81,19 +100,48 @@ impl Workspace {
     /// A sentence, when something that must be readable is not.
     pub fn open(path: &Path, how: &How) -> Result<Self, String> {
         let disk = Disk::around(path).map_err(|error| format!("{}: {error}", files::shown(path)))?;
-        let yaml = disk.root().join("wayside.yaml");
-        let settings = if yaml.is_file() {
-            let name = files::shown(&yaml);
-            let text = files::read(&yaml, files::MAX_FACTS_BYTES)
-                .map_err(|error| format!("`{name}` cannot be read: {error}"))?;
-            settings(&text).map_err(|errors| format!("`{name}` is wrong:\n{errors}"))?
-        } else {
-            Settings::default()
-        };
+        Self::over(disk, None, how)
+    }
+
+    /// The workspace around a policy file as it was in a revision.
+    ///
+    /// # Errors
+    /// A sentence, when something that must be readable is not.
+    pub fn of_revision(revision: Revision, how: &How) -> Result<Self, String> {
+        let disk = Disk::around(revision.dir()).map_err(|error| error.to_string())?;
+        Self::over(disk, Some(revision), how)
+    }
+
+    fn over(disk: Disk, history: Option<Revision>, how: &How) -> Result<Self, String> {
+        let mut workspace = Self { disk, history, settings: Settings::default(), how: how.clone() };
+        let Some(yaml) = workspace.settings_file() else { return Ok(workspace) };
+        let name = files::shown(&yaml);
+        let text = workspace.beside(&yaml).map_err(|error| format!("`{name}` cannot be read: {error}"))?;
+        let settings = settings(&text).map_err(|errors| format!("`{name}` is wrong:\n{errors}"))?;
         for (key, names) in [("select", &settings.select), ("allow", &settings.allow)] {
-            known_codes(names).map_err(|error| format!("`{}`, check.{key}: {error}", files::shown(&yaml)))?;
+            known_codes(names).map_err(|error| format!("`{name}`, check.{key}: {error}"))?;
         }
-        Ok(Self { disk, settings, how: how.clone() })
+        workspace.settings = settings;
+        Ok(workspace)
+    }
+
+    fn settings_file(&self) -> Option<PathBuf> {
+        match &self.history {
+            None => Some(self.disk.root().join("wayside.yaml")).filter(|path| path.is_file()),
+            Some(revision) => revision.settings(),
+        }
+    }
+
+    /// A file that stands beside policies.
+    fn beside(&self, path: &Path) -> Result<String, String> {
+        match &self.history {
+            None => files::read(path, files::MAX_FACTS_BYTES),
+            Some(revision) => revision.read(&path.to_string_lossy()),
+        }
+    }
+
+    fn files(&self) -> &dyn Files {
+        self.history.as_ref().map_or(&self.disk, |revision| revision as &dyn Files)
     }
 
     /// The same with default settings, whatever the project says.
@@ -102,7 +150,7 @@ impl Workspace {
     /// A sentence, when the path cannot be found.
     pub fn without_settings(path: &Path, how: &How) -> Result<Self, String> {
         let disk = Disk::around(path).map_err(|error| format!("{}: {error}", files::shown(path)))?;
-        Ok(Self { disk, settings: Settings::default(), how: how.clone() })
+        Ok(Self { disk, history: None, settings: Settings::default(), how: how.clone() })
     }
 
     /// The day that dates are judged on.
@@ -122,7 +170,7 @@ impl Workspace {
 
     /// Reads and checks one set.
     pub fn check(&self, path: &Path) -> Verdict {
-        self.check_over(path, &files::shown(path), &self.disk, true)
+        self.check_over(path, &files::shown(path), self.files(), true)
     }
 
     /// The same over other files than those of the disk, in which the policy has another name. What is not `exact` leaves out
@@ -155,16 +203,21 @@ impl Workspace {
     /// The built-in catalog with the overlay that belongs to a policy: the flag's, else the one beside it, else the one at the
     /// root of the workspace.
     fn overlay(&self, policy: &Path) -> Result<Catalog, BadOverlay> {
-        let found = self.how.catalog.clone().or_else(|| self.disk.overlay(policy));
-        let Some(path) = found else { return Ok(Catalog::embedded()) };
+        let given = self.how.catalog.clone();
+        let found = || match &self.history {
+            None => self.disk.overlay(policy),
+            Some(revision) => revision.overlay(policy),
+        };
+        let Some(path) = given.clone().or_else(found) else { return Ok(Catalog::embedded()) };
         let bad = |text: &str, line: Option<usize>, message: String| BadOverlay {
             path: files::shown(&path),
             text: text.to_owned(),
             line,
             message,
         };
-        let text = files::read(&path, files::MAX_FACTS_BYTES)
-            .map_err(|error| bad("", None, format!("it cannot be read: {error}")))?;
+        // The flag names a file of today, also for a policy of the past.
+        let text = if given.is_some() { files::read(&path, files::MAX_FACTS_BYTES) } else { self.beside(&path) };
+        let text = text.map_err(|error| bad("", None, format!("it cannot be read: {error}")))?;
         let overlay = Overlay::parse(&text).and_then(|overlay| Catalog::embedded().with_overlay(&overlay));
         overlay.map_err(|error| bad(&text, error.line, error.message))
     }

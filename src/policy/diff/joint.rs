@@ -10,6 +10,8 @@ use super::super::checked::{
     Beside, Checked, Column, ColumnId, Cond, Domain, Implication, Outcome, Rule, Subject, Values,
 };
 
+use super::facts::{self, Context};
+
 /// The name of the rule that stands for "no rule matches".
 pub const NO_RULE: &str = "no rule";
 
@@ -19,8 +21,10 @@ pub struct Joint {
     pub old: Checked,
     /// The new one.
     pub new: Checked,
-    /// What only one of them admits: such requests were, or will be, refused before any rule.
+    /// What only one of them admits, or reads in another way: such requests are not the same request on both sides.
     pub notes: Vec<String>,
+    /// Facts on which chains hang and which differ.
+    pub contexts: Vec<Context>,
 }
 
 /// Where a policy's columns and listed values are in the joint ones.
@@ -34,19 +38,38 @@ pub fn join(old: &Checked, new: &Checked) -> Joint {
     let mut columns: Vec<Column> = Vec::new();
     let left = add(&mut columns, old);
     let right = add(&mut columns, new);
-    let mut notes = refused(old, new);
+    let contexts = facts::contexts(old, new);
+    facts::columns_for(old, new, &contexts, &mut columns);
+    let mut adopted = new.clone();
+    adopt(old, &mut adopted, &mut columns, &left, &right);
     let mut joint_old = over(old, &columns, &left);
-    let mut joint_new = over(new, &columns, &right);
-    notes.extend(changed_tenants(old, new));
-    // A request is judged under the facts of today's rows; what they change is noted above.
-    joint_old.implications = joint_new.implications.clone();
+    let mut joint_new = over(&adopted, &columns, &right);
+    facts::settle(&mut joint_old, &mut joint_new);
     for one in [&mut joint_old, &mut joint_new] {
         let complete = one.rules.last().is_some_and(|rule| matches!(rule.when, Cond::True));
         if !complete {
             one.rules.push(no_rule(one));
         }
     }
-    Joint { old: joint_old, new: joint_new, notes }
+    Joint { old: joint_old, new: joint_new, notes: refused(old, new), contexts }
+}
+
+/// Columns that only the old policy has point into its tables; what is asked about them stands in the new ones from here on.
+fn adopt(old: &Checked, new: &mut Checked, columns: &mut [Column], left: &Map, right: &Map) {
+    for at in left.column.iter().filter(|at| !right.column.contains(at)) {
+        let column = &mut columns[at.index()];
+        match column.subject {
+            Subject::Attribute(from) => {
+                column.subject = Subject::Attribute(new.attributes.len() as u16);
+                new.attributes.push(old.attributes[usize::from(from)].clone());
+            }
+            Subject::Switch(from) => {
+                column.subject = Subject::Switch(new.moving.switches.len() as u16);
+                new.moving.switches.push(old.moving.switches[usize::from(from)].clone());
+            }
+            _ => {}
+        }
+    }
 }
 
 fn no_rule(checked: &Checked) -> Rule {
@@ -162,31 +185,35 @@ fn refused(old: &Checked, new: &Checked) -> Vec<String> {
     lists("feature", was.iter().map(|one| &**one).collect(), is.iter().map(|one| &**one).collect());
     let words = |checked: &Checked| checked.endpoints.iter().map(|one| one.word()).collect::<Vec<_>>();
     lists("endpoint", words(old), words(new));
+    let places = |checked: &Checked| checked.residencies.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+    let (was, is) = (places(old), places(new));
+    lists("residency", was.iter().map(|one| &**one).collect(), is.iter().map(|one| &**one).collect());
     for one in &old.attributes {
         let other = new.attributes.iter().find(|other| other.name == one.name);
-        if other.is_some_and(|other| format!("{:?}", other.domain) != format!("{:?}", one.domain)) {
+        let Some(other) = other else {
+            notes.push(format!("attribute `{}` is gone", one.name));
+            continue;
+        };
+        if format!("{:?}", other.domain) != format!("{:?}", one.domain) {
             notes.push(format!("attribute `{}` takes other values", one.name));
+        } else if other.default != one.default {
+            notes.push(format!("attribute `{}` has another default", one.name));
         }
+        if other.sources != one.sources {
+            notes.push(format!("attribute `{}` is looked for elsewhere", one.name));
+        }
+    }
+    let fresh = new.attributes.iter().filter(|one| !old.attributes.iter().any(|other| other.name == one.name));
+    notes.extend(fresh.map(|one| format!("attribute `{}` is new", one.name)));
+    let clock = |checked: &Checked| checked.columns.iter().any(|column| column.subject == Subject::Clock);
+    if old.timezone.iana_name() != new.timezone.iana_name() && (clock(old) || clock(new)) {
+        let name = |checked: &Checked| checked.timezone.iana_name().unwrap_or("unknown").to_owned();
+        notes.push(format!("the timezone was {} and is {}", name(old), name(new)));
     }
     if old.max_prompt != new.max_prompt {
         notes.push(format!("max_prompt was {} and is {}", old.max_prompt, new.max_prompt));
     }
     notes
-}
-
-fn changed_tenants(old: &Checked, new: &Checked) -> Vec<String> {
-    let row = |checked: &Checked, at: usize| {
-        let one = &checked.tenants[at];
-        let plan = one.plan.and_then(|plan| checked.plans.get(usize::from(plan)).cloned());
-        let residency =
-            one.residency.and_then(|at| checked.residencies.get(usize::from(at))).map(|one| one.name.clone());
-        (plan, residency, one.approved.clone())
-    };
-    let changed = old.tenants.iter().enumerate().filter_map(|(at, one)| {
-        let other = new.tenants.iter().position(|other| other.name == one.name)?;
-        (row(old, at) != row(new, other)).then(|| format!("the facts of tenant `{}` changed", one.name))
-    });
-    changed.collect()
 }
 
 /// Whether a column is about budgets.

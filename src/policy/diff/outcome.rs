@@ -9,17 +9,8 @@ use super::super::ast::Intent;
 use super::super::checked::{
     Chain, Checked, Claim, Degrade, Extras, HopOptions, Outcome, Partition, Promise, SnapshotId, Target,
 };
-use crate::catalog::Price;
-use crate::units::{Millis, Usd};
-
-/// Share of more time at worst that counts as slower, in percent.
-const SLOWER_PERCENT: u64 = 10;
-
-/// Tokens of prompt by which prices are compared.
-const USUAL_PROMPT: u64 = 2000;
-
-/// Tokens of answer by which prices are compared.
-const USUAL_ANSWER: u64 = 400;
+use super::changes;
+use crate::units::Millis;
 
 /// An outcome by names.
 #[derive(Clone, Debug, Serialize)]
@@ -61,9 +52,7 @@ pub struct Step {
     #[serde(skip)]
     provider: Option<String>,
     #[serde(skip)]
-    regions: Option<Vec<String>>,
-    #[serde(skip)]
-    usual_cost: Option<Usd>,
+    facts: Option<String>,
 }
 
 /// A degrade step by names.
@@ -95,23 +84,28 @@ impl Does {
             Self::Reject { status, message } => return format!("reject {status} {message:?}"),
             Self::Chain(steps) => steps,
         };
-        let hops =
-            steps.chain.iter().map(|step| (&step.snapshot, &step.tier, step.claim, &step.options, &step.regions));
+        let hops = steps.chain.iter().map(|step| (&step.snapshot, &step.tier, step.claim, &step.options, &step.facts));
         let ends = steps.degrade.iter().map(|end| (end.kind, &end.content));
         let (hops, ends) = (hops.collect::<Vec<_>>(), ends.collect::<Vec<_>>());
         format!("{:?} {} {hops:?} {ends:?} {:?}", steps.tier, steps.manner, steps.deadline_ms)
     }
 
-    /// In one line: `mid (anthropic, openai) then small → template sorry`.
+    /// In one line: `mid (anthropic, openai) then small (azure) → template sorry`.
     pub fn line(&self) -> String {
+        let (tries, ends) = self.halves();
+        if tries.is_empty() { ends } else { format!("{tries} → {ends}") }
+    }
+
+    /// What is tried, and what the caller gets when nothing delivered. Either may be empty.
+    pub fn halves(&self) -> (String, String) {
         let steps = match self {
-            Self::Reject { status, .. } => return format!("reject {status}"),
+            Self::Reject { status, .. } => return (String::new(), format!("reject {status}")),
             Self::Chain(steps) => steps,
         };
         let mut tiers: Vec<(String, Vec<String>)> = Vec::new();
         for step in &steps.chain {
             let tier = step.tier.clone().unwrap_or_else(|| "requested".to_owned());
-            let who = step.provider.clone().unwrap_or_else(|| "requested".to_owned());
+            let who = step.provider.clone().unwrap_or_else(|| "as asked".to_owned());
             match tiers.last_mut() {
                 Some((last, providers)) if *last == tier => {
                     if !providers.contains(&who) {
@@ -124,7 +118,7 @@ impl Does {
         let shown: Vec<String> = tiers.iter().map(|(tier, who)| format!("{tier} ({})", who.join(", "))).collect();
         let ends: Vec<String> = steps.degrade.iter().map(End::words).collect();
         let ends = if ends.is_empty() { "the last failure".to_owned() } else { ends.join(", ") };
-        if shown.is_empty() { ends } else { format!("{} → {ends}", shown.join(" then ")) }
+        (shown.join(" then "), ends)
     }
 }
 
@@ -153,8 +147,7 @@ fn steps(checked: &Checked, chain: &Chain) -> Steps {
             claim: claim(hop.claim),
             options: hop.options.clone(),
             provider: None,
-            regions: None,
-            usual_cost: None,
+            facts: None,
         },
         Target::Snapshot(id) => named(checked, id, claim(hop.claim), hop.options.clone()),
     });
@@ -189,19 +182,12 @@ fn around(checked: &Checked, extras: &Extras) -> String {
 fn named(checked: &Checked, id: SnapshotId, claim: &'static str, options: HopOptions) -> Step {
     let snapshot = &checked.snapshots[id.index()];
     let tier = snapshot.tier.map(|tier| &checked.tiers[tier.index()]);
-    let facts = snapshot.facts.as_deref();
-    let stated = facts.and_then(|entry| entry.regions.as_ref());
     Step {
         snapshot: snapshot.model.to_string(),
         tier: tier.map(|tier| tier.name.to_string()),
         claim,
         provider: Some(snapshot.model.provider.to_string()),
-        regions: stated.map(|list| {
-            let kept =
-                |region: &String| options.regions.is_empty() || options.regions.iter().any(|one| **one == **region);
-            list.iter().map(ToString::to_string).filter(kept).collect()
-        }),
-        usual_cost: facts.and_then(|entry| entry.price.as_ref()).map(usual_cost),
+        facts: snapshot.facts.as_deref().map(changes::facts),
         options,
     }
 }
@@ -223,55 +209,4 @@ fn end(checked: &Checked, step: &Degrade) -> End {
             End { kind: "error", name: Some(status.to_string()), content: format!("{status} {message:?}") }
         }
     }
-}
-
-/// Flags of `--fail-on`, and what they say to people. `rank` is a tier's place in the new order, best first.
-pub fn flags(was: &Does, now: &Does, rank: &dyn Fn(&str) -> Option<usize>) -> Vec<String> {
-    let (Does::Chain(was), Does::Chain(now)) = (was, now) else {
-        return match (was, now) {
-            (Does::Chain(_), Does::Reject { .. }) => vec!["rejected".to_owned()],
-            (Does::Reject { .. }, Does::Chain(_)) => vec!["admitted".to_owned()],
-            _ => Vec::new(),
-        };
-    };
-    let mut flags = Vec::new();
-    let mut flag = |holds: bool, name: &str| flags.extend(holds.then(|| name.to_owned()));
-    let first = |steps: &Steps| {
-        let own = steps.chain.first().and_then(|step| step.tier.as_deref());
-        own.or(steps.tier.as_deref()).and_then(rank)
-    };
-    if let (Some(before), Some(after)) = (first(was), first(now)) {
-        flag(after > before, "downgrade");
-        flag(after < before, "upgrade");
-    }
-    let providers = |steps: &Steps| steps.chain.iter().filter_map(|step| step.provider.clone()).collect::<Vec<_>>();
-    let (before, after) = (providers(was), providers(now));
-    flag(after.iter().any(|one| !before.contains(one)), "new-provider");
-    let stays = |steps: &Steps| {
-        let regions = steps.chain.iter().map(|step| step.regions.clone());
-        regions.collect::<Option<Vec<_>>>().map(|all| all.concat())
-    };
-    if let Some(before) = stays(was).filter(|all| !all.is_empty()) {
-        // A region nobody stated may be any.
-        flag(stays(now).is_none_or(|all| all.iter().any(|one| !before.contains(one))), "leaves-region");
-    }
-    let person = |steps: &Steps| steps.degrade.iter().any(|step| step.kind == "queue");
-    flag(person(was) && !person(now), "loses-person");
-    flag(now.chain.len() < was.chain.len() && !now.chain.is_empty(), "loses-fallback");
-    let dearest = |steps: &Steps| steps.chain.first().and_then(|step| step.usual_cost);
-    if let (Some(before), Some(after)) = (dearest(was), dearest(now)) {
-        let percent = after.0.saturating_sub(before.0).saturating_mul(100) / before.0.max(1);
-        flag(percent > 0, &format!("cost-up={percent}%"));
-    }
-    let worst = |steps: &Steps| {
-        let sum: u64 = steps.chain.iter().map(|step| step.options.timeout.0).sum();
-        sum.min(steps.deadline_ms.0)
-    };
-    flag(worst(now) * 100 > worst(was) * (100 + SLOWER_PERCENT), "slower");
-    flags
-}
-
-/// What a usual request costs.
-fn usual_cost(price: &Price) -> Usd {
-    Usd::per_token(price.input).times(USUAL_PROMPT) + Usd::per_token(price.output).times(USUAL_ANSWER)
 }
