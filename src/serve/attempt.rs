@@ -263,6 +263,10 @@ fn released(hold: Hold, watch: &Watch) -> bool {
 }
 
 /// Completes when the caller has closed the connection or reset the stream, and never before.
+///
+/// A caller that closes only its sending side counts as gone: on the wire that is the same FIN as a full close, and only a write
+/// would tell them apart. Serving it (pingora's `set_abort_on_close(false)`) would mean to notice nobody's leaving before an
+/// answer begins, and to pay providers for answers that nobody reads.
 pub async fn client_gone(session: &mut ServerSession) {
     // Bytes of a next request are put aside by pingora, so only an end of the connection completes this.
     while let Ok(piece) = session.read_body_or_idle(true).await {

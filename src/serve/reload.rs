@@ -12,6 +12,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use super::sidecar::Sidecar;
+use crate::config::RequestLog;
 
 /// An editor, or a ConfigMap update, changes several files in a row; they are read when it has been quiet this long.
 const QUIET: Duration = Duration::from_millis(150);
@@ -29,8 +30,12 @@ impl Watch {
     /// Directories are watched and not files: editors replace files, and a ConfigMap swaps a symbolic link beside them.
     pub fn begin(sidecar: &Sidecar) -> Option<Self> {
         let (told, changes) = mpsc::channel(1);
+        let own = match &sidecar.in_force().config.request_log {
+            RequestLog::File(path) => path.canonicalize().ok(),
+            RequestLog::Off | RequestLog::Stdout => None,
+        };
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| is_change(event.kind)) {
+            if event.is_ok_and(|event| is_change(event.kind) && !is_own(&event.paths, own.as_deref())) {
                 // Full means that a reload is due anyway.
                 let _ = told.try_send(());
             }
@@ -81,7 +86,36 @@ fn is_change(kind: EventKind) -> bool {
     }
 }
 
+/// The request log often lies beside the policy, and every batch of lines is an event.
+fn is_own(changed: &[PathBuf], log: Option<&Path>) -> bool {
+    let Some(log) = log else { return false };
+    let same =
+        |path: &PathBuf| path.file_name() == log.file_name() && path.canonicalize().is_ok_and(|path| path == log);
+    !changed.is_empty() && changed.iter().all(same)
+}
+
 fn directory(file: &Path) -> Option<PathBuf> {
     let parent = file.parent()?;
     Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_the_request_log_are_no_change() {
+        let directory = tempfile::tempdir().unwrap();
+        let put = |name: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, "").unwrap();
+            path
+        };
+        let (log, policy) = (put("requests.log"), put("policy.route"));
+        let own = log.canonicalize().unwrap();
+        assert!(is_own(&[log.clone()], Some(&own)));
+        assert!(is_own(&[directory.path().join(".").join("requests.log")], Some(&own)));
+        assert!(!is_own(&[policy.clone()], Some(&own)) && !is_own(&[log.clone(), policy], Some(&own)));
+        assert!(!is_own(&[], Some(&own)) && !is_own(&[log], None));
+    }
 }
