@@ -33,18 +33,22 @@ pub struct Index {
 impl Index {
     /// Looks through a folder, once. `false` when it has more than is looked at.
     pub fn cover(&mut self, folder: &Path) -> bool {
+        self.cover_up_to(folder, MAX_FILES, MAX_BYTES)
+    }
+
+    fn cover_up_to(&mut self, folder: &Path, files: usize, bytes: usize) -> bool {
         if !self.folders.insert(folder.to_owned()) {
             return true;
         }
         let found = files::policies_under(folder);
-        let mut left = MAX_BYTES;
-        for path in found.iter().take(MAX_FILES) {
+        let mut left = bytes;
+        for path in found.iter().take(files) {
             let Ok(text) = files::read(path, MAX_FILE_BYTES) else { continue };
             let Some(rest) = left.checked_sub(text.len()) else { return false };
             left = rest;
             self.files.entry(path.clone()).or_insert_with(|| facts(path, &text));
         }
-        found.len() <= MAX_FILES
+        found.len() <= files
     }
 
     /// Whether a file lies in a folder that was looked through.
@@ -82,8 +86,8 @@ impl Index {
     }
 }
 
-/// Tests are read by `wayside test`.
-fn is_test(path: &Path) -> bool {
+/// Whether a file holds tests, by its name.
+pub fn is_test(path: &Path) -> bool {
     path.to_string_lossy().ends_with(".test.route")
 }
 
@@ -160,9 +164,10 @@ mod tests {
     #[test]
     fn a_folder_is_looked_through_up_to_the_limit() {
         let dir = tempfile::tempdir().unwrap();
-        (0..MAX_FILES).for_each(|at| fs::write(dir.path().join(format!("{at}.route")), "").unwrap());
-        assert!(Index::default().cover(dir.path()));
-        fs::write(dir.path().join("one_more.route"), "").unwrap();
-        assert!(!Index::default().cover(dir.path()), "one more than the limit");
+        (0..4).for_each(|at| fs::write(dir.path().join(format!("{at}.route")), "route 1\n").unwrap());
+        let covered = |files, bytes| Index::default().cover_up_to(dir.path(), files, bytes);
+        assert!(covered(4, 32));
+        assert!(!covered(3, 32), "one file more than the limit");
+        assert!(!covered(4, 31), "one byte more than the limit");
     }
 }

@@ -62,7 +62,7 @@ pub fn hints(set: &Set, file: FileId, (lo, hi): (u32, u32), encoding: Encoding, 
     for (span, bound) in costs.into_iter().filter(|(span, _)| shown(*span)) {
         let Some(bound) = bound else { continue };
         let label = format!("up to ${}", dollars(bound.cost));
-        hints.push(hint(end_of(set, span, encoding), label, tooltip(bound)));
+        hints.push(hint(set.range(span, encoding).end, label, tooltip(bound)));
     }
     hints
 }
@@ -114,9 +114,4 @@ fn hint(position: Position, label: String, tip: String) -> InlayHint {
         padding_right: None,
         data: None,
     }
-}
-
-/// Behind a statement, in front of the comment that may follow it.
-fn end_of(set: &Set, span: Span, encoding: Encoding) -> Position {
-    set.range(span, encoding).end
 }

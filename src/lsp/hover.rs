@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use gen_lsp_types::{Contents, Hover, MarkupContent, MarkupKind};
 use jiff::civil::Date;
 
+use super::context::Context;
 use super::diagnostics::witness_text;
 use super::set::Set;
 use super::state::{Spot, State};
@@ -22,13 +23,15 @@ use crate::policy::explain::{ask, explain, pages};
 use crate::policy::lexer::{self, TokenKind};
 use crate::policy::source::Span;
 use crate::policy::suppress::is_code;
+use crate::policy::syntax::statements;
 
 /// Lines of a declaration that are shown.
 const MAX_LINES: usize = 14;
 
 /// The card for a place.
 pub fn hover(state: &State, spot: &Spot) -> Option<Hover> {
-    let (span, value) = allowed_code(spot).or_else(|| rule_name(state, spot)).or_else(|| named(state, spot))?;
+    let card = allowed_code(spot).or_else(|| rule_name(state, spot)).or_else(|| named(state, spot));
+    let (span, value) = card.or_else(|| statement(spot))?;
     Some(Hover {
         contents: Contents::MarkupContent(MarkupContent { kind: MarkupKind::Markdown, value }),
         range: Some(spot.set.range(span, state.documents.encoding)),
@@ -45,14 +48,12 @@ fn allowed_code(spot: &Spot) -> Option<(Span, String)> {
     if !body.starts_with("allow") {
         return None;
     }
-    let part = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    let offset = spot.offset as usize;
-    let lo = text[..offset].rfind(|c| !part(c)).map_or(0, |at| at + 1);
-    let hi = text[offset..].find(|c| !part(c)).map_or(text.len(), |at| offset + at);
-    let code = CODES.iter().find(|code| is_code(code, &text[lo..hi]))?;
+    let (lo, hi) = Context::at(text, spot.offset).typed;
+    let word = text.get(lo as usize..hi as usize)?;
+    let code = CODES.iter().find(|code| is_code(code, word))?;
     let page = pages::page(code.code).map(str::to_owned);
     let value = page.unwrap_or_else(|| format!("**{} {}** ({})", code.code, code.name, code.level.word()));
-    Some((Span { file: spot.file, lo: lo as u32, hi: hi as u32 }, value))
+    Some((Span { file: spot.file, lo, hi }, value))
 }
 
 /// A rule by its name, where it is declared or used; `otherwise` by its word.
@@ -104,6 +105,23 @@ pub fn explanation(set: &Set, witness: &Witness, today: Date) -> Option<String> 
     let asked = ask(tree, &set.catalog, today, &pairs).ok()?;
     let text = explain(tree, &asked).human(&set.sources);
     Some(text.split("\npassed over").next().unwrap_or(&text).to_owned())
+}
+
+/// How the statement under its first word is written.
+fn statement(spot: &Spot) -> Option<(Span, String)> {
+    let text = spot.set.text(spot.file);
+    let context = Context::at(text, spot.offset);
+    let (lo, hi) = context.typed;
+    let word = text.get(lo as usize..hi as usize).filter(|_| context.words.is_empty())?;
+    let place = match context.block() {
+        None => statements::Place::File,
+        Some("tier") => statements::Place::Tier,
+        Some("test") => statements::Place::Test,
+        Some(_) if context.in_rule() => statements::Place::Rule,
+        Some(kind) => statements::Place::Block(kind),
+    };
+    statements::known(place).iter().find(|known| **known == word)?;
+    Some((Span { file: spot.file, lo, hi }, statements::form(place, word)?.to_owned()))
 }
 
 fn named(state: &State, spot: &Spot) -> Option<(Span, String)> {

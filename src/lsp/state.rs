@@ -12,7 +12,7 @@ use gen_lsp_types::{Position, Uri};
 
 use super::buffers::{Buffers, relative};
 use super::carry::{self, Proven};
-use super::discover::Index;
+use super::discover::{self, Index};
 use super::documents::Documents;
 use super::set::{Asked, Set};
 use super::uri;
@@ -140,7 +140,9 @@ impl State {
         let mut wanted = BTreeSet::new();
         let mut cut = false;
         for path in self.documents.keys() {
-            for policy in self.index.policies(path) {
+            // A test is a set of its own: what it asks is judged with the policy it uses.
+            let test = discover::is_test(path).then(|| path.clone());
+            for policy in self.index.policies(path).into_iter().chain(test) {
                 cut |= wanted.len() >= MAX_POLICIES && !wanted.contains(&policy);
                 if wanted.len() < MAX_POLICIES {
                     wanted.insert(policy);
@@ -396,5 +398,35 @@ impl resolve::Files for Alone {
 
     fn glob(&self, _: &str) -> Vec<String> {
         Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that so many policies use, open.
+    fn used_by(policies: usize) -> State {
+        let mut state = State::new(How { today: jiff::civil::date(2026, 11, 22), catalog: None, fuel: None });
+        for at in 0..policies {
+            let text = "use \"models.route\"\nrule x { when streaming }\n";
+            state.index.update(Path::new(&format!("/w/{at:03}.route")), Some(text));
+        }
+        state.documents.open(Uri("file:///w/models.route".to_owned()), 1, "route 1\n");
+        state.touched(Path::new("/w/models.route"));
+        state
+    }
+
+    #[test]
+    fn so_many_policies_are_kept_and_no_more() {
+        let mut state = used_by(MAX_POLICIES);
+        assert_eq!((state.policies.len(), state.notes()), (MAX_POLICIES, Vec::new()));
+        let mut state = used_by(MAX_POLICIES + 1);
+        assert_eq!(state.policies.len(), MAX_POLICIES);
+        let notes = state.notes();
+        assert_eq!(notes, ["more than 64 policies use the open files; only so many are checked here"]);
+        state.touched(Path::new("/w/models.route"));
+        assert!(state.notes().is_empty(), "the same is said once");
+        assert_eq!(state.others(Path::new("/w/models.route")), 1);
     }
 }

@@ -69,6 +69,21 @@ fn a_completion_replaces_the_whole_id_that_is_being_typed() {
 }
 
 #[test]
+fn a_list_at_the_limit_is_whole_and_a_longer_one_is_cut_and_says_so() {
+    const LIMIT: usize = 200;
+    let (clean, spot) = marked(&DESK.replace("anthropic/claude-sonnet-5, timeout 12s", "vllm/m|"));
+    for (hosted, cut) in [(LIMIT, false), (LIMIT + 1, true)] {
+        let place = desk();
+        let rows: String =
+            (0..hosted).map(|at| format!("  - {{provider: vllm, id: m{at}, revision: sha-1}}\n")).collect();
+        place.file("catalog.yaml", &format!("schema: 1\nmodels:\n{rows}"));
+        let (mut editor, uri) = opened(&place, &clean);
+        let list = editor.ask_at("textDocument/completion", &uri, spot).unwrap();
+        assert_eq!((list["items"].as_array().unwrap().len(), &list["isIncomplete"]), (LIMIT, &json!(cut)));
+    }
+}
+
+#[test]
 fn words_and_names_are_offered_where_they_fit() {
     for (old, new, wanted, unwanted) in [
         ("because \"A late", "be|\n  because \"A late", "because", "tier mid"),
@@ -138,6 +153,10 @@ fn other_names_and_allowed_codes_show_what_they_stand_for() {
     assert!(hover(DESK, "paying and", 2).contains("define paying as plan is pro"));
     assert!(hover(DESK, "channel is chat", 2).contains("attribute channel is one of [chat, email]"));
     assert!(hover(DESK, "mid\n", 1).contains("**tier mid**, used once"));
+    assert!(
+        hover(DESK, "fallback peer", 2).contains("`fallback lower tier NAME`"),
+        "a statement shows how it is written"
+    );
     let text = DESK.replace("# Tags are cheap.", "# allow same-provider-fallback: one vendor until March");
     assert!(hover(&text, "provider-fallback", 3).starts_with("# R303"), "{}", hover(&text, "provider-fallback", 3));
 }

@@ -47,8 +47,11 @@ fn a_test_file_leads_into_the_policy_it_uses() {
     let mut editor = Editor::at(&place);
     let uri = place.uri("desk.test.route");
     editor.open(&uri, DESK_TEST);
-    let found = editor.ask_at("textDocument/definition", &uri, behind(DESK_TEST, "expect rule ")).unwrap();
+    let spot = behind(DESK_TEST, "expect rule ");
+    let found = editor.ask_at("textDocument/definition", &uri, spot).unwrap();
     assert_eq!(found["uri"], place.uri("desk.route"));
+    let card = editor.ask_at("textDocument/hover", &uri, spot).unwrap();
+    assert!(card["contents"]["value"].as_str().unwrap().contains("reached by"), "{card:#}");
 }
 
 #[test]

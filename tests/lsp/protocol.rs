@@ -150,6 +150,25 @@ fn places_outside_the_text_are_no_fault() {
 }
 
 #[test]
+fn no_place_of_a_broken_text_is_a_fault() {
+    let place = desk();
+    let mut editor = Editor::at(&place);
+    let uri = place.uri("desk.route");
+    let broken = "# allow \u{fc}-r303 \u{1d11e}\u{fc}\nrule \u{fc} { when plan is \"\u{fc}\u{1d11e}\n snapshot openai/\u{fc}, on [\n}\r\nuse \"\u{fc}\ntier x { a/b@\u{1d11e}\r}";
+    let text = format!("{DESK}{broken}");
+    editor.open(&uri, &text);
+    for (line, content) in text.split('\n').enumerate().skip(7) {
+        for character in 0..=content.encode_utf16().count() {
+            for method in ["hover", "completion", "definition", "prepareRename"] {
+                let answer = editor.ask_at(&format!("textDocument/{method}"), &uri, (line as u32, character as u32));
+                assert!(!matches!(answer, Err((-32603, _))), "{method} {line}:{character}: {answer:?}");
+            }
+        }
+    }
+    assert_eq!(editor.leave(), (0, String::new()));
+}
+
+#[test]
 fn help_shows_how_editors_are_set_up() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_wayside")).args(["lsp", "--help"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
