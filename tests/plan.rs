@@ -120,6 +120,16 @@ fn a_chain_keeps_what_a_request_can_use_and_says_why_the_rest_is_out() {
 }
 
 #[test]
+fn what_a_guarantee_forbids_is_dropped_for_the_requests_it_speaks_of() {
+    let guarantee = "\nguarantee payers_stay_off_mistral {\n  for plan is pro and prompt_tokens >= 10k\n  never provider mistral\n}\n";
+    let policy = compile(&format!("{POLICY}{guarantee}"), OVERLAY);
+    let chain = "1 claude-sonnet-5, 2 gpt-5.4-2026-03-05, 3 gpt-5.4-mini-2026-03-17, 4 claude-haiku-5-5";
+    let of = |request: &str| shown(&policy, &run(&policy, request, &|_| None));
+    assert_eq!(of("plan=pro prompt_tokens=10k"), format!("{chain} | mistral-small-2603 forbidden"));
+    assert_eq!(of("plan=pro prompt_tokens=9999"), format!("{chain}, 5 mistral-small-2603 | "));
+}
+
+#[test]
 fn a_cheapest_tier_is_ordered_by_what_this_request_costs() {
     let policy = compile(POLICY, OVERLAY);
     let order = |request: &str| shown(&policy, &run(&policy, request, &|_| None));

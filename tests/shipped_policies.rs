@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use jiff::ToSpan;
-use wayside::catalog::{Catalog, Life, Verdict};
+use wayside::catalog::{Catalog, Life, Overlay, Verdict};
 use wayside::policy::check::{Settings, check};
 use wayside::policy::diagnostic::Level;
 use wayside::policy::render;
@@ -27,10 +28,7 @@ fn shipped_policies_name_snapshots_that_stay() {
     let catalog = Catalog::embedded();
     let later = catalog.as_of().checked_add(MONTHS.months()).unwrap();
     let mut named = 0;
-    for file in fs::read_dir("policies").unwrap().map(|entry| entry.unwrap().path()) {
-        if file.extension().is_none_or(|kind| kind != "route") {
-            continue;
-        }
+    for file in policies().into_iter().chain(tests()) {
         for (provider, id) in snapshots(&fs::read_to_string(&file).unwrap()) {
             let Verdict::Pinned { entry: Some(entry), .. } = catalog.verdict(&provider, &id, later) else {
                 panic!("{}: {provider}/{id} is {:?}", file.display(), catalog.verdict(&provider, &id, later));
@@ -41,6 +39,35 @@ fn shipped_policies_name_snapshots_that_stay() {
         }
     }
     assert!(named > 20, "{named}");
+}
+
+/// Policies and their tests, in every folder.
+fn routes() -> Vec<PathBuf> {
+    let mut folders = vec![PathBuf::from("policies")];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            match path.extension().and_then(|kind| kind.to_str()) {
+                _ if path.is_dir() => folders.push(path),
+                Some("route") => found.push(path),
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn is_test(path: &Path) -> bool {
+    path.to_string_lossy().ends_with(".test.route")
+}
+
+fn policies() -> Vec<PathBuf> {
+    routes().into_iter().filter(|path| !is_test(path)).collect()
+}
+
+fn tests() -> Vec<PathBuf> {
+    routes().into_iter().filter(|path| is_test(path)).collect()
 }
 
 struct Disk;
@@ -56,9 +83,13 @@ impl Files for Disk {
 
 #[test]
 fn shipped_policies_check_clean_and_compile() {
-    let catalog = Catalog::embedded();
-    for name in ["starter", "demo", "support"] {
-        let report = check(&format!("policies/{name}.route"), &Disk, &catalog, &Settings::on(catalog.as_of()));
+    assert_eq!(policies().len(), 8);
+    for path in policies() {
+        let mut catalog = Catalog::embedded();
+        if let Ok(facts) = fs::read_to_string(path.with_file_name("catalog.yaml")) {
+            catalog = catalog.with_overlay(&Overlay::parse(&facts).unwrap()).unwrap();
+        }
+        let report = check(path.to_str().unwrap(), &Disk, &catalog, &Settings::on(catalog.as_of()));
         let mut text = String::new();
         render::human::human(&report.findings, &report.sources, false, &|_| false, &mut text).unwrap();
         let loud = report.findings.iter().any(|finding| matches!(finding.level, Level::Error | Level::Warning));

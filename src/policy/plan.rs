@@ -13,6 +13,8 @@ use super::ast::OnCut;
 use super::checked::{Chain, Checked, Claim, Degrade, Hold, Outcome, Retry, RolloutId, RuleId, SnapshotId, TierId};
 use super::eligible;
 use super::facts::{Facts, PromptSize};
+use super::forbidden::is_forbidden;
+use super::holds::Seen;
 use super::readings::Readings;
 use super::tree::Tree;
 use crate::failure::FailureSet;
@@ -105,6 +107,8 @@ pub struct Dropped {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DropReason {
+    /// A guarantee forbids it. Proven not to happen, so it means that facts changed after loading.
+    Forbidden,
     /// The tenant has not approved the provider.
     NotApproved,
     /// Outside the request's residency, or the hop's `in`.
@@ -135,6 +139,7 @@ impl DropReason {
     /// As logs and JSON write it.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Forbidden => "forbidden",
             Self::NotApproved => "not_approved",
             Self::OutsideRegion => "outside_region",
             Self::Endpoint => "endpoint",
@@ -257,6 +262,10 @@ fn unfit(
         facts.tenant.and_then(|id| checked.tenants.get(id.index())).and_then(|tenant| tenant.approved.as_deref());
     let residency = checked.residencies.get(usize::from(facts.residency)).map_or(&[][..], |one| &one.regions);
     let options = &candidate.hop.options;
+    let seen = Seen { checked, facts, readings };
+    if is_forbidden(&seen, snapshot, &options.regions, prompt) {
+        return Some(DropReason::Forbidden);
+    }
     let reasons = [
         (DropReason::NotApproved, eligible::approved(list, &model.model.provider)),
         (DropReason::OutsideRegion, eligible::in_region(entry, &options.regions, residency)),

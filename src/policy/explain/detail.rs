@@ -13,6 +13,7 @@ use crate::catalog::Entry;
 pub fn detail(checked: &Checked, chain: &Chain, dropped: &Dropped, facts: &Facts) -> String {
     let entry = dropped.snapshot.and_then(|id| checked.snapshots[id.index()].facts.as_deref());
     match dropped.reason {
+        DropReason::Forbidden => "a guarantee forbids it".to_owned(),
         DropReason::NotApproved => not_approved(checked, facts),
         DropReason::OutsideRegion => regions(entry),
         DropReason::Endpoint => format!("does not serve {}", facts.endpoint.word()),

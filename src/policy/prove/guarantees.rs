@@ -6,7 +6,7 @@
 use super::super::boxes::AtomBox;
 use super::super::checked::{Chain, Degrade, Ending, Guarantee, Held, Outcome, RuleId};
 use super::super::diagnostic::{Code, Diagnostic, Label, Level, R330, R801, R802, R804};
-use super::super::eligible;
+use super::super::forbidden::forbids;
 use super::super::source::{Span, Spanned};
 use super::calls::{Called, Via};
 use super::find::Found;
@@ -284,41 +284,6 @@ impl Proof<'_> {
             }
         }
         found
-    }
-}
-
-/// Why a clause about single hops forbids a snapshot, after its name; `None` where it does not, and for every other clause.
-/// Planning asks the same.
-pub(in crate::policy) fn forbids(
-    checked: &super::super::checked::Checked,
-    held: &Held,
-    id: super::super::checked::SnapshotId,
-    regions: &[std::sync::Arc<str>],
-) -> Option<String> {
-    let snapshot = &checked.snapshots[id.index()];
-    let facts = snapshot.facts.as_deref();
-    match held {
-        Held::HopsInRegion(wanted) if !eligible::in_region(facts, regions, wanted) => {
-            Some(match facts.and_then(|entry| entry.regions.as_ref()) {
-                None => "has no stated region".to_owned(),
-                Some(stated) => format!("can run in {}", stated.join(", ")),
-            })
-        }
-        Held::HopsHaveZeroRetention if !eligible::keeps_nothing(facts) => {
-            Some(match facts.and_then(|entry| entry.retention.as_ref()) {
-                None => "has no stated retention".to_owned(),
-                Some(stated) => format!("has retention {stated}"),
-            })
-        }
-        Held::NeverTier(tiers) => {
-            let tier = tiers.iter().find(|tier| checked.tiers[tier.index()].has(id))?;
-            Some(format!("is in tier `{}`", checked.tiers[tier.index()].name))
-        }
-        Held::NeverSnapshot(list) if list.contains(&id) => Some("can be reached".to_owned()),
-        Held::NeverProvider(list) if list.contains(&snapshot.model.provider) => {
-            Some(format!("is at `{}`", snapshot.model.provider))
-        }
-        _ => None,
     }
 }
 
