@@ -28,6 +28,8 @@
 //! | [`policy`] | `.route` text → a tree and diagnostics; facts → decision → plan |
 //! | [`files`] | paths → texts of a workspace, and nothing outside it |
 //! | [`config`] | `wayside.yaml` as typed → as meant |
+//! | [`workspace`] | a policy's path → its settings, its catalog, its files, checked |
+//! | [`lsp`] | an editor's messages ↔ what the policy tools know |
 //! | `dialect` | bytes of a provider's API ↔ what they mean: requests, answers, stream events, errors |
 //! | `facts` | request head and body → the raw facts the policy asks for; `prompt_tokens`, as lazily as they allow |
 //! | `chain` | a plan, what happened and when → what to do next. A state machine without I/O |
@@ -44,7 +46,7 @@
 //! # Invariants
 //!
 //! - Policy code reads no file, clock or socket. Time, readings and file contents are arguments.
-//! - `serve`, `explain` and `check` run the same [`policy`] functions: one admission, one walker, one planner.
+//! - `serve`, `explain`, `test`, `diff` and `check` run the same [`policy`] functions: one admission, one walker, one planner.
 //! - Only the relay writes to the caller, so an attempt that fails before release leaves no trace there.
 //! - A cut stream never ends cleanly.
 //! - Whatever a caller or a provider controls has a named limit.
