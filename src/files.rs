@@ -1,13 +1,14 @@
 //! The disk, as far as policies may see it.
 //!
-//! In: paths as policies and people write them. Out: texts, or why not. Must not know: what the texts mean. Nothing outside the
-//! workspace is read, however a path or a symbolic link puts it, and nothing that is larger than a limit.
+//! In: paths as policies and people write them. Out: texts, or why not; files replaced whole. Must not know: what the texts mean.
+//! Nothing outside the workspace is read or written, however a path or a symbolic link puts it, and nothing is read that is larger
+//! than a limit.
 
 pub mod history;
 pub mod lines;
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 use crate::policy::lexer;
@@ -51,6 +52,18 @@ impl Disk {
     /// The catalog overlay that belongs to a policy: beside it, else at the root of the workspace.
     pub fn overlay(&self, policy: &Path) -> Option<PathBuf> {
         [directory(policy), &self.root].map(|dir| dir.join("catalog.yaml")).into_iter().find(|path| path.exists())
+    }
+
+    /// Replaces a file of the workspace.
+    ///
+    /// # Errors
+    /// Why not, as the end of a sentence: `permission denied`.
+    pub fn write(&self, path: &Path, text: &str) -> Result<(), String> {
+        let found = path.canonicalize().map_err(|error| reason(&error))?;
+        if !found.starts_with(&self.root) {
+            return Err(format!("it is outside the workspace `{}`", shown(&self.root)));
+        }
+        replace(&found, text).map_err(|error| reason(&error))
     }
 
     fn text(&self, path: &Path, most: usize) -> Result<String, String> {
@@ -189,6 +202,42 @@ pub fn directory(path: &Path) -> &Path {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// A path as seen from the current directory, when it is below it; else as it is.
+pub fn from_here(path: &Path) -> PathBuf {
+    let Ok(here) = std::env::current_dir() else { return path.to_owned() };
+    let below = path.strip_prefix(&here).ok().or_else(|| path.strip_prefix(here.canonicalize().ok()?).ok());
+    match below {
+        Some(below) if below.as_os_str().is_empty() => PathBuf::from("."),
+        Some(below) => below.to_owned(),
+        None => path.to_owned(),
+    }
+}
+
+/// Puts a new text in the place of a file, whole or not at all: it is written beside it, with the same permissions, and moved
+/// over it. A symbolic link stays, and what it points to is replaced.
+///
+/// # Errors
+/// Why not. Nothing is left behind then, and the file is as it was.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let path = path.canonicalize()?;
+    let mut beside = path.clone().into_os_string();
+    beside.push(format!(".{}.wayside", std::process::id()));
+    let put = || {
+        // Nothing that stands there already is written to, least of all through a link.
+        let mut file = File::options().write(true).create_new(true).open(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.set_permissions(fs::metadata(&path)?.permissions())?;
+        file.sync_all()?;
+        fs::rename(&beside, &path)
+    };
+    let written = put();
+    if written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
+        // What is left over is not the policy; nothing more can be done when it cannot be removed either.
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
 /// A path as messages show it: with `/`, and without `./` in front.
 pub fn shown(path: &Path) -> String {
     let parts: Vec<String> = path
@@ -238,6 +287,29 @@ mod tests {
         assert_eq!(read(&path, 5), Err("it is not UTF-8 text (byte 2 is 0xff)".to_owned()));
         assert_eq!(read(dir.path(), 5), Err("it is a directory".to_owned()));
         assert_eq!(read(&dir.path().join("b"), 5), Err("no such file".to_owned()));
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_with_its_permissions_and_through_links_inside() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let inside = dir.path().join("in");
+        fs::create_dir(&inside).unwrap();
+        fs::write(inside.join("wayside.yaml"), "").unwrap();
+        fs::write(inside.join("a.route"), "old").unwrap();
+        fs::set_permissions(inside.join("a.route"), fs::Permissions::from_mode(0o640)).unwrap();
+        fs::write(dir.path().join("secret.route"), "old").unwrap();
+        std::os::unix::fs::symlink("a.route", inside.join("fine.route")).unwrap();
+        std::os::unix::fs::symlink("../secret.route", inside.join("link.route")).unwrap();
+        let disk = Disk::around(&inside).unwrap();
+        disk.write(&inside.join("fine.route"), "new").unwrap();
+        assert_eq!(fs::read_to_string(inside.join("a.route")).unwrap(), "new");
+        assert_eq!(fs::metadata(inside.join("a.route")).unwrap().permissions().mode() & 0o777, 0o640);
+        assert!(fs::symlink_metadata(inside.join("fine.route")).unwrap().is_symlink());
+        assert!(disk.write(&inside.join("link.route"), "new").unwrap_err().contains("outside the workspace"));
+        assert_eq!(fs::read_to_string(dir.path().join("secret.route")).unwrap(), "old");
+        assert_eq!(disk.write(&inside.join("none.route"), "new"), Err("no such file".to_owned()));
+        assert_eq!(fs::read_dir(&inside).unwrap().count(), 4, "something was left behind");
     }
 
     #[test]

@@ -51,6 +51,7 @@ fn checked(folder: &Folder, name: &str) -> Report {
         match pair {
             ["--select", code] => settings.select.push((*code).to_owned()),
             ["--today", day] => settings.today = day.parse().unwrap(),
+            ["--layout", "judged"] => settings.layout = true,
             ["--catalog", file] => {
                 let overlay = Overlay::parse(&folder.read(file).unwrap()).unwrap();
                 catalog = catalog.with_overlay(&overlay).unwrap();

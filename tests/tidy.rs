@@ -35,6 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "policy",
             "files",
             "config",
+            "workspace",
             "dialect",
             "facts",
             "chain",

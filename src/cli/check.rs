@@ -1,16 +1,21 @@
 //! `wayside check`
 
+mod baseline;
+mod fix;
 mod print;
 mod run;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::reading::Reading;
-use super::screen;
+use super::{BROKEN, CLEAN, FINDINGS, screen};
+use crate::files;
+use crate::policy::render::counted;
 use crate::workspace::known_codes;
-use print::Format;
-use run::Run;
+use baseline::Baseline;
+use print::{Format, GITHUB_SUMMARY, Report};
+use run::{Judged, Run, State, Texts};
 
 /// Say what is wrong with policies, and prove what must hold for every possible request.
 ///
@@ -21,9 +26,17 @@ use run::Run;
 Examples:
   wayside check                                  every policy under the current directory
   wayside check policies/support.route           one policy, and the files it uses
-  wayside check --format json policies/          for a program
+  wayside check --format sarif --exit-zero > wayside.sarif
+                                                 for code scanning; a later step fails the build
   wayside check --deny-warnings --today 2026-12-24
                                                  what a build on that day would say
+  wayside check --select R905,R906 --allow single-provider
+                                                 pedantic findings on, one finding off
+  wayside check --diff policies/                 what --fix would change
+  wayside check --fix --unsafe-fixes policies/   make every fix there is, then look with `git diff`
+  wayside check --write-baseline known.json      record what is found today
+  wayside check --baseline known.json            fail on what is new, and on what is gone
+  wayside check --catalog facts.yaml --fuel 5000000
 
 Exit codes: 0 nothing that fails, 1 findings, 2 could not do the job.
 Settings of a project stand under `check:` in a `wayside.yaml` above the policy.")]
@@ -48,6 +61,26 @@ pub struct Args {
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     allow: Vec<String>,
 
+    /// Make the safe fixes: those proven to change no decision. What is left is printed
+    #[arg(long)]
+    fix: bool,
+
+    /// With --fix or --diff: also fixes that may change decisions, as long as they bring no new error
+    #[arg(long)]
+    unsafe_fixes: bool,
+
+    /// Print what fixes would change as a unified diff, and write nothing
+    #[arg(long)]
+    diff: bool,
+
+    /// Ignore the findings recorded in a file, and fail when one of them no longer fires
+    #[arg(long, value_name = "FILE", conflicts_with = "write_baseline")]
+    baseline: Option<PathBuf>,
+
+    /// Record what is found now in a file for --baseline, and answer 0
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fix", "diff"])]
+    write_baseline: Option<PathBuf>,
+
     /// Answer 0 whatever is found; for steps that only upload findings
     #[arg(long)]
     exit_zero: bool,
@@ -63,12 +96,74 @@ pub fn run(args: &Args) -> ExitCode {
             return screen::broken(&format!("{flag}: {error}"));
         }
     }
-    match Run::new(args).and_then(|mut run| {
-        run.sets()?;
-        run.rest()?;
-        Ok(run)
-    }) {
-        Ok(run) => run.finish(),
-        Err(error) => screen::broken(&error),
+    if args.unsafe_fixes && !args.fix && !args.diff {
+        return screen::broken("`--unsafe-fixes` says which fixes; add `--fix` to make them, or `--diff` to see them");
     }
+    checked(args).unwrap_or_else(|error| screen::broken(&error))
+}
+
+fn checked(args: &Args) -> Result<ExitCode, String> {
+    let run = Run::new(args)?;
+    let state = run.read(&Texts::new())?;
+    let judged = run.judged(&state);
+    if let Some(path) = &args.write_baseline {
+        return record(path, &state, &judged);
+    }
+    if args.diff {
+        let code = code(&run, &state, &judged);
+        let fixed = fix::fix(&run, state)?;
+        aside("withheld", &fixed.withheld);
+        return Ok(screen::show(&fixed.diff(&judged), code));
+    }
+    if !args.fix {
+        return show(&run, &state, &judged);
+    }
+    let fixed = fix::fix(&run, state)?;
+    let written = fixed.write(&run, &judged)?;
+    aside("withheld", &fixed.withheld);
+    screen::aside(&format!("fixed {} in {}", counted(fixed.made, "finding"), counted(written, "file")));
+    let left = run.judged(&fixed.state);
+    show(&run, &fixed.state, &left)
+}
+
+fn record(path: &Path, state: &State, judged: &Judged) -> Result<ExitCode, String> {
+    if let Some(fault) = state.faults.first() {
+        return Err(fault.clone());
+    }
+    let baseline = Baseline::of(path, &judged.findings, &judged.sources);
+    baseline.write()?;
+    screen::aside(&format!("{} recorded in `{}`", counted(baseline.len(), "finding"), files::shown(path)));
+    Ok(ExitCode::from(CLEAN))
+}
+
+fn show(run: &Run<'_>, state: &State, judged: &Judged) -> Result<ExitCode, String> {
+    let report = Report {
+        findings: &judged.findings,
+        sources: &judged.sources,
+        heads: &state.heads,
+        suppressed: judged.suppressed,
+        most: run.most(),
+        fails: &|finding| run.fails(finding),
+        faults: &state.faults,
+    };
+    aside("wayside", &state.faults);
+    aside("wayside", &judged.stale);
+    let summary = std::env::var_os(GITHUB_SUMMARY).filter(|path| !path.is_empty()).map(PathBuf::from);
+    run.args.format.summarize(&report, summary.as_deref())?;
+    let text = run.args.format.print(&report)?;
+    Ok(screen::show(&text, code(run, state, judged)))
+}
+
+/// The same whatever the format.
+fn code(run: &Run<'_>, state: &State, judged: &Judged) -> u8 {
+    let fails = !judged.stale.is_empty() || judged.findings.iter().any(|finding| run.fails(finding));
+    match (state.faults.is_empty(), fails && !run.args.exit_zero) {
+        (false, _) => BROKEN,
+        (true, true) => FINDINGS,
+        (true, false) => CLEAN,
+    }
+}
+
+fn aside(what: &str, lines: &[String]) {
+    lines.iter().for_each(|line| screen::aside(&format!("{what}: {line}")));
 }

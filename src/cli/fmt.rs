@@ -1,7 +1,6 @@
 //! `wayside fmt`
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -95,24 +94,9 @@ fn one(path: &Path, write: bool) -> Result<bool, String> {
         return Ok(false);
     }
     if write {
-        replace(path, &formatted).map_err(|error| format!("`{shown}` cannot be written: {error}"))?;
+        files::replace(path, &formatted).map_err(|error| format!("`{shown}` cannot be written: {error}"))?;
     }
     Ok(true)
-}
-
-/// Puts the new text in place whole or not at all.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let path = path.canonicalize()?;
-    let mut beside = path.clone().into_os_string();
-    beside.push(".wayside-fmt");
-    let written = fs::write(&beside, text)
-        .and_then(|()| fs::set_permissions(&beside, fs::metadata(&path)?.permissions()))
-        .and_then(|()| fs::rename(&beside, &path));
-    if written.is_err() {
-        // What is left over is not the policy; nothing more can be done when it cannot be removed either.
-        let _ = fs::remove_file(&beside);
-    }
-    written
 }
 
 fn reason(name: &str, text: &str, error: FormatError) -> String {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::provider::Provider;
 use super::raw::{OneOrMany, Raw, RawIdentity, RawLimits, Size};
 use super::secret::Secret;
-use super::{ConfigErrors, check};
+use super::{ConfigErrors, Known, check};
 use crate::names::ProviderName;
 use crate::units::{Bytes, Millis};
 
@@ -58,6 +58,8 @@ pub struct Config {
     pub request_log: RequestLog,
     /// The operational log's filter, in `tracing` syntax.
     pub log_level: String,
+    /// How policies are judged; what a project allows, `serve` allows too.
+    pub check: check::Settings,
     /// Secret and CA files this was built from; a change of one is a change of the configuration.
     pub files: Vec<PathBuf>,
     /// What was read about that which only a start can change, whatever the command line put in its place.
@@ -175,11 +177,19 @@ impl Config {
         if errors.is_empty() { Ok(config) } else { Err(ConfigErrors(errors)) }
     }
 
+    /// Its providers as policies are judged by them.
+    pub fn known_providers(&self) -> Vec<Known> {
+        let known = |provider: &Arc<Provider>| Known {
+            name: provider.name.to_string(),
+            kind: provider.kind,
+            shares_fate: provider.shares_fate.as_deref().map(ToOwned::to_owned),
+        };
+        self.providers.values().map(known).collect()
+    }
+
     fn mean(raw: Raw, base: &Path, environment: &dyn Environment, errors: &mut Vec<String>) -> Self {
         let mut reader = Reader { base, environment, errors, files: Vec::new() };
-        if let Err(error) = check::meant(&raw.check) {
-            reader.errors.extend(error.0);
-        }
+        let check = check::meant(&raw.check, reader.errors);
         let listen = match raw.listen {
             None => vec![DEFAULT_LISTEN.to_owned()],
             Some(OneOrMany::One(one)) => vec![one],
@@ -219,6 +229,7 @@ impl Config {
             answer_headers: raw.answer_headers.unwrap_or(true),
             request_log,
             log_level,
+            check,
             files: reader.files,
             fixed,
         }

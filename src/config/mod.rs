@@ -1,7 +1,7 @@
 //! `wayside.yaml`: what this sidecar listens on, whom it may call and with which keys.
 //!
 //! In: YAML text and the environment. Out: [`Config`], in which every default is filled in and every secret is read; the
-//! `check:` section alone is [`check::Settings`], which the language tools read too. Must not know: policies, sockets.
+//! part that the language tools read too is [`check::Project`]. Must not know: policies, sockets.
 //!
 //! Two types: [`raw`] is what was typed, `Config` is what it means.
 
@@ -9,6 +9,7 @@
 mod base_url;
 pub mod check;
 mod keys;
+mod known;
 #[cfg(feature = "serve")]
 mod meant;
 #[cfg(feature = "serve")]
@@ -22,9 +23,11 @@ pub use base_url::BaseUrl;
 #[cfg(feature = "serve")]
 pub use meant::{Config, Environment, Fixed, Identity, Limits, Listen, RequestLog};
 #[cfg(feature = "serve")]
-pub use provider::{OutputCap, Provider, ProviderKind};
+pub use provider::{OutputCap, Provider};
 #[cfg(feature = "serve")]
 pub use secret::Secret;
+
+pub use known::{Known, ProviderKind, shared_fates};
 
 /// What is wrong with a configuration, one line each, in page order.
 #[derive(Clone, Debug, PartialEq, Eq)]

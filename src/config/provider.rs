@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::base_url::BaseUrl;
+use super::known::{self, ProviderKind};
 use super::meant::Reader;
 use super::raw::RawProvider;
 use super::secret::Secret;
@@ -85,15 +86,6 @@ impl OutputCap {
     }
 }
 
-/// Whether ids carry a revision (language specification, section 2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProviderKind {
-    /// Somebody else's service.
-    Hosted,
-    /// Our own weights; `@revision` is required.
-    SelfHosted,
-}
-
 impl Reader<'_> {
     pub(super) fn providers(&mut self, rows: &BTreeMap<String, RawProvider>) -> BTreeMap<ProviderName, Arc<Provider>> {
         let none = RawProvider::default();
@@ -113,24 +105,16 @@ impl Reader<'_> {
         providers
     }
 
-    fn provider(&mut self, name: &str, raw: &RawProvider, known: Option<(&str, &str)>) -> Option<Provider> {
+    fn provider(&mut self, name: &str, raw: &RawProvider, usual: Option<(&str, &str)>) -> Option<Provider> {
         let at = format!("providers.{name}");
-        let kind = match raw.kind.as_deref() {
-            None | Some("hosted") => ProviderKind::Hosted,
-            Some("self_hosted") => ProviderKind::SelfHosted,
-            Some(other) => {
-                let meant = nearest(other, ["hosted", "self_hosted"]).first().map_or("hosted", |meant| meant);
-                self.errors.push(format!("{at}.kind: unknown kind `{other}`; write `{meant}`"));
-                ProviderKind::Hosted
-            }
-        };
-        let Some(url) = raw.base_url.as_deref().or(known.map(|known| known.0)) else {
+        let kind = known::kind(&at, raw, self.errors);
+        let Some(url) = raw.base_url.as_deref().or(usual.map(|usual| usual.0)) else {
             self.errors.push(format!("{at}: no `base_url`; write `base_url: https://host/v1`"));
             return None;
         };
         let url = self.filled(&format!("{at}.base_url"), url)?;
         let base_url = BaseUrl::parse(&url).map_err(|error| self.errors.push(format!("{at}.base_url: {error}"))).ok();
-        let key = match (&raw.key, known) {
+        let key = match (&raw.key, usual) {
             (Some(written), _) => self.secret(&format!("{at}.key"), written),
             (None, Some((_, variable))) => self.environment.variable(variable).map(|key| Secret::new(&key)),
             (None, None) => None,

@@ -348,9 +348,12 @@ codes! {
     R823 "signal-starves" Warning,
     R824 "unknown-reading" Warning,
 
+    R901 "not-formatted" Warning,
     R902 "unused-allow" Warning,
     R903 "allow-without-reason" Warning,
     R904 "allow-unknown" Warning,
+    R905 "rule-without-because" Pedantic,
+    R906 "name-style" Pedantic,
     R908 "mixed-and-or" Warning,
 
     // Not in the specification: a construct the language has and this version of the tools does not carry out yet.

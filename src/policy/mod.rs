@@ -23,6 +23,7 @@ pub mod eligible;
 pub mod explain;
 pub mod facts;
 pub mod fingerprint;
+pub mod fix;
 pub mod forbidden;
 pub mod format;
 pub mod graph;

@@ -3,6 +3,7 @@
 //! In: a path, the day. Out: everything `check` needs, read and judged; shared by the command line and the language server. Must
 //! not know: how findings are shown, the clock.
 
+pub mod facts;
 mod findings;
 
 use std::path::{Path, PathBuf};
@@ -10,16 +11,17 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use crate::catalog::{Catalog, Overlay};
-use crate::config::check::{Settings, settings};
+use crate::catalog::Catalog;
+use crate::config::Known;
+use crate::config::check::{Settings, project};
 use crate::files::history::Revision;
 use crate::files::{self, Disk};
 use crate::policy::ast::File;
 use crate::policy::check::{self, Report};
 use crate::policy::checked::Checked;
-use crate::policy::diagnostic::{CODES, Diagnostic, Level, R121};
+use crate::policy::diagnostic::{CODES, Diagnostic, Level};
 use crate::policy::resolve::Files;
-use crate::policy::source::{Sources, Span};
+use crate::policy::source::Sources;
 use crate::policy::suppress::is_code;
 use crate::policy::tree::Tree;
 
@@ -90,6 +92,10 @@ pub struct Workspace {
     history: Option<Revision>,
     /// The `check:` section of the nearest `wayside.yaml`, or defaults.
     pub settings: Settings,
+    /// The overlay that `wayside.yaml` names.
+    overlay: Option<PathBuf>,
+    /// The providers that `wayside.yaml` configures.
+    providers: Vec<Known>,
     how: How,
 }
 
@@ -113,15 +119,25 @@ impl Workspace {
     }
 
     fn over(disk: Disk, history: Option<Revision>, how: &How) -> Result<Self, String> {
-        let mut workspace = Self { disk, history, settings: Settings::default(), how: how.clone() };
+        let mut workspace = Self {
+            disk,
+            history,
+            settings: Settings::default(),
+            overlay: None,
+            providers: Vec::new(),
+            how: how.clone(),
+        };
         let Some(yaml) = workspace.settings_file() else { return Ok(workspace) };
         let name = files::shown(&yaml);
         let text = workspace.beside(&yaml).map_err(|error| format!("`{name}` cannot be read: {error}"))?;
-        let settings = settings(&text).map_err(|errors| format!("`{name}` is wrong:\n{errors}"))?;
+        let project = project(&text).map_err(|errors| format!("`{name}` is wrong:\n{errors}"))?;
+        let settings = project.check;
         for (key, names) in [("select", &settings.select), ("allow", &settings.allow)] {
             known_codes(names).map_err(|error| format!("`{name}`, check.{key}: {error}"))?;
         }
         workspace.settings = settings;
+        workspace.overlay = project.catalog.map(|path| files::directory(&yaml).join(path));
+        workspace.providers = project.providers;
         Ok(workspace)
     }
 
@@ -150,7 +166,8 @@ impl Workspace {
     /// A sentence, when the path cannot be found.
     pub fn without_settings(path: &Path, how: &How) -> Result<Self, String> {
         let disk = Disk::around(path).map_err(|error| format!("{}: {error}", files::shown(path)))?;
-        Ok(Self { disk, history: None, settings: Settings::default(), how: how.clone() })
+        let (settings, providers) = (Settings::default(), Vec::new());
+        Ok(Self { disk, history: None, settings, overlay: None, providers, how: how.clone() })
     }
 
     /// The day that dates are judged on.
@@ -165,7 +182,7 @@ impl Workspace {
 
     /// Facts for a policy; without its overlay when that cannot be used.
     pub fn facts(&self, policy: &Path) -> Arc<Catalog> {
-        Arc::new(self.overlay(policy).unwrap_or_else(|_| Catalog::embedded()))
+        Arc::new(self.catalog(policy).unwrap_or_else(|_| Catalog::embedded()))
     }
 
     /// Reads and checks one set.
@@ -176,14 +193,13 @@ impl Workspace {
     /// The same over other files than those of the disk, in which the policy has another name. What is not `exact` leaves out
     /// what must hold for every possible request.
     pub fn check_over(&self, path: &Path, shown: &str, files: &dyn Files, exact: bool) -> Verdict {
-        let catalog = match self.overlay(path) {
+        let catalog = match self.catalog(path) {
             Ok(catalog) => Arc::new(catalog),
             Err(bad) => return bad.verdict(shown.to_owned()),
         };
-        let mut settings = check::Settings::on(self.how.today);
-        settings.models.retire_window = i32::try_from(self.settings.retire_window).unwrap_or(i32::MAX);
-        settings.prove.fuel = self.how.fuel.unwrap_or(self.settings.fuel);
-        settings.allow.clone_from(&self.settings.allow);
+        let mut settings = facts::settings(self.how.today, &self.providers, &self.settings);
+        settings.prove.fuel = self.how.fuel.unwrap_or(settings.prove.fuel);
+        settings.layout = exact;
         settings.exact = exact;
         let report: Report = check::check(shown, files, &catalog, &settings);
         Verdict {
@@ -200,59 +216,18 @@ impl Workspace {
         }
     }
 
-    /// The built-in catalog with the overlay that belongs to a policy: the flag's, else the one beside it, else the one at the
-    /// root of the workspace.
-    fn overlay(&self, policy: &Path) -> Result<Catalog, BadOverlay> {
-        let given = self.how.catalog.clone();
-        let found = || match &self.history {
-            None => self.disk.overlay(policy),
-            Some(revision) => revision.overlay(policy),
-        };
-        let Some(path) = given.clone().or_else(found) else { return Ok(Catalog::embedded()) };
-        let bad = |text: &str, line: Option<usize>, message: String| BadOverlay {
-            path: files::shown(&path),
-            text: text.to_owned(),
-            line,
-            message,
-        };
+    /// The built-in catalog with the overlay that belongs to a policy: the flag's, else the one `wayside.yaml` names, else the one
+    /// beside it, else the one at the root of the workspace.
+    fn catalog(&self, policy: &Path) -> Result<Catalog, facts::BadOverlay> {
         // The flag names a file of today, also for a policy of the past.
-        let text = if given.is_some() { files::read(&path, files::MAX_FACTS_BYTES) } else { self.beside(&path) };
-        let text = text.map_err(|error| bad("", None, format!("it cannot be read: {error}")))?;
-        let overlay = Overlay::parse(&text).and_then(|overlay| Catalog::embedded().with_overlay(&overlay));
-        overlay.map_err(|error| bad(&text, error.line, error.message))
-    }
-}
-
-/// An overlay that cannot be used. Nothing else is judged without it: half the facts would give wrong findings.
-struct BadOverlay {
-    path: String,
-    text: String,
-    line: Option<usize>,
-    message: String,
-}
-
-impl BadOverlay {
-    fn verdict(self, policy: String) -> Verdict {
-        let mut sources = Sources::default();
-        let file = sources.add(&self.path, &self.text);
-        let start =
-            self.text.split_inclusive('\n').take(self.line.unwrap_or(1).saturating_sub(1)).map(str::len).sum::<usize>();
-        let line = self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("");
-        let span = Span { file, lo: start as u32, hi: (start + line.trim_end().len()) as u32 };
-        let title = format!("the catalog overlay `{}` cannot be used: {}", self.path, self.message);
-        let finding = Diagnostic::new(&R121, span, title).note(format!("`{policy}` is not judged without its facts"));
-        Verdict {
-            path: policy,
-            sources,
-            everything: vec![finding.clone()],
-            findings: vec![finding],
-            name: None,
-            tree: None,
-            files: Vec::new(),
-            checked: None,
-            catalog: Arc::new(Catalog::embedded()),
-            fault: None,
+        if let Some(path) = &self.how.catalog {
+            return facts::catalog(Some((path, facts::read(path))), &self.providers);
         }
+        let found = match &self.history {
+            None => facts::overlay(self.overlay.as_deref(), &self.disk, policy),
+            Some(revision) => self.overlay.clone().or_else(|| revision.overlay(policy)),
+        };
+        facts::catalog(found.as_deref().map(|path| (path, self.beside(path))), &self.providers)
     }
 }
 

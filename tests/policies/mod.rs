@@ -35,11 +35,11 @@ pub struct Policy {
     pub catalog: Arc<Catalog>,
 }
 
-/// The answer of `check` on [`TODAY`], by the built-in catalog, pedantic findings among it.
+/// The answer of `check` on [`TODAY`], by the built-in catalog, pedantic findings about decisions among it.
 pub fn report(text: &str) -> Report {
     let files = Memory(BTreeMap::from([("p.route", text.to_owned())]));
-    let settings = Settings { select: vec!["R".to_owned()], ..Settings::on(TODAY) };
-    check("p.route", &files, &Catalog::embedded(), &settings)
+    let select = (1..=8).map(|family| format!("R{family}")).collect();
+    check("p.route", &files, &Catalog::embedded(), &Settings { select, ..Settings::on(TODAY) })
 }
 
 /// Compiles a policy with an overlay, findings of the analysis or not: planning must hold for every tree.

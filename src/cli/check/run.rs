@@ -1,149 +1,215 @@
-//! What one run of `check` reads and finds.
+//! What one run of `check` reads, and what it finds there.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::sync::Arc;
 
 use super::Args;
-use super::print::{GITHUB_SUMMARY, Report};
-use crate::cli::{BROKEN, CLEAN, FINDINGS, screen};
-use crate::files;
+use super::baseline::Baseline;
+use crate::files::{self, Disk};
 use crate::policy::ast::ItemKind;
+use crate::policy::check::style;
+use crate::policy::checked::Checked;
 use crate::policy::diagnostic::{Diagnostic, Level};
 use crate::policy::lexer::MAX_FILE_BYTES;
+use crate::policy::prove::Options;
 use crate::policy::render::json::Head;
+use crate::policy::resolve::Files;
 use crate::policy::source::Sources;
 use crate::policy::syntax;
 use crate::workspace::{Findings, Verdict, Workspace};
 
-/// Files, their settings and what was found in them.
+/// Texts that stand in for those on the disk, by path.
+pub type Texts = BTreeMap<String, String>;
+
+/// Files to look at, and their settings.
 pub struct Run<'a> {
-    args: &'a Args,
-    /// Files to look at, and whether each was named by hand.
-    files: Vec<(PathBuf, bool)>,
-    /// Settings by directory.
+    /// What was asked for.
+    pub args: &'a Args,
+    files: Vec<PathBuf>,
+    /// By directory.
     workspaces: BTreeMap<PathBuf, Workspace>,
+    baseline: Option<Baseline>,
+}
+
+/// What was found.
+#[derive(Default)]
+pub struct State {
     found: Findings,
-    heads: Vec<Head>,
-    faults: Vec<String>,
+    /// Files with rules, and files that no such file uses.
+    pub sets: Vec<Set>,
+    /// One for each policy.
+    pub heads: Vec<Head>,
+    /// What kept the program from doing all of its job.
+    pub faults: Vec<String>,
+}
+
+/// One file with what it uses.
+pub struct Set {
+    /// As messages show it.
+    pub path: String,
+    /// Files that were read for it.
+    pub files: Vec<Arc<str>>,
+    /// When it can be compiled.
+    pub checked: Option<Arc<Checked>>,
+    /// What stands.
+    pub findings: Vec<Diagnostic>,
+}
+
+/// The findings of a run after everything that takes some away.
+pub struct Judged {
+    /// In page order.
+    pub findings: Vec<Diagnostic>,
+    /// How many were allowed, or are in the baseline.
+    pub suppressed: usize,
+    /// The texts they are about.
+    pub sources: Sources,
+    /// What the baseline records and nothing gives.
+    pub stale: Vec<String>,
+}
+
+/// The disk, with texts that nobody has written yet.
+struct Edited<'a> {
+    disk: &'a Disk,
+    texts: &'a Texts,
+}
+
+impl Files for Edited<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        self.texts.get(path).map_or_else(|| self.disk.read(path), |text| Ok(text.clone()))
+    }
+
+    fn glob(&self, pattern: &str) -> Vec<String> {
+        self.disk.glob(pattern)
+    }
 }
 
 impl<'a> Run<'a> {
-    /// Finds the files.
+    /// Finds the files, and reads what stands around them.
     pub fn new(args: &'a Args) -> Result<Self, String> {
-        let mut files: Vec<(PathBuf, bool)> = Vec::new();
-        for path in &args.paths {
+        let mut found: Vec<PathBuf> = Vec::new();
+        for path in args.paths.iter().map(|path| files::from_here(path)) {
             if path.is_dir() {
-                let under = files::policies_under(path);
+                let under = files::policies_under(&path);
                 if under.is_empty() {
-                    return Err(format!("`{}` has no .route file in it", files::shown(path)));
+                    return Err(format!("`{}` has no .route file in it", files::shown(&path)));
                 }
-                files.extend(under.into_iter().map(|path| (path, false)));
+                found.extend(under);
             } else {
-                readable(path)?;
-                files.push((path.clone(), true));
+                readable(&path)?;
+                found.push(path);
             }
         }
-        files.sort();
-        files.dedup_by(|later, first| {
-            let same = later.0 == first.0;
-            first.1 |= same && later.1;
-            same
-        });
-        Ok(Self { args, files, workspaces: BTreeMap::new(), found: Findings::default(), heads: vec![], faults: vec![] })
-    }
-
-    fn workspace(&mut self, file: &Path) -> Result<&Workspace, String> {
-        let dir = files::directory(file).to_owned();
-        if !self.workspaces.contains_key(&dir) {
-            let opened = Workspace::open(file, &self.args.reading.how())?;
-            self.workspaces.insert(dir.clone(), opened);
+        found.sort();
+        found.dedup();
+        let mut workspaces = BTreeMap::new();
+        for file in &found {
+            let dir = files::directory(file).to_owned();
+            if let Entry::Vacant(free) = workspaces.entry(dir) {
+                free.insert(Workspace::open(file, &args.reading.how())?);
+            }
         }
-        self.workspaces.get(&dir).ok_or_else(|| files::shown(&dir))
+        let baseline = args.baseline.as_deref().map(Baseline::read).transpose()?;
+        Ok(Self { args, files: found, workspaces, baseline })
     }
 
-    /// Every file with rules, with what it uses.
-    pub fn sets(&mut self) -> Result<(), String> {
-        let roots: Vec<PathBuf> = self
-            .files
-            .iter()
-            .filter(|(path, _)| !is_test(path) && has_rules(path))
-            .map(|(path, _)| path.clone())
-            .collect();
-        for path in roots {
-            let verdict = self.workspace(&path)?.check(&path);
-            self.add(verdict);
+    /// The workspace of one of the files.
+    pub fn workspace(&self, file: &Path) -> Result<&Workspace, String> {
+        let near = self.workspaces.get(files::directory(file)).or_else(|| self.workspaces.values().next());
+        near.ok_or_else(|| format!("`{}` is in no workspace", files::shown(file)))
+    }
+
+    /// How much is proven.
+    pub fn options(&self, file: &Path) -> Result<Options, String> {
+        let fuel = self.args.reading.fuel.unwrap_or(self.workspace(file)?.settings.fuel);
+        Ok(Options { fuel, today: Some(self.args.reading.today()) })
+    }
+
+    /// Checks everything as if `texts` were on the disk.
+    pub fn read(&self, texts: &Texts) -> Result<State, String> {
+        let mut state = State::default();
+        let mut left = Vec::new();
+        for path in &self.files {
+            let disk = self.workspace(path)?.disk();
+            // A file that cannot be read begins a set, so that somebody says why.
+            let text =
+                texts.get(&files::shown(path)).cloned().map_or_else(|| files::read(path, MAX_FILE_BYTES + 1), Ok);
+            match text {
+                Ok(text) if is_test(path) || !has_rules(&text) => left.push((path, text)),
+                _ => state.add(
+                    self.workspace(path)?.check_over(path, &files::shown(path), &Edited { disk, texts }, true),
+                    self.head(),
+                ),
+            }
         }
-        Ok(())
-    }
-
-    fn add(&mut self, verdict: Verdict) {
-        self.heads.push(Head {
-            command: "check".to_owned(),
-            policy: verdict.name.map(|name| name.to_string()),
-            policy_hash: verdict.tree.map(|tree| tree.hash().to_string()),
-            catalog: Some(verdict.catalog.as_of().to_string()),
-            today: Some(self.args.reading.today().to_string()),
-        });
-        self.faults.extend(verdict.fault.map(|fault| format!("{}: {fault}", verdict.path)));
-        self.found.add(&verdict.sources, verdict.everything);
-    }
-
-    /// Files without rules that no set read, and tests: they are parsed, so that a slip in them is seen.
-    pub fn rest(&mut self) -> Result<(), String> {
-        let left: Vec<PathBuf> = self
-            .files
-            .iter()
-            .map(|(path, _)| path.clone())
-            .filter(|path| !self.found.has(&files::shown(path)))
-            .collect();
-        for path in left {
-            let text = files::read(&path, MAX_FILE_BYTES + 1)
-                .map_err(|error| format!("`{}` cannot be read: {error}", files::shown(&path)))?;
-            self.workspace(&path)?;
-            let mut sources = Sources::default();
-            let mut findings = Vec::new();
-            let id = sources.add(&files::shown(&path), &text);
-            syntax::parse(id, &text, &mut findings);
-            self.found.add(&sources, findings);
+        for (path, text) in left.into_iter().map(|(path, text)| (files::shown(path), text)) {
+            if !state.found.has(&path) {
+                state.parse(&path, &text);
+            }
         }
-        Ok(())
+        Ok(state)
     }
 
-    /// Judges, prints, and answers with the exit code.
-    pub fn finish(self) -> ExitCode {
+    fn head(&self) -> Head {
+        let today = Some(self.args.reading.today().to_string());
+        Head { command: "check".to_owned(), policy: None, policy_hash: None, catalog: None, today }
+    }
+
+    /// What is to be said about a state.
+    pub fn judged(&self, state: &State) -> Judged {
         let (mut select, mut allow) = (self.args.select.clone(), self.args.allow.clone());
-        let (mut deny, mut most) = (self.args.deny_warnings, 0);
         for workspace in self.workspaces.values() {
             select.extend(workspace.settings.select.iter().cloned());
             allow.extend(workspace.settings.allow.iter().cloned());
-            deny |= workspace.settings.deny_warnings;
-            most = most.max(workspace.settings.max_findings);
         }
-        let (findings, suppressed, sources) = self.found.judged(&select, &allow);
-        let fails = |one: &Diagnostic| one.level == Level::Error || (deny && one.level == Level::Warning);
-        let report = Report {
-            findings: &findings,
-            sources: &sources,
-            heads: &self.heads,
-            suppressed,
-            most,
-            fails: &fails,
-            faults: &self.faults,
-        };
-        self.faults.iter().for_each(|fault| screen::aside(&format!("wayside: {fault}")));
-        let format = self.args.format;
-        let summary = std::env::var_os(GITHUB_SUMMARY).filter(|path| !path.is_empty()).map(PathBuf::from);
-        let text = match format.summarize(&report, summary.as_deref()).and_then(|()| format.print(&report)) {
-            Ok(text) => text,
-            Err(error) => return screen::broken(&error),
-        };
-        let code = match (self.faults.is_empty(), findings.iter().any(fails) && !self.args.exit_zero) {
-            (false, _) => BROKEN,
-            (true, true) => FINDINGS,
-            (true, false) => CLEAN,
-        };
-        screen::show(&text, code)
+        let (findings, suppressed, sources) = state.found.judged(&select, &allow);
+        let Some(baseline) = &self.baseline else { return Judged { findings, suppressed, sources, stale: Vec::new() } };
+        let before = findings.len();
+        let (findings, stale) = baseline.apply(findings, &sources);
+        Judged { suppressed: suppressed + before - findings.len(), findings, sources, stale }
+    }
+
+    /// Whether a finding fails the run.
+    pub fn fails(&self, finding: &Diagnostic) -> bool {
+        let deny = self.args.deny_warnings || self.workspaces.values().any(|one| one.settings.deny_warnings);
+        finding.level == Level::Error || (deny && finding.level == Level::Warning)
+    }
+
+    /// How many findings are printed for people.
+    pub fn most(&self) -> usize {
+        self.workspaces.values().map(|one| one.settings.max_findings).max().unwrap_or(usize::MAX)
+    }
+}
+
+impl State {
+    fn add(&mut self, verdict: Verdict, head: Head) {
+        let compiled = verdict.tree.is_some();
+        self.heads.push(Head {
+            policy: verdict.name.map(|name| name.to_string()),
+            policy_hash: verdict.tree.map(|tree| tree.hash().to_string()),
+            catalog: Some(verdict.catalog.as_of().to_string()),
+            ..head
+        });
+        self.faults.extend(verdict.fault.map(|fault| format!("{}: {fault}", verdict.path)));
+        self.found.add(&verdict.sources, verdict.everything);
+        self.sets.push(Set {
+            path: verdict.path,
+            files: verdict.sources.files().map(|(_, file)| file.path.clone()).collect(),
+            checked: verdict.checked.filter(|_| compiled),
+            findings: verdict.findings,
+        });
+    }
+
+    /// Files without rules that no set read, and tests: they are parsed, so that a slip in them is seen.
+    fn parse(&mut self, path: &str, text: &str) {
+        let mut sources = Sources::default();
+        let mut findings = Vec::new();
+        let id = sources.add(path, text);
+        syntax::parse(id, text, &mut findings);
+        findings.extend(style::layout(id, sources.file(id)));
+        self.found.add(&sources, findings.clone());
+        self.sets.push(Set { path: path.to_owned(), files: vec![path.into()], checked: None, findings });
     }
 }
 
@@ -166,11 +232,10 @@ fn is_test(path: &Path) -> bool {
     path.to_string_lossy().ends_with(".test.route")
 }
 
-/// Whether a file is the beginning of a set. A file that cannot be read is, so that somebody says so.
-fn has_rules(path: &Path) -> bool {
-    let Ok(text) = files::read(path, MAX_FILE_BYTES + 1) else { return true };
+/// Whether a text is the beginning of a set.
+fn has_rules(text: &str) -> bool {
     let mut sources = Sources::default();
     let id = sources.add("", "");
-    let tree = syntax::parse(id, &text, &mut Vec::new());
+    let tree = syntax::parse(id, text, &mut Vec::new());
     tree.items.iter().any(|item| matches!(item.kind, ItemKind::Rule { .. } | ItemKind::Otherwise { .. }))
 }

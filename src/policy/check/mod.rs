@@ -11,6 +11,7 @@ pub mod models;
 mod moving;
 mod pinning;
 mod private;
+pub mod style;
 pub mod time;
 
 use std::sync::Arc;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub select: Vec<String>,
     /// Whether to prove what holds for every request, and compile; an editor asks for that once its author rests.
     pub exact: bool,
+    /// Whether the layout is judged (R901). It takes as long as parsing three times, and `serve` does not care.
+    pub layout: bool,
 }
 
 impl Settings {
@@ -60,6 +63,7 @@ impl Settings {
             allow: Vec::new(),
             select: Vec::new(),
             exact: true,
+            layout: false,
         }
     }
 }
@@ -106,6 +110,10 @@ pub fn check(root: &str, files: &dyn Files, catalog: &Catalog, settings: &Settin
     legs::check(&checked, settings.today, &mut findings);
     moving::check(&checked, &loaded.sources, settings.today, &mut findings);
     private::check(&checked, &mut findings);
+    style::check(&loaded, &mut findings);
+    if settings.layout {
+        findings.extend(loaded.sources.files().filter_map(|(id, file)| style::layout(id, file)));
+    }
     let mut fault = None;
     if settings.exact && conditions_stand(&findings) {
         match prove::prove(&checked, prove::Options { today: Some(settings.today), ..settings.prove }) {

@@ -19,21 +19,33 @@ const DIGITS: usize = 32;
 /// What stands outside every declaration is known by the name of its file. Several findings that would share a fingerprint are
 /// numbered in page order, so that each has its own.
 pub fn fingerprints(findings: &[Diagnostic], sources: &Sources) -> Vec<String> {
-    let mut outlines: BTreeMap<FileId, Outline> = BTreeMap::new();
     let mut seen: BTreeMap<[String; 3], usize> = BTreeMap::new();
-    let mut prints = Vec::with_capacity(findings.len());
-    for finding in findings {
+    let keys = keys(findings, sources).into_iter();
+    let numbered = keys.map(|key| {
+        let before = seen.entry(key.clone()).or_default();
+        *before += 1;
+        print(&key, *before)
+    });
+    numbered.collect()
+}
+
+/// Likewise without numbers: findings that look alike have the same, whichever files a run reads.
+pub fn unnumbered(findings: &[Diagnostic], sources: &Sources) -> Vec<String> {
+    keys(findings, sources).iter().map(|key| print(key, 1)).collect()
+}
+
+/// Code, declaration, statement.
+fn keys(findings: &[Diagnostic], sources: &Sources) -> Vec<[String; 3]> {
+    let mut outlines: BTreeMap<FileId, Outline> = BTreeMap::new();
+    let key = |finding: &Diagnostic| {
         let file = sources.file(finding.span.file);
         let outline = outlines.entry(finding.span.file).or_insert_with(|| Outline::of(finding.span.file, file));
         let title = outline.declaration_at(finding.span.lo).map(|line| outline.title(line, &file.text));
         let statement = outline.line_at(finding.span.lo).map(|line| outline.normalized(line, &file.text));
         let title = title.unwrap_or_else(|| file.path.rsplit('/').next().unwrap_or(&file.path).to_owned());
-        let key = [finding.code.code.to_owned(), title, statement.unwrap_or_default()];
-        let before = seen.entry(key.clone()).or_default();
-        *before += 1;
-        prints.push(print(&key, *before));
-    }
-    prints
+        [finding.code.code.to_owned(), title, statement.unwrap_or_default()]
+    };
+    findings.iter().map(key).collect()
 }
 
 fn print(key: &[String; 3], nth: usize) -> String {

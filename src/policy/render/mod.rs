@@ -73,7 +73,7 @@ impl Summary {
 }
 
 /// `1 error`, `2 errors`
-fn counted(count: usize, what: &str) -> String {
+pub fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
