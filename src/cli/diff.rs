@@ -7,15 +7,18 @@ use std::sync::Arc;
 use clap::ValueEnum;
 
 use super::reading::Reading;
+use super::traffic::Traffic;
 use super::{BROKEN, CLEAN, FINDINGS, screen};
 use crate::files::{self, history::Revision};
+use crate::policy::admit::{Defaults, Door};
 use crate::policy::checked::Checked;
 use crate::policy::diagnostic::{Diagnostic, Level};
-use crate::policy::diff::{Diff, DiffError, Names, Wanted, diff, document};
+use crate::policy::diff::{Decides, Diff, DiffError, Names, Wanted, diff, document};
 use crate::policy::explain::pages;
 use crate::policy::prove::Options;
 use crate::policy::render;
 use crate::policy::source::Sources;
+use crate::policy::tree::Tree;
 use crate::workspace::{How, Verdict, Workspace, is_settled};
 
 /// Say which decisions an edit changes, each with a request that shows it.
@@ -61,6 +64,10 @@ pub struct Args {
     /// Also name what changed and is no part of a decision: reasons, tags, owners
     #[arg(long)]
     all: bool,
+
+    /// Count which recorded requests would change: the request log of a proxy, or `-`
+    #[arg(long, value_name = "LOG")]
+    traffic: Option<PathBuf>,
 
     #[command(flatten)]
     reading: Reading,
@@ -120,6 +127,9 @@ fn compared(args: &Args) -> Result<(Diff, Names), ExitCode> {
     let mut found =
         diff(&was, &now, Options { fuel: new.fuel, today: Some(how.today) }).map_err(|error| given_up(&error, &new))?;
     found.quote(&now, &new.verdict.sources);
+    if let Some(log) = &args.traffic {
+        replay(log, &mut found, (&old, &was), (&new, &now)).map_err(|error| screen::broken(&error))?;
+    }
     let policy = args.policy.as_deref().map(files::shown);
     Ok((found, Names { policy, old: old.label, new: new.label }))
 }
@@ -196,6 +206,31 @@ pub(super) fn meaning(label: &str, verb: &str, verdict: &Verdict) -> Option<Arc<
             None
         }
     }
+}
+
+/// Asks both policies about every request of a log.
+fn replay(
+    log: &Path,
+    found: &mut Diff,
+    old: (&Side, &Arc<Checked>),
+    new: (&Side, &Arc<Checked>),
+) -> Result<(), String> {
+    let ready = |(side, checked): (&Side, &Arc<Checked>)| {
+        let tree = Tree::compile(Arc::clone(checked)).map_err(|_| format!("`{}` cannot be compiled", side.label))?;
+        let door = Door::new(Arc::clone(checked), Arc::clone(&side.verdict.catalog), Defaults::default());
+        Ok::<_, String>((tree, door.map_err(|error| error.to_string())?))
+    };
+    let ((old_tree, old_door), (new_tree, new_door)) = (ready(old)?, ready(new)?);
+    let old = Decides { tree: &old_tree, door: &old_door };
+    let new = Decides { tree: &new_tree, door: &new_door };
+    let mut traffic = Traffic::open(log)?;
+    for (number, line) in traffic.by_ref() {
+        found.count(number, &line, old, new);
+    }
+    if let Some(note) = traffic.note()? {
+        screen::aside(&format!("wayside: {note}"));
+    }
+    Ok(())
 }
 
 fn given_up(error: &DiffError, new: &Side) -> ExitCode {

@@ -307,6 +307,8 @@ impl Comparison<'_> {
             was_outcome: does(old, cases.first(), |case| &case.was, &self.sides.0.does[was]),
             now_outcome: does(new, cases.first(), |case| &case.now, &self.sides.1.does[now]),
             changes,
+            partial: !inside.is_empty(),
+            replayed: None,
         };
         self.changed.push(Changed { was, now, parts, point });
         Ok(group)

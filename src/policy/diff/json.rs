@@ -8,7 +8,7 @@ use super::super::declared::Change;
 use super::super::explain::VERSION;
 use super::super::render::json::{Example, SCHEMA, example};
 use super::text::Names;
-use super::{Diff, Does, Group, Raised};
+use super::{Diff, Does, Group, Raised, Traffic};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -27,7 +27,7 @@ struct Document<'a> {
     declared: &'a [Change],
     unchanged: &'a [String],
     ignored: &'a [String],
-    traffic: Option<()>,
+    traffic: Option<&'a Traffic>,
 }
 
 #[derive(Serialize)]
@@ -78,7 +78,7 @@ pub fn document(diff: &Diff, names: &Names, today: &str) -> Result<String, serde
         declared: &diff.declared,
         unchanged: &diff.unchanged,
         ignored: &diff.ignored,
-        traffic: None,
+        traffic: diff.traffic.as_ref(),
     };
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
@@ -94,6 +94,6 @@ fn group(group: &Group) -> One<'_> {
         was_outcome: &group.was_outcome,
         now_outcome: &group.now_outcome,
         changes: &group.changes,
-        replayed: None,
+        replayed: group.replayed,
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::text::{Names, declared, words};
+use super::text::{Names, declared, requests, words};
 use super::{Diff, Group};
 
 impl Diff {
@@ -37,6 +37,9 @@ impl Diff {
             let rules: Vec<String> = self.now_dead.iter().map(|rule| code(rule)).collect();
             let _ = writeln!(out, "\nNow unreachable (R401): {}", rules.join(", "));
         }
+        if let Some(traffic) = &self.traffic {
+            let _ = writeln!(out, "\nTraffic: {}", escaped(&traffic.sentence()));
+        }
         if !self.unchanged.is_empty() {
             let _ = writeln!(out, "\nUnchanged: {}", escaped(&self.unchanged.join(", ")));
         }
@@ -59,6 +62,9 @@ fn outcome(group: &Group, out: &mut String) {
     let _ = writeln!(out, "- {} → {}, where {}", code(&group.was), code(&group.now), code(&group.condition));
     let _ = writeln!(out, "  - was {}", escaped(&group.was_outcome.line()));
     let _ = writeln!(out, "  - now {}", escaped(&group.now_outcome.line()));
+    if let Some(count) = group.replayed {
+        let _ = writeln!(out, "  - seen {}", requests(count));
+    }
     if !group.changes.is_empty() {
         let _ = writeln!(out, "  - also {}", escaped(&group.changes.join("; ")));
     }

@@ -14,12 +14,14 @@ mod json;
 mod markdown;
 mod outcome;
 mod text;
+mod traffic;
 mod unchanged;
 
 pub use self::flags::{Flag, Raised, Wanted};
 pub use self::json::document;
 pub use self::outcome::Does;
 pub use self::text::Names;
+pub use self::traffic::{Decides, Traffic};
 use super::checked::Checked;
 use super::declared::{self, Change};
 use super::diagnostic::{Diagnostic, Witness};
@@ -50,6 +52,8 @@ pub struct Diff {
     pub declared: Vec<Change>,
     /// Requests for which no decision changed, as conditions: `residency is eu`. Each is proven; not all that could be said is.
     pub unchanged: Vec<String>,
+    /// What a log says about the edit, once there was one.
+    pub traffic: Option<Traffic>,
     /// What differs and is no part of an outcome: reasons, tags, owners.
     pub ignored: Vec<String>,
 }
@@ -73,6 +77,10 @@ pub struct Group {
     pub now_outcome: Does,
     /// What else is different, in words: `hold 200 tokens → first_token`.
     pub changes: Vec<String>,
+    /// The rules do the same; only facts about some of these requests differ.
+    pub partial: bool,
+    /// Recorded requests in the group; `None` without a log.
+    pub replayed: Option<u64>,
 }
 
 /// Why two policies could not be compared.
@@ -140,6 +148,7 @@ pub fn diff(old: &Checked, new: &Checked, options: Options) -> Result<Diff, Diff
         now_dead,
         declared: declared::differences(old, new),
         unchanged,
+        traffic: None,
         ignored: ignored(old, new),
     })
 }

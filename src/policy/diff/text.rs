@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use super::super::declared::Change;
 use super::super::diagnostic::Witness;
-use super::{Diff, Flag, Group};
+use super::super::shown::grouped;
+use super::{Diff, Flag, Group, Traffic};
 
 /// Where flags begin.
 const FLAG_COLUMN: usize = 48;
@@ -47,6 +48,9 @@ impl Diff {
         for rule in self.now_dead.iter().filter(shown) {
             let _ = writeln!(out, "\n {rule} is now unreachable (R401)");
         }
+        if let Some(traffic) = &self.traffic {
+            let _ = writeln!(out, "\ntraffic: {}", traffic.sentence());
+        }
         if !self.unchanged.is_empty() {
             let _ = writeln!(out, "\nunchanged: {}", self.unchanged.join(", "));
         }
@@ -80,6 +84,9 @@ impl Diff {
             let _ = writeln!(out, "     also {}", group.changes.join("; "));
         }
         let _ = writeln!(out, "     e.g. {}", words(&group.witness));
+        if let Some(count) = group.replayed {
+            let _ = writeln!(out, "     seen {}", requests(count));
+        }
     }
 
     /// `+1 rule, 6 changed decisions, 1 rule now dead`.
@@ -134,6 +141,22 @@ pub(super) fn declared(change: &Change) -> String {
             format!("~ {kind} {name}: {}", each.collect::<Vec<_>>().join("; "))
         }
     }
+}
+
+impl Traffic {
+    /// `17 of 340 requests change; 2 more cannot be replayed on both sides (line 3: …)`.
+    pub(super) fn sentence(&self) -> String {
+        let mut text = format!("{} of {} change", grouped(self.changed), requests(self.requests));
+        if let Some(first) = &self.first_left_out {
+            let _ = write!(text, "; {} more cannot be replayed on both sides ({first})", grouped(self.left_out));
+        }
+        text
+    }
+}
+
+/// `1 request`, `2,000 requests`.
+pub(super) fn requests(count: u64) -> String {
+    format!("{} {}", grouped(count), if count == 1 { "request" } else { "requests" })
 }
 
 /// A request as it is pasted into a test: `plan pro, prompt_tokens 2k`.
