@@ -73,6 +73,7 @@ pub mod files;
 pub mod lsp;
 pub mod names;
 pub mod policy;
+pub mod rehearse;
 #[cfg(feature = "serve")]
 pub mod serve;
 #[cfg(feature = "serve")]

@@ -22,6 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("dialect", &["names", "units", "failure", "usage", "policy"]),
     ("facts", &["names", "units", "policy", "dialect", "config"]),
     ("chain", &["names", "units", "failure", "policy"]),
+    ("rehearse", &["names", "units", "failure", "catalog", "policy", "chain"]),
     ("upstream", &["names", "units", "failure", "config"]),
     ("telemetry", &["names", "units", "failure", "usage", "policy"]),
     (

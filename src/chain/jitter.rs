@@ -4,19 +4,25 @@
 
 use crate::units::Millis;
 
-/// SplitMix64: one addition and three multiplications, good enough to spread callers apart.
+/// How the random part is drawn.
 #[derive(Clone, Debug)]
-pub(super) struct Jitter(u64);
+pub(super) enum Jitter {
+    /// SplitMix64: one addition and three multiplications, good enough to spread callers apart.
+    Seeded(u64),
+    /// Nobody is lucky: what holds for the longest waits holds for all.
+    Longest,
+}
 
 impl Jitter {
     pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
+        Self::Seeded(seed)
     }
 
     /// `longest` times a uniform number in 0..1.
     pub(super) fn of(&mut self, longest: Millis) -> Millis {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
+        let Self::Seeded(state) = self else { return longest };
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = *state;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^= bits >> 31;

@@ -123,6 +123,11 @@ impl Chain {
         }
     }
 
+    /// The same without luck: every backoff is as long as it can be. For bounds, and for tests of policies.
+    pub fn unlucky(run: Run, streaming: bool) -> Self {
+        Self { jitter: jitter::Jitter::Longest, ..Self::new(run, streaming, None, 0) }
+    }
+
     /// What the chain walks.
     pub const fn run(&self) -> &Run {
         &self.run

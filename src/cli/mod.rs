@@ -21,6 +21,7 @@ mod screen;
 mod serve;
 #[cfg(feature = "serve")]
 mod simulate;
+mod test;
 pub mod traffic;
 
 use std::process::ExitCode;
@@ -46,6 +47,7 @@ struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   wayside check policies/                                       what is wrong with every policy under a directory
+  wayside test policies/                                        the tests beside them
   wayside explain support.route plan=pro prompt_tokens=2k       which rule one request gets, and why
   wayside diff main . support.route                             which decisions an edit changes
   wayside fmt --check policies/                                 which files are not laid out in the one style
@@ -61,6 +63,7 @@ enum Verb {
     Fmt(fmt::Args),
     Graph(graph::Args),
     Lsp(lsp::Args),
+    Test(test::Args),
     #[cfg(feature = "serve")]
     Serve(serve::Args),
     #[cfg(feature = "serve")]
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Verb::Fmt(args) => fmt::run(&args),
         Verb::Graph(args) => graph::run(&args),
         Verb::Lsp(args) => lsp::run(&args),
+        Verb::Test(args) => test::run(&args),
         Verb::Completions(args) => completions::run(&args),
         #[cfg(feature = "serve")]
         Verb::Serve(args) => serve::run(args),

@@ -12,6 +12,7 @@ mod drills;
 mod guarantees;
 mod guards;
 mod moving;
+mod properties;
 mod rollouts;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use drills::{Drill, Expect, Pretend, Pretended, Schedule, Who};
 pub use guarantees::{Ending, Guarantee, Held};
 pub use guards::{Cache, Guard, GuardStep, OnFailure, Partition, SensitiveKind, Shadow, Side, Similarity, Step};
 pub use moving::{Beside, Clause, Metric, MetricOf, Moving, Observed, Queue, Signal, Switch, UNKNOWN};
+pub use properties::{Property, Says};
 pub use rollouts::{Rollout, ShadowFirst, Sticky};
 
 macro_rules! index {
@@ -116,6 +118,8 @@ pub struct Checked {
     pub rules: Vec<Rule>,
     /// Budgets, switches, classifiers and what else moves beside the rules.
     pub moving: Moving,
+    /// What a file of tests says of all requests. No part of the policy: only tests read it.
+    pub properties: Vec<Property>,
     /// Constructs that are understood and that `serve` of this version does not carry out: what, and where. It refuses to load
     /// such a policy (R990); everything else works on it.
     pub unsupported: Vec<(String, Span)>,

@@ -355,6 +355,12 @@ codes! {
     R905 "rule-without-because" Pedantic,
     R906 "name-style" Pedantic,
     R908 "mixed-and-or" Warning,
+    R911 "test-reads-unset" Error,
+    R912 "test-unknown-rule" Error,
+    R913 "untested-rule" Pedantic,
+    R914 "impossible-request" Error,
+    R915 "duplicate-test" Warning,
+    R916 "property-vacuous" Warning,
 
     // Not in the specification: a construct the language has and this version of the tools does not carry out yet.
     R990 "not-supported-yet" Error,

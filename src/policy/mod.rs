@@ -41,4 +41,5 @@ pub mod shown;
 pub mod source;
 pub mod suppress;
 pub mod syntax;
+pub mod test;
 pub mod tree;

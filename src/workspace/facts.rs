@@ -108,6 +108,7 @@ impl BadOverlay {
             name: None,
             files: Vec::new(),
             tree: None,
+            tested: None,
             checked: None,
             catalog: Arc::new(Catalog::embedded()),
             fault: None,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::means;
-use crate::policy::diagnostic::{CODES, Diagnostic, Level, R109, in_page_order};
+use crate::policy::diagnostic::{CODES, Diagnostic, Level, in_page_order};
 use crate::policy::source::{FileId, Sources, Span};
 use crate::policy::suppress;
 
@@ -77,15 +77,15 @@ impl Findings {
     /// How often a name is said to be unused, by its place.
     fn said(&self) -> BTreeMap<Span, usize> {
         let mut said = BTreeMap::new();
-        for finding in self.list.iter().filter(|finding| *finding.code == R109) {
+        for finding in self.list.iter().filter(|finding| matches!(finding.code.code, "R109" | "R913")) {
             *said.entry(finding.span).or_default() += 1;
         }
         said
     }
 
-    /// A name of a shared file is unused only when no policy of this run uses it.
+    /// A name of a shared file is unused only when no policy of this run uses it; likewise a rule and its tests.
     fn used_elsewhere(&self, finding: &Diagnostic, said: &BTreeMap<Span, usize>) -> bool {
         let sets = self.readers.get(&finding.span.file).copied().unwrap_or(0);
-        *finding.code == R109 && said.get(&finding.span).is_some_and(|said| *said < sets)
+        matches!(finding.code.code, "R109" | "R913") && said.get(&finding.span).is_some_and(|said| *said < sets)
     }
 }

@@ -58,6 +58,8 @@ pub struct Verdict {
     pub checked: Option<Arc<Checked>>,
     /// Facts with the overlay.
     pub catalog: Arc<Catalog>,
+    /// Its tests, when there are any and the policy decides something.
+    pub tested: Option<check::Tested>,
     /// A fault of this program.
     pub fault: Option<String>,
 }
@@ -212,6 +214,7 @@ impl Workspace {
             tree: report.compiled,
             checked: Some(report.checked),
             catalog,
+            tested: report.tested,
             fault: report.fault.map(|fault| fault.to_string()),
         }
     }

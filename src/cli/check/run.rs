@@ -136,7 +136,7 @@ impl<'a> Run<'a> {
             let text =
                 texts.get(&files::shown(path)).cloned().map_or_else(|| files::read(path, MAX_FILE_BYTES + 1), Ok);
             match text {
-                Ok(text) if is_test(path) || !has_rules(&text) => left.push((path, text)),
+                Ok(text) if !is_test(path) && !has_rules(&text) => left.push((path, text)),
                 _ => state.add(
                     self.workspace(path)?.check_over(path, &files::shown(path), &Edited { disk, texts }, true),
                     self.head(),
@@ -185,12 +185,16 @@ impl<'a> Run<'a> {
 impl State {
     fn add(&mut self, verdict: Verdict, head: Head) {
         let compiled = verdict.tree.is_some();
-        self.heads.push(Head {
-            policy: verdict.name.map(|name| name.to_string()),
-            policy_hash: verdict.tree.map(|tree| tree.hash().to_string()),
-            catalog: Some(verdict.catalog.as_of().to_string()),
-            ..head
-        });
+        let policy = verdict.name.map(|name| name.to_string());
+        // Tests are read with the policy they use, which is counted once.
+        if !is_test(Path::new(&verdict.path)) || !self.heads.iter().any(|head| head.policy == policy) {
+            self.heads.push(Head {
+                policy,
+                policy_hash: verdict.tree.map(|tree| tree.hash().to_string()),
+                catalog: Some(verdict.catalog.as_of().to_string()),
+                ..head
+            });
+        }
         self.faults.extend(verdict.fault.map(|fault| format!("{}: {fault}", verdict.path)));
         self.found.add(&verdict.sources, verdict.everything);
         self.sets.push(Set {
@@ -201,7 +205,7 @@ impl State {
         });
     }
 
-    /// Files without rules that no set read, and tests: they are parsed, so that a slip in them is seen.
+    /// Files without rules that no set read: they are parsed, so that a slip in them is seen.
     fn parse(&mut self, path: &str, text: &str) {
         let mut sources = Sources::default();
         let mut findings = Vec::new();

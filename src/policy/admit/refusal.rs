@@ -19,6 +19,8 @@ pub const MAX_SHOWN_NAMES: usize = 8;
 pub struct Refusal {
     /// Which kind.
     pub reason: Reason,
+    /// The input that is wrong: `plan`, or an attribute's name.
+    pub about: String,
     /// One or two sentences.
     pub message: String,
 }
@@ -86,24 +88,26 @@ impl Refusal {
         let served = listed(&served.collect::<Vec<_>>());
         Self::new(
             Reason::UnknownEndpoint,
+            "endpoint",
             format!("this policy does not serve the endpoint `{asked}`; it serves {served}"),
         )
     }
 
     /// A name that is not declared.
     pub(super) fn unknown(reason: Reason, what: &str, name: &str, known: &[&str]) -> Self {
-        Self::new(reason, format!("{what} {} is not declared; {}", shown(name), instead(name, known)))
+        Self::new(reason, what, format!("{what} {} is not declared; {}", shown(name), instead(name, known)))
     }
 
     /// A value outside a built-in list.
     pub(super) fn value(what: &str, value: &str, known: &[&str]) -> Self {
-        Self::new(Reason::InvalidAttribute, format!("{what} cannot be {}; {}", shown(value), instead(value, known)))
+        let message = format!("{what} cannot be {}; {}", shown(value), instead(value, known));
+        Self::new(Reason::InvalidAttribute, what, message)
     }
 
     pub(super) fn no_plan(known: &[&str]) -> Self {
         let message =
             format!("the request names no plan, and no default plan is configured; the plans are {}", listed(known));
-        Self::new(Reason::MissingPlan, message)
+        Self::new(Reason::MissingPlan, "plan", message)
     }
 
     pub(super) fn attribute(attribute: &Attribute, value: &str) -> Self {
@@ -114,7 +118,7 @@ impl Refusal {
             AttributeDomain::Text => "it is text".to_owned(),
         };
         let message = format!("attribute `{}` cannot be {}; {wants}", attribute.name, shown(value));
-        Self::new(Reason::InvalidAttribute, message)
+        Self::new(Reason::InvalidAttribute, &attribute.name, message)
     }
 
     pub(super) fn missing(attribute: &Attribute) -> Self {
@@ -122,22 +126,24 @@ impl Refusal {
         let from =
             if places.is_empty() { String::new() } else { format!("; it is read from {}", places.join(", then ")) };
         let message = format!("attribute `{}` is missing and has no default{from}", attribute.name);
-        Self::new(Reason::MissingAttribute, message)
+        Self::new(Reason::MissingAttribute, &attribute.name, message)
     }
 
-    pub(super) fn prompt(limit: Tokens) -> Self {
-        Self::new(Reason::PromptTooLong, format!("the prompt has more than {limit} tokens, the most this policy takes"))
+    /// A prompt that is longer than the policy takes.
+    pub(in crate::policy) fn prompt(limit: Tokens) -> Self {
+        let message = format!("the prompt has more than {limit} tokens, the most this policy takes");
+        Self::new(Reason::PromptTooLong, "prompt_tokens", message)
     }
 
     pub(super) fn contradiction(what: &str, tenant: &str, stated: &str, claimed: &str) -> Self {
         let message = format!(
             "the request says {what} `{claimed}`, but tenant `{tenant}` is declared with {what} `{stated}`; leave the {what} out or correct it"
         );
-        Self::new(Reason::Contradiction, message)
+        Self::new(Reason::Contradiction, what, message)
     }
 
-    const fn new(reason: Reason, message: String) -> Self {
-        Self { reason, message }
+    fn new(reason: Reason, about: &str, message: String) -> Self {
+        Self { reason, about: about.to_owned(), message }
     }
 }
 

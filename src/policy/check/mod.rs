@@ -12,12 +12,14 @@ mod moving;
 mod pinning;
 mod private;
 pub mod style;
+mod tested;
 pub mod time;
 
 use std::sync::Arc;
 
 use jiff::civil::Date;
 
+pub use self::tested::Tested;
 use super::ast;
 use super::checked::Checked;
 use super::diagnostic::{Diagnostic, Level, R990, in_page_order};
@@ -85,6 +87,8 @@ pub struct Report {
     pub checked: Arc<Checked>,
     /// `None` when a finding is an error.
     pub compiled: Option<Tree>,
+    /// The tests of the set's first file, when their policy can be decided with.
+    pub tested: Option<Tested>,
     /// The analysis contradicted itself: a fault of this program, for exit code 2.
     pub fault: Option<ProveError>,
 }
@@ -114,6 +118,7 @@ pub fn check(root: &str, files: &dyn Files, catalog: &Catalog, settings: &Settin
     if settings.layout {
         findings.extend(loaded.sources.files().filter_map(|(id, file)| style::layout(id, file)));
     }
+    let settled = findings.len();
     let mut fault = None;
     if settings.exact && conditions_stand(&findings) {
         match prove::prove(&checked, prove::Options { today: Some(settings.today), ..settings.prove }) {
@@ -121,12 +126,17 @@ pub fn check(root: &str, files: &dyn Files, catalog: &Catalog, settings: &Settin
             Err(error) => fault = Some(error),
         }
     }
+    let checked = Arc::new(checked);
+    let tested = match fault {
+        None => tested::read(&loaded, &checked, catalog, settings, settled, &mut findings),
+        Some(_) => None,
+    };
+    findings.extend(tested::untested(&checked, tested.as_ref()));
     let mut everything = findings.clone();
     let selected =
         |finding: &Diagnostic| settings.select.iter().any(|code| finding.code.code.starts_with(code.as_str()));
     findings.retain(|finding| finding.level != Level::Pedantic || selected(finding));
     let (mut findings, suppressed) = suppress::apply(findings, &loaded.sources, &settings.allow);
-    let checked = Arc::new(checked);
     let mut compiled = None;
     if settings.exact && fault.is_none() && !findings.iter().any(|finding| finding.level == Level::Error) {
         match Tree::compile(Arc::clone(&checked)) {
@@ -138,7 +148,8 @@ pub fn check(root: &str, files: &dyn Files, catalog: &Catalog, settings: &Settin
         }
     }
     in_page_order(&mut findings, &loaded.sources);
-    Report { sources: loaded.sources, files: loaded.files, findings, suppressed, everything, checked, compiled, fault }
+    let (sources, files) = (loaded.sources, loaded.files);
+    Report { sources, files, findings, suppressed, everything, checked, compiled, tested, fault }
 }
 
 /// Whether what the proof looks at is what the author wrote. A rule that lost its condition to a misspelled name would make

@@ -1,24 +1,26 @@
 //! One request, as a person types it: `tenant=fixly feature=agent_reply prompt_tokens=2k sonnet_slow=on`.
 //!
-//! In: pairs of words, a policy. Out: [`Asked`], or every mistake at once. Must not know: argument parsing, files. Witnesses and
-//! tests are written in the same words.
+//! In: pairs of words, a policy. Out: [`Asked`], or every [`Mistake`] at once. Must not know: argument parsing, files. Witnesses
+//! and tests are written in the same words.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::civil::{Date, DateTime, Time};
 
-use super::super::admit::{Claims, Defaults, Door};
+use super::super::admit::{Claims, Defaults, Door, Reason, Refusal};
 use super::super::atom_set::AtomId;
 use super::super::checked::{
-    Attribute, AttributeDomain, Checked, ColumnId, Domain, Endpoint, Modality, SnapshotId, Subject, TenantId,
+    Attribute, AttributeDomain, BudgetId, Checked, ClassifierId, ColumnId, Domain, Endpoint, Modality, RolloutId,
+    SnapshotId, Subject, TenantId,
 };
 use super::super::facts::{Facts, ModalitySet, Priority};
 use super::super::plan::DropReason;
-use super::super::readings::Readings;
+use super::super::readings::{BudgetState, Readings};
 use super::super::tree::Tree;
 use crate::catalog::Catalog;
 use crate::names;
+use crate::units::Share;
 
 /// Tokens of a prompt that nobody described.
 pub const ASSUMED_PROMPT: u64 = 1000;
@@ -44,6 +46,9 @@ const BUILT_IN: [&str; 18] = [
     "time",
     "day",
 ];
+
+/// Before the name of a rollout whose stage is given.
+const ROLLOUT: &str = "rollout ";
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
@@ -75,39 +80,106 @@ pub struct State {
     pub value: String,
 }
 
+/// What is wrong with one pair of a request, or with the request as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The pair it is about, as [`Asker`] knows it; empty for the request as a whole.
+    pub key: String,
+    /// Which kind.
+    pub what: Wrong,
+    /// One sentence.
+    pub message: String,
+}
+
+/// The kinds of mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// Nothing is called so; the nearest name.
+    Key(Option<String>),
+    /// It follows from another input, which is to be given instead.
+    Derived(&'static str),
+    /// Given twice, or twice in other words.
+    Twice,
+    /// Not of the form that is wanted.
+    Form,
+    /// Not one of the possible values; the nearest.
+    Value(Option<String>),
+    /// No such request is admitted.
+    Refused(Refusal),
+}
+
+impl std::fmt::Display for Mistake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 /// Understands a request. Dates are judged on `today` unless `now` says otherwise.
 ///
 /// # Errors
 /// Every mistake, each with what could be written instead.
 pub fn ask(tree: &Tree, catalog: &Arc<Catalog>, today: Date, pairs: &[(String, String)]) -> Result<Asked, Vec<String>> {
-    let mut reader = Reader { tree, checked: tree.checked(), pairs, errors: Vec::new(), assumed: Vec::new() };
-    reader.known_keys();
-    let readings = reader.readings(today);
-    let states = reader.states();
-    let facts = reader.facts(catalog);
-    let prompt_tokens = reader.number("prompt_tokens").unwrap_or_else(|| {
-        reader.assume("prompt_tokens", "1k");
-        ASSUMED_PROMPT
-    });
-    let most = tree.checked().max_prompt;
-    if prompt_tokens > most.0 {
-        reader.errors.push(format!(
-            "the request is refused with 413: the prompt has more than {most} tokens, the most this policy takes"
-        ));
+    let asker = Asker::new(tree, catalog).map_err(|refusal| vec![refusal.to_string()])?;
+    asker.ask(today, pairs).map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect())
+}
+
+/// Understands many requests of one policy.
+#[derive(Debug)]
+pub struct Asker<'a> {
+    tree: &'a Tree,
+    door: Door,
+}
+
+impl<'a> Asker<'a> {
+    /// For a policy, by the catalog it was checked with.
+    ///
+    /// # Errors
+    /// None that can happen: there are no defaults to be undeclared.
+    pub fn new(tree: &'a Tree, catalog: &Arc<Catalog>) -> Result<Self, Refusal> {
+        Ok(Self { tree, door: Door::new(tree.checked().clone(), catalog.clone(), Defaults::default())? })
     }
-    match facts {
-        Some(facts) if reader.errors.is_empty() => {
-            Ok(Asked { facts, prompt_tokens, readings, states, unusable: Vec::new(), assumed: reader.assumed })
+
+    /// Understands one request. Dates are judged on `today` unless `now` says otherwise.
+    ///
+    /// # Errors
+    /// Every mistake, each with what could be written instead.
+    pub fn ask(&self, today: Date, pairs: &[(String, String)]) -> Result<Asked, Vec<Mistake>> {
+        let mut reader = Reader {
+            tree: self.tree,
+            checked: self.tree.checked(),
+            door: &self.door,
+            pairs,
+            errors: Vec::new(),
+            assumed: Vec::new(),
+        };
+        reader.known_keys();
+        let mut readings = reader.readings(today);
+        let states = reader.states();
+        reader.moving(&mut readings);
+        let facts = reader.facts();
+        let prompt_tokens = reader.number("prompt_tokens").unwrap_or_else(|| {
+            reader.assume("prompt_tokens", "1k");
+            ASSUMED_PROMPT
+        });
+        let most = self.tree.checked().max_prompt;
+        if prompt_tokens > most.0 {
+            reader.refused(Refusal::prompt(most));
         }
-        _ => Err(reader.errors),
+        match facts {
+            Some(facts) if reader.errors.is_empty() => {
+                Ok(Asked { facts, prompt_tokens, readings, states, unusable: Vec::new(), assumed: reader.assumed })
+            }
+            _ => Err(reader.errors),
+        }
     }
 }
 
 struct Reader<'a> {
     tree: &'a Tree,
     checked: &'a Checked,
+    door: &'a Door,
     pairs: &'a [(String, String)],
-    errors: Vec<String>,
+    errors: Vec<Mistake>,
     assumed: Vec<(String, String)>,
 }
 
@@ -122,6 +194,20 @@ impl<'a> Reader<'a> {
 
     fn assume(&mut self, key: &str, value: &str) {
         self.assumed.push((key.to_owned(), value.to_owned()));
+    }
+
+    fn wrong_pair(&mut self, key: &str, what: Wrong, message: String) {
+        self.errors.push(Mistake { key: key.to_owned(), what, message });
+    }
+
+    fn refused(&mut self, refusal: Refusal) {
+        let status = refusal.reason.status();
+        let word = match refusal.reason {
+            Reason::PromptTooLong => String::new(),
+            reason => format!(" {}", reason.word()),
+        };
+        let message = format!("the request is refused with {status}{word}: {refusal}");
+        self.wrong_pair(&refusal.about.clone(), Wrong::Refused(refusal), message);
     }
 
     /// Keys nobody knows, keys twice, keys without a value.
@@ -139,31 +225,33 @@ impl<'a> Reader<'a> {
             if let Some((_, from)) =
                 [("stakes", "feature"), ("requested_tier", "requested_model")].iter().find(|(one, _)| *one == key)
             {
-                self.errors.push(format!("`{key}` follows from `{from}`; give that instead"));
-            } else if !known.contains(&key) {
-                self.errors.push(unknown_key(key, &known));
+                let message = format!("`{key}` follows from `{from}`; give that instead");
+                self.wrong_pair(key, Wrong::Derived(from), message);
+            } else if !known.contains(&key) && !self.is_measured(key) {
+                let (near, message) = unknown_key(key, &known);
+                self.wrong_pair(key, Wrong::Key(near), message);
             } else if self.pairs[..at].iter().any(|(earlier, _)| bare(earlier) == key) {
-                self.errors.push(format!("`{key}` is given twice"));
+                self.wrong_pair(key, Wrong::Twice, format!("`{key}` is given twice"));
             } else if value.trim().is_empty() {
-                self.errors.push(format!("`{key}` has no value; write `{key}=…`"));
+                self.wrong_pair(key, Wrong::Form, format!("`{key}` has no value; write `{key}=…`"));
             }
         }
     }
 
     fn wrong(&mut self, key: &str, value: &str, known: &[&str]) {
-        let near = names::nearest(value, known.iter().copied());
-        let instead = match near.first() {
+        let near = names::nearest(value, known.iter().copied()).first().map(ToString::to_string);
+        let instead = match &near {
             Some(near) => format!("the nearest is `{near}`"),
             None => format!("it is one of {}", known.join(", ")),
         };
-        self.errors.push(format!("`{key}` cannot be `{value}`; {instead}"));
+        self.wrong_pair(key, Wrong::Value(near), format!("`{key}` cannot be `{value}`; {instead}"));
     }
 
     fn number(&mut self, key: &str) -> Option<u64> {
         let text = self.get(key)?;
         let number = count(text);
         if number.is_none() {
-            self.errors.push(format!("`{key}` is a number, like 250, 2k or 1M, not `{text}`"));
+            self.wrong_pair(key, Wrong::Form, format!("`{key}` is a number, like 250, 2k or 1M, not `{text}`"));
         }
         number
     }
@@ -173,7 +261,7 @@ impl<'a> Reader<'a> {
             None | Some("no" | "false") => false,
             Some("yes" | "true") => true,
             Some(other) => {
-                self.errors.push(format!("`{key}` is yes or no, not `{other}`"));
+                self.wrong_pair(key, Wrong::Form, format!("`{key}` is yes or no, not `{other}`"));
                 false
             }
         }
@@ -202,7 +290,7 @@ impl<'a> Reader<'a> {
         set
     }
 
-    fn facts(&mut self, catalog: &Arc<Catalog>) -> Option<Facts> {
+    fn facts(&mut self) -> Option<Facts> {
         let endpoint = self.endpoint();
         let modality = self.modality();
         let priority = self.word("priority", &Priority::ALL, Priority::word, Priority::Interactive);
@@ -230,12 +318,10 @@ impl<'a> Reader<'a> {
             modality,
             attributes: &find,
         };
-        let door = Door::new(self.tree.checked().clone(), catalog.clone(), Defaults::default());
-        match door.and_then(|door| door.admit(&claims, &mut 0)) {
+        match self.door.admit(&claims, &mut 0) {
             Ok(facts) => Some(facts),
             Err(refusal) => {
-                let (status, word) = (refusal.reason.status(), refusal.reason.word());
-                self.errors.push(format!("the request is refused with {status} {word}: {refusal}"));
+                self.refused(refusal);
                 None
             }
         }
@@ -299,13 +385,15 @@ impl<'a> Reader<'a> {
         let tested = self.tree.needs().subject(Subject::Clock);
         if let Some(text) = self.get("now") {
             if self.get("time").is_some() || self.get("day").is_some() {
-                self.errors.push("`now` says time and day already; leave `time` and `day` out".to_owned());
+                let message = "`now` says time and day already; leave `time` and `day` out".to_owned();
+                self.wrong_pair("now", Wrong::Twice, message);
             }
             let written = text.replacen(' ', "T", 1);
             return match written.parse::<DateTime>() {
                 Ok(moment) => Readings::civil(moment),
                 Err(_) => {
-                    self.errors.push(format!("`now` is a date and a time, like 2026-11-23T22:00, not `{text}`"));
+                    let message = format!("`now` is a date and a time, like 2026-11-23T22:00, not `{text}`");
+                    self.wrong_pair("now", Wrong::Form, message);
                     Readings::civil(today.at(12, 0, 0, 0))
                 }
             };
@@ -348,7 +436,8 @@ impl<'a> Reader<'a> {
         match parts.and_then(|(hour, minute)| Time::new(hour, minute, 0, 0).ok()) {
             Some(time) => time,
             None => {
-                self.errors.push(format!("`time` is hours and minutes, like 22:00, not `{text}`"));
+                let message = format!("`time` is hours and minutes, like 22:00, not `{text}`");
+                self.wrong_pair("time", Wrong::Form, message);
                 Time::constant(12, 0, 0, 0)
             }
         }
@@ -395,6 +484,60 @@ impl<'a> Reader<'a> {
     }
 }
 
+impl Reader<'_> {
+    /// Whether a pair gives the stage of a rollout: `rollout NAME`.
+    fn is_measured(&self, key: &str) -> bool {
+        let rollout = key.strip_prefix(ROLLOUT).unwrap_or_default();
+        self.checked.moving.rollouts.iter().any(|one| *one.name == *rollout)
+    }
+
+    /// What was given of budgets, switches, signals, classifiers and rollouts, whether or not a rule looks at it: the conditions
+    /// of rollouts do. Values that a column would refuse are refused with it.
+    fn moving(&mut self, readings: &mut Readings) {
+        let moving = &self.checked.moving;
+        let on = |value: Option<&str>| value.map(|value| matches!(value, "on" | "yes" | "true"));
+        for (at, one) in moving.budgets.iter().enumerate() {
+            let state =
+                self.get(&one.name).and_then(|value| BudgetState::ALL.into_iter().find(|own| own.word() == value));
+            if let Some(state) = state {
+                readings.set_budget(BudgetId(at as u16), state);
+            }
+        }
+        for (at, one) in moving.classifiers.iter().enumerate() {
+            let label = self.get(&one.name).and_then(|value| one.labels.iter().position(|own| **own == *value));
+            if let Some(label) = label {
+                readings.set_label(ClassifierId(at as u16), Some(label as u16));
+            }
+        }
+        for (at, one) in moving.switches.iter().enumerate() {
+            if let Some(on) = on(self.get(&one.name)) {
+                readings.standing_mut().set_switch(at as u16, on);
+            }
+        }
+        for (at, one) in moving.signals.iter().enumerate() {
+            if let Some(on) = on(self.get(&one.name)) {
+                readings.standing_mut().set_signal(at as u16, on);
+            }
+        }
+        for (at, one) in moving.rollouts.iter().enumerate() {
+            let key = format!("{ROLLOUT}{}", one.name);
+            let Some(text) = self.get(&key) else { continue };
+            match share(text) {
+                Some(stage) => readings.standing_mut().set_stage(RolloutId(at as u16), stage),
+                None => self.wrong_pair(&key, Wrong::Form, format!("`{key}` is a share, like 25%, not `{text}`")),
+            }
+        }
+    }
+}
+
+/// `25%`, `12.5%`
+fn share(text: &str) -> Option<Share> {
+    let (whole, part) = text.strip_suffix('%').map(|text| text.split_once('.').unwrap_or((text, "")))?;
+    let digits = format!("{whole}{part:0<2}");
+    let parts: u16 = digits.parse().ok().filter(|_| !whole.is_empty() && part.len() <= 2)?;
+    (parts <= Share::WHOLE.0).then_some(Share(parts))
+}
+
 /// `model` and `budget b` are what people type first.
 fn bare(key: &str) -> &str {
     match key.trim() {
@@ -403,10 +546,10 @@ fn bare(key: &str) -> &str {
     }
 }
 
-fn unknown_key(key: &str, known: &[&str]) -> String {
+fn unknown_key(key: &str, known: &[&str]) -> (Option<String>, String) {
     match names::nearest(key, known.iter().copied()).first() {
-        Some(near) => format!("nothing is called `{key}` here; the nearest is `{near}`"),
-        None => format!("nothing is called `{key}` here; this policy knows {}", known.join(", ")),
+        Some(near) => (Some((*near).to_owned()), format!("nothing is called `{key}` here; the nearest is `{near}`")),
+        None => (None, format!("nothing is called `{key}` here; this policy knows {}", known.join(", "))),
     }
 }
 

@@ -116,10 +116,8 @@ impl Explanation<'_> {
             Some(cost) => format!("up to ${}", dollars(cost)),
             None => "no bound on its cost is known".to_owned(),
         };
-        if let Some(hedge) = self.hedge(hop) {
-            let legs = run.hops[at..].iter().take(usize::from(hedge.legs) + 1);
-            let together = legs.map(|leg| self.hop_cost(leg)).try_fold(Usd::default(), |sum, cost| Some(sum + cost?));
-            let _ = match together {
+        if self.hedge(hop).is_some() {
+            let _ = match self.legs_cost(run, at) {
                 Some(cost) => write!(notes, ", hedged up to ${}", dollars(cost)),
                 None => write!(notes, ", hedged"),
             };

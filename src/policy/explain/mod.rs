@@ -10,15 +10,15 @@ mod json;
 mod logged;
 pub mod pages;
 
-pub use self::ask::{Asked, State, ask};
+pub use self::ask::{Asked, Asker, Mistake, State, Wrong, ask};
 pub use self::human::{dollars, seconds};
 pub use self::json::VERSION;
 pub use self::logged::Compared;
 use super::atom_set::{AtomId, AtomSet};
 pub use super::bounds::{worst_time, worst_times};
-use super::checked::{Chain, Checked, ColumnId, Hedge, Outcome, Rule, RuleId, Subject, Target};
+use super::checked::{Chain, Checked, ColumnId, Hedge, Outcome, Rule, RuleId, Similarity, Subject, Target};
 use super::decide::{Fetch, FromReadings, PassedOver, Tap, decide, passed_over};
-use super::plan::{Plan, PlannedHop, plan};
+use super::plan::{Action, Plan, PlannedHop, Run, plan};
 use super::request::Values;
 use super::tree::Tree;
 use crate::units::{Tokens, Usd};
@@ -62,11 +62,18 @@ impl Fetch for Given<'_> {
     }
 }
 
+impl Asked {
+    /// Its readings, for a decision.
+    pub fn fetch<'a>(&'a self, tree: &'a Tree) -> impl Fetch + 'a {
+        Given { states: &self.states, clock: tree.fetch(&self.readings) }
+    }
+}
+
 /// Decides and plans one request and writes down why.
 pub fn explain<'a>(tree: &'a Tree, asked: &'a Asked) -> Explanation<'a> {
     let mut prompt = asked.prompt_tokens;
     let request = tree.request(&asked.facts, &mut prompt);
-    let mut tap = Tap::new(Given { states: &asked.states, clock: tree.fetch(&asked.readings) });
+    let mut tap = Tap::new(asked.fetch(tree));
     let rule = decide(tree, &request, &mut tap);
     let values = Values { facts: &asked.facts, prompt_tokens: Some(prompt), readings: Some(&asked.readings) };
     let space = tree.space();
@@ -109,6 +116,30 @@ impl Explanation<'_> {
     fn hop_cost(&self, hop: &PlannedHop) -> Option<Usd> {
         let (prompt, today) = (Tokens(self.asked.prompt_tokens), self.asked.readings.today);
         super::bounds::worst_cost(self.checked(), hop, &self.asked.facts, prompt, today)
+    }
+
+    /// The most that one answered request can cost: the dearest hop that can answer, with the legs that may run beside it. Nothing
+    /// where no hop is tried; `None` where no bound is known.
+    pub fn worst_cost(&self) -> Option<Usd> {
+        let Some(Action::Run(run)) = self.plan.as_ref().map(|plan| &plan.action) else { return Some(Usd::default()) };
+        let mut each = (0..run.hops.len()).map(|at| self.legs_cost(run, at));
+        each.try_fold(Usd::default(), |most, cost| Some(most.max(cost?)))
+    }
+
+    /// The most that a hop and the legs beside it can cost together.
+    fn legs_cost(&self, run: &Run, at: usize) -> Option<Usd> {
+        let legs = self.hedge(&run.hops[at]).map_or(0, |hedge| usize::from(hedge.legs));
+        let legs = run.hops[at..].iter().take(legs + 1).map(|leg| self.hop_cost(leg));
+        legs.into_iter().try_fold(Usd::default(), |sum, cost| Some(sum + cost?))
+    }
+
+    /// The kind of cache its rule writes: `exact`, `semantic` or `none`.
+    pub fn cache(&self) -> &'static str {
+        match self.chain().and_then(|chain| chain.extras.cache.as_ref()).map(|cache| cache.similarity) {
+            None => "none",
+            Some(Similarity::Exact) => "exact",
+            Some(_) => "semantic",
+        }
     }
 
     /// The second leg beside a hop, if its rule wants one.

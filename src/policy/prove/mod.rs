@@ -18,9 +18,11 @@ pub(in crate::policy) mod index;
 mod limits;
 mod matching;
 mod neighbors;
+mod properties;
 mod reach;
 mod redundant;
 mod rollouts;
+mod same;
 mod signals;
 mod staffing;
 mod streams;
@@ -30,6 +32,7 @@ use jiff::civil::Date;
 
 use self::find::{Cover, DEFAULT_FUEL, Found, Fuel, find_in};
 use self::index::{Index, Mask};
+pub use self::properties::Counterexample;
 pub use self::reach::{Reach, reach};
 use super::atoms::{Mentions, Space};
 use super::boxes::{AtomBox, Boxes};
@@ -68,7 +71,7 @@ impl std::fmt::Display for ProveError {
 impl std::error::Error for ProveError {}
 
 /// Why a question has no answer.
-enum Stop {
+pub(in crate::policy) enum Stop {
     /// R410: the place in the rules that was being looked at.
     OutOfFuel,
     /// A fault.

@@ -14,7 +14,7 @@ use crate::names::nearest;
 use crate::units::{Share, Usd};
 
 /// One statement while it is read.
-pub(super) struct Line<'a> {
+pub(in crate::policy) struct Line<'a> {
     /// Its first word.
     pub key: &'a str,
     /// All of it.

@@ -68,7 +68,8 @@ impl Resolver<'_> {
         let (snapshot, tier) = (self.existing(Subject::RequestedSnapshot), self.existing(Subject::RequestedTier));
         let mut texts = Vec::new();
         let rules = self.out.rules.iter().map(|rule| &rule.when);
-        let beside = self.out.moving.conditions().map(|clause| &clause.node);
+        let properties = self.out.properties.iter().filter_map(|one| one.guarantee.over.as_ref());
+        let beside = self.out.moving.conditions().chain(properties).map(|clause| &clause.node);
         rules.chain(beside).for_each(|cond| literals(cond, column, &mut texts));
         texts.sort();
         texts.dedup();

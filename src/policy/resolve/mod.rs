@@ -22,6 +22,7 @@ mod moving;
 mod names;
 mod options;
 mod people;
+mod properties;
 mod rollouts;
 mod rules;
 mod sets;
@@ -47,6 +48,7 @@ pub use evals::MIN_CASES;
 pub use files::{Files, Loaded, MAX_FILES, beside, load};
 pub use guards::WEBHOOK_TIMEOUT;
 pub use names::MAX_DECLARATIONS;
+pub(super) use names::unknown;
 pub use subjects::built_in_names;
 pub use values::{MAX_COUNT, MAX_DURATION};
 
@@ -68,7 +70,7 @@ pub struct Context<'a> {
 /// Settles every name, unit and value of a set. Never stops at the first finding; what could not be settled is left out of the
 /// result.
 pub fn resolve(loaded: &Loaded, ctx: &Context<'_>, findings: &mut Vec<Diagnostic>) -> Checked {
-    let mut desk = Desk { sources: &loaded.sources, findings: Vec::new() };
+    let mut desk = Desk::over(&loaded.sources);
     let names = names::Names::collect(loaded, &mut desk);
     let mut resolver = Resolver {
         ctx,
@@ -103,17 +105,37 @@ pub fn resolve(loaded: &Loaded, ctx: &Context<'_>, findings: &mut Vec<Diagnostic
 
 /// Where findings are put down, and the text they are about.
 #[derive(Debug)]
-struct Desk<'a> {
+pub(super) struct Desk<'a> {
     sources: &'a Sources,
     findings: Vec<Diagnostic>,
 }
 
 impl<'a> Desk<'a> {
-    fn report(&mut self, finding: Diagnostic) {
+    /// An empty one.
+    pub(super) const fn over(sources: &'a Sources) -> Self {
+        Self { sources, findings: Vec::new() }
+    }
+
+    pub(super) fn report(&mut self, finding: Diagnostic) {
         self.findings.push(finding);
     }
 
-    fn text(&self, span: Span) -> &'a str {
+    /// How many findings there are.
+    pub(super) const fn count(&self) -> usize {
+        self.findings.len()
+    }
+
+    /// Errors among the findings after the first so many.
+    pub(super) fn errors_since(&self, count: usize) -> Vec<Diagnostic> {
+        let later = self.findings.get(count..).unwrap_or_default();
+        later.iter().filter(|finding| finding.level == Level::Error).cloned().collect()
+    }
+
+    pub(super) fn into_findings(self) -> Vec<Diagnostic> {
+        self.findings
+    }
+
+    pub(super) fn text(&self, span: Span) -> &'a str {
         self.sources.text(span)
     }
 
@@ -175,6 +197,7 @@ impl Resolver<'_> {
         self.implications();
         let of_rules = self.out.columns.len();
         self.moving_bodies();
+        self.properties();
         // What only unused defines look at is no column at all.
         let columns = self.out.columns.len();
         self.unused_defines();
@@ -192,6 +215,8 @@ impl Resolver<'_> {
 fn empty(loaded: &Loaded) -> Checked {
     let stem = loaded.root.rsplit('/').next().unwrap_or_default();
     let stem = stem.strip_suffix(".route").unwrap_or(stem);
+    // Tests are about the policy they stand beside.
+    let stem = stem.strip_suffix(".test").unwrap_or(stem);
     Checked {
         name: stem.into(),
         owner: None,
@@ -213,6 +238,7 @@ fn empty(loaded: &Loaded) -> Checked {
         queues: Vec::new(),
         rules: Vec::new(),
         moving: Moving::default(),
+        properties: Vec::new(),
         unsupported: Vec::new(),
         place: Span { file: FileId(0), lo: 0, hi: 0 },
     }

@@ -284,7 +284,7 @@ impl<'a> Names<'a> {
 }
 
 /// An unknown name: says what is known, offers the nearest, edits it in.
-pub(super) fn unknown(
+pub(in crate::policy) fn unknown(
     code: &'static Code,
     word: &str,
     message: String,
