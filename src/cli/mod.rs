@@ -74,6 +74,14 @@ enum Verb {
     Completions(completions::Args),
 }
 
+/// Whether a command line means something to this version, for documents that hold some.
+///
+/// # Errors
+/// What clap says about it.
+pub fn understands(words: &[String]) -> Result<(), String> {
+    Cli::try_parse_from(words).map(|_| ()).map_err(|error| error.to_string())
+}
+
 /// Reads the arguments, runs the verb, answers with its exit code.
 pub fn main() -> ExitCode {
     match Cli::parse().verb {
