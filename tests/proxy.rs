@@ -19,5 +19,7 @@ mod lifecycle;
 mod limits;
 #[path = "proxy/load.rs"]
 mod load;
+#[path = "proxy/replaying.rs"]
+mod replaying;
 #[path = "proxy/streams.rs"]
 mod streams;

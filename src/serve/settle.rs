@@ -41,6 +41,7 @@ pub struct Settlement<'a> {
     pub now: &'a Arc<InForce>,
     request_id: RequestId,
     opened: Instant,
+    opened_at: jiff::Timestamp,
     decided: Option<Decided>,
 }
 
@@ -109,12 +110,24 @@ impl Ending {
 impl<'a> Settlement<'a> {
     /// For a request that begins now.
     pub fn open(sidecar: &'a Sidecar, now: &'a Arc<InForce>) -> Self {
-        Self { sidecar, now, request_id: RequestId::new(), opened: Instant::now(), decided: None }
+        Self {
+            sidecar,
+            now,
+            request_id: RequestId::new(),
+            opened: Instant::now(),
+            opened_at: jiff::Timestamp::now(),
+            decided: None,
+        }
     }
 
     /// As the caller sees it.
     pub fn request_id(&self) -> &str {
         self.request_id.as_str()
+    }
+
+    /// RFC 3339 in UTC, with milliseconds.
+    fn admitted_at(&self) -> String {
+        format!("{:.3}", self.opened_at)
     }
 
     /// Remembers the decision.
@@ -164,7 +177,7 @@ impl<'a> Settlement<'a> {
     }
 
     fn record_bare(&self, outcome: Outcome, status: u16, reason: Option<&str>, request: FactsRecord<'_>) {
-        let time = now_text();
+        let time = self.admitted_at();
         let checked = self.now.policy.checked();
         let rule = self.decided.as_ref().map(|decided| &*checked.rules[decided.rule.index()].name);
         self.sidecar.telemetry.record(&Record {
@@ -178,6 +191,7 @@ impl<'a> Settlement<'a> {
             readings: self.decided.as_ref().map(|decided| &decided.readings),
             policy: &checked.name,
             policy_hash: self.now.policy.hash(),
+            timezone: checked.timezone.iana_name(),
             rule,
             tier: None,
             chain: &[],
@@ -222,7 +236,7 @@ impl<'a> Settlement<'a> {
         let usage = usage(asked, &ending);
         let words = Words::of(checked, asked);
         let attributes = words.attributes();
-        let time = now_text();
+        let time = self.admitted_at();
         let decided = self.decided.as_ref();
         let watch = ending.watch.as_ref();
         self.sidecar.telemetry.record(&Record {
@@ -236,6 +250,7 @@ impl<'a> Settlement<'a> {
             readings: decided.map(|decided| &decided.readings),
             policy: &checked.name,
             policy_hash: self.now.policy.hash(),
+            timezone: checked.timezone.iana_name(),
             rule: decided.map(|decided| &*checked.rules[decided.rule.index()].name),
             tier: tier_name(decided.and_then(|decided| decided.tier)),
             chain: &chain,
@@ -323,6 +338,7 @@ impl<'a> Words<'a> {
             residency: checked.residencies.get(usize::from(facts.residency)).map(|one| &*one.name),
             feature: facts.feature.and_then(|at| checked.features.get(usize::from(at))).map(|one| &*one.name),
             user: Some(&*facts.user).filter(|user| !user.is_empty()),
+            region: Some(&*facts.region).filter(|region| !region.is_empty()),
             requested_model: &facts.requested_model,
             prompt_tokens: asked.prompt_tokens,
             max_tokens: facts.max_tokens,
@@ -350,9 +366,4 @@ fn attribute(domain: &AttributeDomain, value: &AttributeValue) -> String {
         (_, AttributeValue::YesOrNo(yes)) => if *yes { "yes" } else { "no" }.to_owned(),
         (_, AttributeValue::Text(text)) => text.to_string(),
     }
-}
-
-fn now_text() -> String {
-    let now = jiff::Timestamp::now();
-    format!("{now:.3}")
 }

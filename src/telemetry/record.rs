@@ -37,6 +37,9 @@ pub struct Record<'a> {
     pub policy: &'a str,
     /// The policy's content hash.
     pub policy_hash: &'a str,
+    /// Where the clock of the readings stands: a changed policy may have another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<&'a str>,
     /// The rule that decided; absent when the request was refused before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<&'a str>,
@@ -102,6 +105,9 @@ pub struct Facts<'a> {
     /// User.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<&'a str>,
+    /// Where this sidecar runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<&'a str>,
     /// The model the caller asked for.
     pub requested_model: &'a str,
     /// Least and most that `prompt_tokens` can be; equal when it was counted.
