@@ -108,7 +108,7 @@ fn what_cannot_be_done_answers_2_on_stderr() {
         (&["check", "--today", "yesterday", "p.route"], "invalid value 'yesterday'"),
         (&["check", "--format", "xml", "p.route"], "possible values"),
         (&["chekc"], "similar subcommand exists: 'check'"),
-        (&["explain", "R9"], "cannot be read: no such file"),
+        (&["explain", "R9"], "`R9` is neither a file nor a finding; the nearest is R009"),
         (&["explain", "R999"], "neither a file nor a finding"),
         (&["explain", "p.route", "plan"], "`plan` is not key=value"),
         (&["explain", "p.route", "prompt_tokns=2k"], "the nearest is `prompt_tokens`"),
@@ -417,4 +417,39 @@ fn a_replay_takes_exactly_one_line() {
     let both = place.run(&["explain", "p.route", "plan=pro", "--replay", LINE]);
     assert_eq!(both.code, 2);
     contains(&both.err, "cannot be used with");
+}
+
+#[test]
+fn findings_are_explained_by_code_by_name_and_all_together() {
+    let place = Place::new();
+    for subject in ["R303", "r303", "same-provider-fallback"] {
+        let page = place.run(&["explain", subject]);
+        assert_eq!(page.code, 0, "{}", page.err);
+        assert!(
+            page.out.starts_with("# R303 same-provider-fallback\n"),
+            "piped, a page is plain Markdown:\n{}",
+            page.out
+        );
+    }
+    let json = place.run(&["explain", "R303", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&json["code"], &json["level"]), (&"R303".into(), &"warning".into()));
+    assert!(json["wrong"][0]["policy"].as_str().unwrap().starts_with("route 1\n"));
+    for (subject, nearest) in
+        [("same-provider-falback", "R303 (same-provider-fallback)"), ("R334", "R333 (unknown-failure)")]
+    {
+        let ran = place.run(&["explain", subject]);
+        assert_eq!((ran.code, &*ran.out), (2, ""));
+        contains(&ran.err, nearest);
+    }
+    for args in [["explain", "codes"], ["explain", "--list"]] {
+        let list = place.run(&args);
+        assert_eq!(
+            (list.code, list.out.lines().count()),
+            (0, wayside::policy::diagnostic::CODES.len()),
+            "{}",
+            list.err
+        );
+        contains(&list.out, "R401 unreachable-rule");
+    }
 }

@@ -50,6 +50,7 @@ fn checked(folder: &Folder, name: &str) -> Report {
     for pair in options.chunks(2) {
         match pair {
             ["--select", code] => settings.select.push((*code).to_owned()),
+            ["--fuel", steps] => settings.prove.fuel = steps.parse().unwrap(),
             ["--today", day] => settings.today = day.parse().unwrap(),
             ["--layout", "judged"] => settings.layout = true,
             ["--catalog", file] => {
@@ -152,9 +153,10 @@ fn every_fix_cures_its_finding() {
 }
 
 #[test]
-fn every_code_about_models_has_a_folder() {
+fn every_code_has_a_folder() {
     let have = folders();
-    let missing = CODES.iter().map(|code| code.code).filter(|code| code.starts_with("R2"));
-    let missing: Vec<&str> = missing.filter(|known| !have.iter().any(|folder| code(folder) == *known)).collect();
+    // R990 is said by `serve` alone; tests/resolve_moving.rs and the example of its page hold it.
+    let codes = CODES.iter().map(|code| code.code).filter(|code| *code != "R990");
+    let missing: Vec<&str> = codes.filter(|known| !have.iter().any(|folder| code(folder) == *known)).collect();
     assert!(missing.is_empty(), "no folder in tests/corpus/codes for {missing:?}");
 }

@@ -223,3 +223,24 @@ fn a_line_is_read_up_to_the_limit() {
     value["pad"] = json!("x".repeat(room + 1));
     assert_eq!(Line::parse(&value.to_string()).unwrap_err(), BadLine::TooLong);
 }
+
+#[test]
+fn readings_by_position_are_those_of_their_own_policy() {
+    let text = POLICY.replace(
+        "rule long {",
+        "switch economy { default off }\nrule cheap { when economy, tier small, degrade template sorry }\nrule long {",
+    );
+    let policy = compile(&text, "");
+    let flipped = |hash: &str| {
+        let hash = hash.to_owned();
+        changed(|line| {
+            line["readings"]["switches"] = json!([true]);
+            line["policy_hash"] = json!(hash);
+        })
+    };
+    assert_eq!(rule(&policy, &flipped(policy.tree.hash())), "cheap");
+    assert!(
+        refused(&policy, &flipped("sha256:00"))
+            .contains("by position in policy `desk` (sha256:00), and this is another")
+    );
+}

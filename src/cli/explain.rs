@@ -1,5 +1,7 @@
 //! `wayside explain`
 
+mod page;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use super::{BROKEN, CLEAN, FINDINGS, screen};
 use crate::catalog::Catalog;
 use crate::files::{self, lines::Lines};
 use crate::policy::admit::{Defaults, Door};
-use crate::policy::diagnostic::{CODES, Level};
+use crate::policy::diagnostic::Level;
 use crate::policy::explain::{Asked, ask, explain, pages};
 use crate::policy::render;
 use crate::policy::replay::{Line, MAX_LINE};
@@ -28,7 +30,8 @@ Examples:
   wayside explain --format json support.route plan=pro
   grep req_1f0c log.jsonl | wayside explain support.route --replay -
                                                                 a logged request again: is the decision the same?
-  wayside explain R401                                          the page of a finding
+  wayside explain R401                                          the page of a finding; a name does, too
+  wayside explain codes                                         every finding on a line
 
 A request has: endpoint tenant user plan residency feature region requested_model prompt_tokens max_tokens
 streaming tools json_schema modality priority, and the policy's attributes. The clock is `now`, or `time` and `day`.
@@ -36,8 +39,8 @@ What is not given is assumed, and said.
 
 Exit codes: 0 explained, 1 the decision is not the one that was logged, 2 could not do the job.")]
 pub struct Args {
-    /// A policy file, or the code or name of a finding
-    #[arg(value_name = "POLICY|CODE")]
+    /// A policy file, the code or name of a finding, or `codes` for a list of all findings
+    #[arg(value_name = "POLICY|CODE", required_unless_present = "list", default_value_if("list", "true", ""))]
     subject: PathBuf,
 
     /// The request, as key=value
@@ -47,6 +50,10 @@ pub struct Args {
     /// Decide a logged request again: a line of the request log, a file with one line, or - for standard input
     #[arg(long, value_name = "LOGLINE", conflicts_with = "request")]
     replay: Option<String>,
+
+    /// List every finding with what it says
+    #[arg(long)]
+    list: bool,
 
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -68,10 +75,13 @@ enum Format {
 /// Explains.
 pub fn run(args: &Args) -> ExitCode {
     let subject = args.subject.to_string_lossy();
+    if args.list || (subject == "codes" && !args.subject.exists()) {
+        return page::list(args.format);
+    }
     if !args.subject.exists()
-        && let Some(code) = CODES.iter().find(|code| code.code.eq_ignore_ascii_case(&subject) || code.name == subject)
+        && let Some(code) = page::find(&subject)
     {
-        return page(code.code, code.name);
+        return page::show(code, args.format);
     }
     match explained(args) {
         Ok((text, code)) => screen::show(&text, code),
@@ -79,22 +89,13 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn page(code: &str, name: &str) -> ExitCode {
-    match pages::page(code) {
-        Some(text) => screen::show(text, CLEAN),
-        None => {
-            let known: Vec<&str> = pages::codes().collect();
-            screen::broken(&format!("{code} ({name}) has no page yet; there are pages for {}", known.join(", ")))
-        }
-    }
-}
-
 /// The page, and the code it ends with.
 fn explained(args: &Args) -> Result<(String, u8), ExitCode> {
     let broken = |message: String| screen::broken(&message);
-    let looks_like_code = args.subject.to_string_lossy();
-    if !args.subject.exists() && looks_like_code.starts_with('R') && looks_like_code.len() == 4 {
-        return Err(broken(format!("`{looks_like_code}` is neither a file nor a finding")));
+    if !args.subject.exists()
+        && let Some(nothing) = page::nothing(&args.subject.to_string_lossy())
+    {
+        return Err(broken(nothing));
     }
     let pairs = pairs(&args.request).map_err(broken)?;
     let line = args.replay.as_deref().map(logged).transpose().map_err(broken)?;

@@ -6,7 +6,7 @@
 mod refusal;
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashMap;
 
@@ -15,6 +15,7 @@ use super::checked::{
     Attribute, AttributeDomain, AttributeValue, Checked, Endpoint, Subject, Tenant, TenantId, TierId,
 };
 use super::facts::{Facts, ModalitySet, Priority, PromptSize};
+use super::fingerprint;
 use crate::catalog::{Catalog, Entry, Resolved};
 use crate::names::ModelRef;
 
@@ -105,6 +106,7 @@ pub struct Door {
     residency: u16,
     feature: Option<u16>,
     tests_plan: bool,
+    hash: Arc<OnceLock<Arc<str>>>,
 }
 
 impl Door {
@@ -123,12 +125,17 @@ impl Door {
         let snapshots = snapshots.map(|(at, snapshot)| (snapshot.model.clone(), at as u16)).collect();
         let tests_plan = checked.columns.iter().any(|column| column.subject == Subject::Plan);
         let residency = residency.unwrap_or(0);
-        Ok(Self { checked, catalog, tenants, snapshots, plan, residency, feature, tests_plan })
+        Ok(Self { checked, catalog, tenants, snapshots, plan, residency, feature, tests_plan, hash: Arc::default() })
     }
 
     /// The policy behind this door.
     pub const fn checked(&self) -> &Arc<Checked> {
         &self.checked
+    }
+
+    /// The hash of that policy.
+    pub fn hash(&self) -> &Arc<str> {
+        self.hash.get_or_init(|| fingerprint::of(&self.checked))
     }
 
     /// Facts, or the first reason why not.

@@ -10,18 +10,19 @@ mod prompt;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
-pub use self::line::{Attempt, BadLine, Hop, Line, Logged, MAX_LINE, Request, SCHEMA};
+pub use self::line::{Attempt, BadLine, Hop, Line, Logged, MAX_LINE, Request, SCHEMA, Tables};
 pub use self::prompt::LoggedPrompt;
 use super::admit::{Claims, Door, Refusal};
 use super::checked::{Attribute, Checked, Endpoint, Modality, SnapshotId};
 use super::decide::decide;
 use super::facts::{Facts, ModalitySet};
 use super::plan::{Action, DropReason, Plan, plan};
-use super::readings::Readings;
+use super::readings::{BudgetState, Readings, Standing};
 use super::tree::Tree;
 use crate::names::nearest;
 
@@ -57,6 +58,13 @@ pub enum Cannot {
         /// What could.
         instead: String,
     },
+    /// Its readings are by position, and this is another policy.
+    Positions {
+        /// The policy of then.
+        policy: String,
+        /// Its hash.
+        hash: String,
+    },
     /// This policy would not admit it.
     Refused(Refusal),
 }
@@ -70,6 +78,11 @@ impl fmt::Display for Cannot {
                 write!(f, "the request was refused with {status}{reason} before any rule was asked")
             }
             Self::Word { field, value, instead } => write!(f, "its `{field}` is `{value}`; {instead}"),
+            Self::Positions { policy, hash } => write!(
+                f,
+                "its budgets, switches and other readings are logged by position in policy `{policy}` ({hash}), and this is \
+                 another policy"
+            ),
             Self::Refused(refusal) => {
                 write!(
                     f,
@@ -122,12 +135,16 @@ impl Line {
         };
         let mut prompt = LoggedPrompt::new(request.prompt_tokens);
         let facts = door.admit(&claims, &mut prompt).map_err(Cannot::Refused)?;
-        let readings = self.readings(readings, checked)?;
-        Ok(Replay { facts, prompt, readings, unusable: self.unusable(checked) })
+        let mut admitted = self.clock(readings, checked)?;
+        if !readings.tables.is_empty() && self.policy_hash != **door.hash() {
+            return Err(Cannot::Positions { policy: self.policy.clone(), hash: self.policy_hash.clone() });
+        }
+        fill(&mut admitted, &readings.tables)?;
+        Ok(Replay { facts, prompt, readings: admitted, unusable: self.unusable(checked) })
     }
 
     /// The readings, with the clock in the timezone of this policy.
-    fn readings(&self, logged: &Logged, checked: &Checked) -> Result<Readings, Cannot> {
+    fn clock(&self, logged: &Logged, checked: &Checked) -> Result<Readings, Cannot> {
         let wrong = |field, value: &str, instead: &str| Cannot::Word {
             field,
             value: value.to_owned(),
@@ -160,6 +177,27 @@ impl Line {
         });
         dropped.collect()
     }
+}
+
+/// Readings other than the clock.
+fn fill(readings: &mut Readings, tables: &Tables) -> Result<(), Cannot> {
+    for name in &tables.budgets {
+        readings.budgets.push(word("budgets", name, &BudgetState::ALL, BudgetState::word)?);
+    }
+    readings.labels.extend(tables.labels.iter().copied());
+    readings.draw = tables.draw;
+    let fastest = tables.fastest.iter().map(|tier| tier.iter().map(|at| SnapshotId(*at)).collect());
+    let standing = Standing {
+        switches: tables.switches.clone(),
+        signals: tables.signals.clone(),
+        metrics: tables.metrics.clone(),
+        fastest: fastest.collect(),
+        stages: tables.stages.clone(),
+    };
+    if standing != Standing::default() {
+        readings.standing = Some(Arc::new(standing));
+    }
+    Ok(())
 }
 
 impl Replay {
