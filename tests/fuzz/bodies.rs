@@ -129,7 +129,7 @@ pub fn diff(bytes: &[u8]) {
 
 /// Whether two policies decide alike; `None` when that was not settled. Witnesses prove themselves on the way.
 fn compared(old: &Checked, new: &Checked) -> Option<bool> {
-    let options = Options { fuel: FUEL };
+    let options = Options { fuel: FUEL, ..Options::default() };
     assert!(prove(new, options).is_ok());
     match compare(old, new, options) {
         Ok(diff) => Some(diff.is_equal()),
@@ -157,7 +157,7 @@ fn catalog() -> &'static Catalog {
 
 fn settings() -> Settings {
     let mut settings = Settings::on(jiff::civil::date(2026, 11, 25));
-    settings.prove = Options { fuel: FUEL };
+    settings.prove.fuel = FUEL;
     settings
 }
 
