@@ -85,5 +85,5 @@ fn a_rule_is_reached_by_what_the_rules_above_leave() {
 #[test]
 fn what_nothing_reaches_or_nobody_can_tell_has_no_witness() {
     assert_eq!(reached("dead", Options::default()), None);
-    assert_eq!(reached("otherwise", Options { fuel: 1 }), None);
+    assert_eq!(reached("otherwise", Options { fuel: 1, today: None }), None);
 }

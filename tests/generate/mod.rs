@@ -80,6 +80,7 @@ pub fn blank() -> Checked {
         queues: vec![],
         rules: vec![],
         moving: Moving::default(),
+        properties: vec![],
         unsupported: vec![],
         place: span(0),
     }
