@@ -117,6 +117,10 @@ impl<'a> Seen<'a> {
             }
             Expect::Reject(_) => same(self.rejection()),
             Expect::Tier(_) => same(self.tier()),
+            Expect::Cost(most) => match self.explanation.worst_cost() {
+                Some(cost) => (format!("${cost}").into(), cost <= *most),
+                None => ("no bound is known".into(), false),
+            },
             _ => match self.run() {
                 Some(run) => self.of_run(what, run, expected),
                 None => (self.rejection(), false),
@@ -152,10 +156,6 @@ impl<'a> Seen<'a> {
                 same(Shown::Many(hops.chain(run.degrade.first().map(|step| step_word(step).to_owned())).collect()))
             }
             Expect::Skips(snapshot) => self.skips(run, *snapshot),
-            Expect::Cost(most) => match self.explanation.worst_cost() {
-                Some(cost) => (format!("${cost}").into(), cost <= *most),
-                None => ("no bound is known".into(), false),
-            },
             Expect::Time(most) => match &self.walked {
                 Some(walked) if walked.ending != Ending::Endless => (self.time(walked), walked.elapsed <= *most),
                 _ => (self.ending(run, self.walked.as_ref()), false),

@@ -240,7 +240,11 @@ fn standing(tree: &Tree, column: &Column, question: &Question<'_>) -> Standing {
         | Subject::Tools
         | Subject::JsonSchema
         | Subject::Modality(_)
-        | Subject::MaxTokens => true,
+        | Subject::MaxTokens
+        // A client that names no model is one of its own kind.
+        | Subject::RequestedModel
+        | Subject::RequestedSnapshot
+        | Subject::RequestedTier => true,
         Subject::Plan | Subject::Residency if said(question.any, "tenant") => return Standing::Any,
         Subject::Plan => row.is_some_and(|tenant| tenant.plan.is_some()),
         Subject::Residency => row.is_some(),

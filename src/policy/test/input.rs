@@ -26,6 +26,13 @@ impl Input {
     /// A name and a value with one value; R110 when there is not exactly one that can be an input.
     pub(super) fn of(name: &str, name_span: Span, value: &Value, desk: &mut Desk<'_>) -> Option<Self> {
         let text = match &value.kind {
+            ValueKind::Str(text) if text.is_empty() => {
+                return desk.mismatch(
+                    value,
+                    &format!("`{name}`"),
+                    "a value; leave it out where a request says nothing",
+                );
+            }
             ValueKind::Word(text) | ValueKind::Str(text) => text.clone(),
             ValueKind::Model(_) | ValueKind::Quantity(_) | ValueKind::List(_) | ValueKind::Time(_) => {
                 desk.text(value.span).to_owned()
