@@ -82,9 +82,12 @@ fn every_construct_is_understood_or_told_what_is_wrong() {
     for name in names {
         let report = judged(&name, &Folder(folder()));
         assert_eq!(report.fault, None, "{name}");
-        let errors = report.findings.iter().any(|finding| finding.level == Level::Error);
-        assert_eq!(errors, name.contains("_wrong"), "{name}: {}", shown(&report));
-        assert_eq!(report.compiled.is_some(), !errors, "{name}");
+        let errors: Vec<&str> =
+            report.findings.iter().filter(|one| one.level == Level::Error).map(|one| one.code.code).collect();
+        // Whether what was understood is wise is the matter of R4 and above: these policies are about words.
+        let misread = errors.iter().any(|code| *code < "R4");
+        assert_eq!(misread, name.contains("_wrong"), "{name}: {}", shown(&report));
+        assert_eq!(report.compiled.is_some(), errors.is_empty(), "{name}");
         let expected = folder().join(name.replace(".route", ".expect"));
         let now = shown(&report);
         if bless {

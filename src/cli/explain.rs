@@ -40,8 +40,8 @@ What is not given is assumed, and said.
 Exit codes: 0 explained, 1 the decision is not the one that was logged, 2 could not do the job.")]
 pub struct Args {
     /// A policy file, the code or name of a finding, or `codes` for a list of all findings
-    #[arg(value_name = "POLICY|CODE", required_unless_present = "list", default_value_if("list", "true", ""))]
-    subject: PathBuf,
+    #[arg(value_name = "POLICY|CODE", required_unless_present = "list")]
+    subject: Option<PathBuf>,
 
     /// The request, as key=value
     #[arg(value_name = "KEY=VALUE")]
@@ -74,32 +74,33 @@ enum Format {
 
 /// Explains.
 pub fn run(args: &Args) -> ExitCode {
-    let subject = args.subject.to_string_lossy();
-    if args.list || (subject == "codes" && !args.subject.exists()) {
+    // Without a subject there is `--list`: clap holds that.
+    let path = args.subject.clone().unwrap_or_default();
+    let subject = path.to_string_lossy();
+    if args.list || (subject == "codes" && !path.exists()) {
         return page::list(args.format);
     }
-    if !args.subject.exists()
+    if !path.exists()
         && let Some(code) = page::find(&subject)
     {
         return page::show(code, args.format);
     }
-    match explained(args) {
+    match explained(args, &path) {
         Ok((text, code)) => screen::show(&text, code),
         Err(code) => code,
     }
 }
 
 /// The page, and the code it ends with.
-fn explained(args: &Args) -> Result<(String, u8), ExitCode> {
+fn explained(args: &Args, path: &Path) -> Result<(String, u8), ExitCode> {
     let broken = |message: String| screen::broken(&message);
-    if !args.subject.exists()
-        && let Some(nothing) = page::nothing(&args.subject.to_string_lossy())
+    if !path.exists()
+        && let Some(nothing) = page::nothing(&path.to_string_lossy())
     {
         return Err(broken(nothing));
     }
     let pairs = pairs(&args.request).map_err(broken)?;
     let line = args.replay.as_deref().map(logged).transpose().map_err(broken)?;
-    let path = &args.subject;
     files::read(path, crate::policy::lexer::MAX_FILE_BYTES + 1)
         .map_err(|error| broken(format!("`{}` cannot be read: {error}", files::shown(path))))?;
     let workspace = Workspace::open(path, &args.reading.how()).map_err(broken)?;

@@ -25,8 +25,8 @@ pages! {
     R406 R407 R408 R409 R410 R411 R501 R502 R503 R504 R505 R506 R507 R508 R509 R601
     R602 R603 R604 R605 R606 R607 R608 R609 R701 R702 R703 R704 R705 R706 R707 R708
     R709 R710 R711 R712 R713 R714 R715 R716 R717 R718 R720 R721 R801 R802 R803 R804
-    R805 R806 R821 R822 R823 R824 R901 R902 R903 R904 R905 R906 R908 R911 R912 R914
-    R915 R916 R990
+    R805 R806 R821 R822 R823 R824 R901 R902 R903 R904 R905 R906 R908 R911 R912 R913
+    R914 R915 R916 R990
 }
 
 /// The page of a code.
@@ -41,7 +41,7 @@ pub fn codes() -> impl Iterator<Item = &'static str> {
 
 /// The first sentence of a page: what the finding says.
 pub fn summary(page: &'static str) -> String {
-    let what = section(page, "").split_once("\n\n").map_or("", |(first, _)| first).replace('\n', " ");
+    let what = section(page, "").split("\n\n").next().unwrap_or_default().replace('\n', " ");
     // A sentence ends before a capital: names and numbers have dots in them, too.
     let end =
         what.match_indices(". ").find(|(at, _)| what[at + 2..].starts_with(|c: char| c.is_uppercase() || c == '`'));
