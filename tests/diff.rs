@@ -133,6 +133,29 @@ proptest! {
             }
         }}}
         let found = diff(&a, &b, Options::default()).unwrap();
+        // A pair has one group, so no request is in two of them.
+        prop_assert_eq!(pairs(&found).len(), expected.len());
         prop_assert_eq!(pairs(&found).into_iter().collect::<BTreeSet<_>>(), expected);
+        for group in &found.groups {
+            // What a witness leaves out may be anything.
+            let said = |name: &str| {
+                let all = group.witness.request.iter().chain(&group.witness.readings);
+                all.clone().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+            };
+            for plan in 0..3 { for prompt in 0..=20 { for state in 0..3 {
+                let fits = [
+                    ("plan", format!("plan_{plan}")), ("prompt_tokens", prompt.to_string()), ("spend", format!("state_{state}")),
+                ];
+                if fits.iter().any(|(name, value)| said(name).is_some_and(|said| said != *value)) {
+                    continue;
+                }
+                let point = [Value::Position(plan), Value::Number(prompt), Value::Position(state)];
+                let name = |checked: &Checked| {
+                    let rule = first_rule(checked, &point);
+                    rule.map_or("no rule".to_owned(), |id| checked.rules[id.index()].name.to_string())
+                };
+                prop_assert_eq!((name(&a), name(&b)), (group.was.clone(), group.now.clone()));
+            }}}
+        }
     }
 }

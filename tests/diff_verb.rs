@@ -95,6 +95,21 @@ fn the_edit_of_the_specification_has_its_six_groups_and_their_flags() {
     contains(&details, "LOSES FALLBACKS (azure, mistral, vllm)");
 }
 
+#[test]
+fn recorded_requests_are_counted_by_group() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/diff/edits");
+    let ran = diff_in(&corpus, &["--format", "json", "--traffic", "log.jsonl", "before.route", "refuses.route"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let found: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let groups = found["groups"].as_array().unwrap();
+    let seen = |was: &str| groups.iter().find(|group| group["was"] == was).unwrap()["replayed"].as_u64();
+    assert_eq!((seen("long"), seen("otherwise")), (Some(1), Some(2)));
+    let traffic = &found["traffic"];
+    assert_eq!((&traffic["requests"], &traffic["changed"], &traffic["left_out"]), (&4.into(), &3.into(), &1.into()));
+    contains(&traffic["first_left_out"].to_string(), "line 5: ");
+    contains(&ran.err, "1 line is no request and left out; line 6: ");
+}
+
 const POLICY: &str = r#"route 1
 use "parts/tiers.route"
 
