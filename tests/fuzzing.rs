@@ -100,7 +100,8 @@ proptest! {
 
 #[test]
 fn what_a_fuzzer_found_stays_cured() {
-    let targets: [(&str, fn(&[u8])); 5] = [
+    type Body = fn(&[u8]);
+    let targets: [(&str, Body); 5] = [
         ("parse", bodies::parse),
         ("fmt", bodies::fmt),
         ("check", bodies::check),

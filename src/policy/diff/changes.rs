@@ -13,8 +13,11 @@ use crate::catalog::Entry;
 use crate::failure::{Failure, FailureSet};
 use crate::units::Millis;
 
+/// A fact of a row, and how two of them are compared: as text.
+type Fact = (&'static str, fn(&Entry) -> String);
+
 /// Facts of a row that are named one by one.
-const FACTS: &[(&str, fn(&Entry) -> String)] = &[
+const FACTS: &[Fact] = &[
     ("price", |entry| format!("{:?} {:?} {:?}", entry.price, entry.price_changes, entry.price_peaks)),
     ("max_input", |entry| format!("{:?} {:?} {:?}", entry.max_input, entry.context_window, entry.tokens_margin)),
     ("max_output", |entry| format!("{:?}", entry.max_output)),

@@ -315,7 +315,7 @@ fn over(checked: &Checked, bill: &Bill<'_>, limit: Amount) -> Vec<(Tokens, Featu
     match limit {
         Amount::Usd(most) => bounded::over_cost(checked, bill, most).unwrap_or_default(),
         Amount::Tokens(most) => bounded::over_tokens(checked, bill, most),
-        Amount::Requests(most) if most == 0 => vec![(Tokens(0), None)],
+        Amount::Requests(0) => vec![(Tokens(0), None)],
         Amount::Requests(_) => Vec::new(),
     }
 }

@@ -16,6 +16,9 @@ use super::{Proof, Stop};
 /// Rules above that one rule is compared with, nearest first: a page that splits a number finer is not read as neighbors.
 const MAX_NEIGHBORS: usize = 16;
 
+/// A rule, and the first and last atom of its range.
+type Stretch = (RuleId, AtomId, AtomId);
+
 impl Proof<'_> {
     /// R408: `< 4k` above `> 4k` leaves exactly 4,000.
     pub(super) fn one_value_gaps(&mut self, findings: &mut Vec<Diagnostic>) -> Result<(), Stop> {
@@ -76,7 +79,7 @@ impl Proof<'_> {
     /// R409: `<= 4k` above `>= 4k`, in rules that are alike in everything else, share exactly 4,000.
     pub(super) fn overlapping_ranges(&mut self, findings: &mut Vec<Diagnostic>) -> Result<(), Stop> {
         // Rules that differ in one column alone, by that column and what they have in common.
-        let mut alike: FxHashMap<(ColumnId, AtomBox), Vec<(RuleId, AtomId, AtomId)>> = FxHashMap::default();
+        let mut alike: FxHashMap<(ColumnId, AtomBox), Vec<Stretch>> = FxHashMap::default();
         for row in self.boxes.rows.clone() {
             self.at = Some(row.rule);
             for (column, set) in row.area.sets() {

@@ -34,8 +34,11 @@ fn empty_hours(queue: &Queue, within: Millis) -> Vec<(u64, u64)> {
     ranges
 }
 
+/// A queue, the time it promises, and the minutes of the week at which it cannot keep that.
+type Promised<'a> = (&'a Queue, Millis, Vec<(u64, u64)>);
+
 /// The queues of a rule that promise a time, with the minutes at which they cannot keep it.
-fn promises<'a>(checked: &'a Checked, rule: &'a Rule) -> Vec<(&'a Queue, Millis, Vec<(u64, u64)>)> {
+fn promises<'a>(checked: &'a Checked, rule: &'a Rule) -> Vec<Promised<'a>> {
     let Outcome::Chain(chain) = &rule.outcome else { return Vec::new() };
     let queues = chain.degrade.iter().filter_map(|step| match step {
         Degrade::Queue { name, within: Some(within) } => Some((checked.queue(name)?, *within)),
