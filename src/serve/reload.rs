@@ -113,9 +113,9 @@ mod tests {
         };
         let (log, policy) = (put("requests.log"), put("policy.route"));
         let own = log.canonicalize().unwrap();
-        assert!(is_own(&[log.clone()], Some(&own)));
+        assert!(is_own(std::slice::from_ref(&log), Some(&own)));
         assert!(is_own(&[directory.path().join(".").join("requests.log")], Some(&own)));
-        assert!(!is_own(&[policy.clone()], Some(&own)) && !is_own(&[log.clone(), policy], Some(&own)));
+        assert!(!is_own(std::slice::from_ref(&policy), Some(&own)) && !is_own(&[log.clone(), policy], Some(&own)));
         assert!(!is_own(&[], Some(&own)) && !is_own(&[log], None));
     }
 }

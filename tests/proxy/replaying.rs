@@ -56,7 +56,7 @@ impl Files for One {
 #[tokio::test]
 async fn every_logged_decision_is_made_again_offline() {
     let faults = "- {provider: anthropic, fault: 429}";
-    let rig = Rig::with(Setup { policy: POLICY, config: "", faults }).await;
+    let rig = Rig::with(Setup { policy: POLICY, faults, ..Setup::default() }).await;
     let words =
         "A prompt of many words takes more than twenty tokens, so it is decided by another rule than a short one is.";
     let bodies = [chat("gpt-4o", "hello"), chat_stream("claude-sonnet-5", words), chat("openai/gpt-5.4", words)];
