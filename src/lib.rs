@@ -26,13 +26,14 @@
 //! | [`names`], [`units`], [`failure`], [`usage`] | words and numbers → types that mean one thing |
 //! | [`catalog`] | the table compiled in, and an overlay → facts about `(provider, id)`; pin or alias |
 //! | [`policy`] | `.route` text → a tree and diagnostics; facts → decision → plan |
-//! | [`files`] | paths → texts of a workspace, and nothing outside it |
+//! | [`files`] | paths, or paths of a git revision → texts of a workspace, and nothing outside it; whole files replaced |
 //! | [`config`] | `wayside.yaml` as typed → as meant |
 //! | [`workspace`] | a policy's path → its settings, its catalog, its files, checked |
 //! | [`lsp`] | an editor's messages ↔ what the policy tools know |
 //! | `dialect` | bytes of a provider's API ↔ what they mean: requests, answers, stream events, errors |
 //! | `facts` | request head and body → the raw facts the policy asks for; `prompt_tokens`, as lazily as they allow |
 //! | `chain` | a plan, what happened and when → what to do next. A state machine without I/O |
+//! | [`rehearse`] | tests and a tree → results, coverage, mutants, on a virtual clock |
 //! | `upstream` | one attempt → bytes on a pooled connection and back |
 //! | `telemetry` | finished requests → Prometheus, one log line each |
 //! | `serve` | sockets ↔ exchanges: listeners, intake, relay, reload, drain, the admin listener |
