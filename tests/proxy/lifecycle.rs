@@ -277,7 +277,7 @@ async fn a_policy_with_errors_is_refused_with_its_findings() {
 async fn a_construct_that_is_not_carried_out_is_refused_by_name_and_place() {
     let directory = tempfile::tempdir().unwrap();
     let simulator = wayside::simulate::start(Default::default()).await.unwrap();
-    let extra = "budget night { limit $5 per day }\nguard pii { redact [email] in request }\n";
+    let extra = "budget night { limit $5_000 per day }\nguard pii { redact [email] in request }\n";
     std::fs::write(directory.path().join("policy.route"), format!("{POLICY}\n{extra}")).unwrap();
     let config = write_config(directory.path(), &simulator, "");
     let origin = Origin { config: Some(config.clone()), policy: None };

@@ -27,7 +27,7 @@ rule long {
   degrade template sorry
 }
 rule tags {
-  when feature is tags and (region is eu-west-1 or time in 00:00..12:00)
+  when feature is tags and time in 00:00..12:00
   tier mid
   degrade template sorry
 }
