@@ -22,7 +22,7 @@ impl Proof<'_> {
         let checked = self.checked;
         for (at, rollout) in checked.moving.rollouts.iter().enumerate() {
             let id = RolloutId(at as u16);
-            findings.extend(self.never_applies(id, rollout)?);
+            findings.extend(self.never_applies(rollout)?);
             findings.extend(self.collides(id, rollout)?);
             findings.extend(self.weaker(id, rollout)?);
         }
@@ -62,13 +62,12 @@ impl Proof<'_> {
     }
 
     /// R701
-    fn never_applies(&mut self, id: RolloutId, rollout: &Rollout) -> Result<Option<Diagnostic>, Stop> {
+    fn never_applies(&mut self, rollout: &Rollout) -> Result<Option<Diagnostic>, Stop> {
         let inside = self.boxes_of_clause(rollout.within.as_ref());
         let old = rollout.replace.node;
         if self.somewhere(&inside, |called| called.call.via == Via::Chain && called.call.snapshot == old)?.is_some() {
             return Ok(None);
         }
-        let _ = id;
         let model = &self.checked.snapshots[old.index()].model;
         let title = format!("rollout `{}` never applies", rollout.name);
         let found = Diagnostic::new(&R701, rollout.replace.span, title);

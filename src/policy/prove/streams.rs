@@ -3,9 +3,7 @@
 //! In: chains, which requests reach them. Out: findings. Must not know: events.
 
 use super::super::boxes::AtomBox;
-use super::super::checked::{
-    Chain, Checked, Hold, Hop, OnFailure, Promise, Rule, RuleId, Step, Subject, Target, Values,
-};
+use super::super::checked::{Chain, Checked, Hold, Hop, Promise, Rule, RuleId, Step, Subject, Target, Values};
 use super::super::diagnostic::{Diagnostic, R325, R327, R331, R332};
 use super::super::source::Span;
 use super::limits::chain_of;
@@ -113,11 +111,8 @@ fn guard_after_release(checked: &Checked, rule: &Rule, chain: &Chain) -> Option<
     if chain.hold == Hold::Complete {
         return None;
     }
-    let blocks = |step: &Step| match step {
-        Step::Block(_) => true,
-        Step::Webhook { on_failure, .. } => *on_failure == OnFailure::Block || !matches!(step, Step::Redact(_)),
-        Step::Redact(_) => false,
-    };
+    // Whatever does more than rewrite can refuse.
+    let blocks = |step: &Step| !matches!(step, Step::Redact(_));
     let guards = chain.extras.guards.iter().map(|guard| (guard.span, &checked.moving.guards[guard.node.index()]));
     let mut blocking =
         guards.filter(|(_, guard)| guard.steps.iter().any(|one| one.side.sees_answers() && blocks(&one.step)));
