@@ -94,7 +94,9 @@ fn what_a_page_says_about_allowing_is_true() {
         let start = example.text.get(..line).map_or(0, |before| before.rfind('\n').map_or(0, |at| at + 1));
         let mut allowed = example.clone();
         let (before, after) = example.text.split_at(start.min(example.text.len()));
-        let commented = format!("{before}# allow {name}: a reason\n{after}");
+        // It stands as its line does, so that the layout stays what it was.
+        let indent = &after[..after.len() - after.trim_start_matches(' ').len()];
+        let commented = format!("{before}{indent}# allow {name}: a reason\n{after}");
         allowed.text = Box::leak(commented.into_boxed_str());
         let stays = findings(code, &allowed).iter().any(|one| one.code.code == code && one.message == finding.message);
         if says == stays {
