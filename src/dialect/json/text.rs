@@ -72,7 +72,7 @@ pub fn unescape(raw: &str) -> String {
     out
 }
 
-/// The character of `XXXX` or `XXXX\uXXXX` at the front, and what follows.
+/// The character of the four digits at the front, or of two such units of a surrogate pair, and what follows.
 fn unicode_escape(text: &str) -> (char, &str) {
     let unit = |text: &str| text.get(..4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
     let Some(first) = unit(text) else { return (char::REPLACEMENT_CHARACTER, text) };

@@ -2,12 +2,10 @@
 //!
 //! In: a [`Checked`]. Out: findings. Must not know: requests.
 
+use super::super::bounds::backoffs;
 use super::super::checked::{Chain, Checked, Hold, Hop, Origin, Outcome, Retry, Rule};
 use super::super::diagnostic::{Diagnostic, R501, R502, R503};
 use crate::units::Millis;
-
-/// The longest wait between two attempts, however often one was retried (section 5.4).
-const MAX_BACKOFF: Millis = Millis::secs(30);
 
 /// All findings about time.
 pub fn check(checked: &Checked, findings: &mut Vec<Diagnostic>) {
@@ -116,9 +114,7 @@ fn total(chain: &Chain, streaming: bool, retries: bool) -> Millis {
         let retry = if retries { retry(hop, at) } else { Retry::NONE };
         let limit = limit(chain, hop, streaming);
         sum += Millis(limit.0.saturating_mul(u64::from(retry.count) + 1));
-        for wait in 0..retry.count {
-            sum += Millis(retry.backoff.0.saturating_mul(1 << wait.min(32))).min(MAX_BACKOFF);
-        }
+        sum += backoffs(retry);
     }
     sum
 }
