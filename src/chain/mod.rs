@@ -9,6 +9,7 @@
 //!           `-> completed                   `-> cut -> next (resume) or over
 //! ```
 
+pub mod breaker;
 pub mod cooldown;
 pub mod degrade;
 mod jitter;
@@ -168,6 +169,20 @@ impl Chain {
                 },
             }
         }
+    }
+
+    /// The attempt that [`Self::next`] asked for is not started, for a reason that only a running proxy knows.
+    pub fn pass_over(&mut self, reason: SkipReason) {
+        let State::Running(start) = self.state else { return };
+        let Some(hop) = self.run.hops.get(start.hop) else { return };
+        self.record.unstart(hop, reason);
+        self.state = State::At { hop: start.hop + 1, number: 1 };
+    }
+
+    /// Nothing was tried before the attempt in flight, and nothing can be tried after it.
+    pub fn is_last_chance(&self) -> bool {
+        let State::Running(start) = self.state else { return false };
+        start.hop + 1 >= self.run.hops.len() && self.record.attempts.len() <= 1
     }
 
     /// The attempt in flight failed before its answer was released. `retry_after` is what the upstream asked to wait.

@@ -83,6 +83,8 @@ pub enum SkipReason {
     Deadline,
     /// An earlier hop found the prompt too long, and this window is no larger.
     WindowNotLarger,
+    /// Its breaker opened after the chain was planned, or another request probes it.
+    BreakerOpen,
 }
 
 impl SkipReason {
@@ -91,6 +93,7 @@ impl SkipReason {
         match self {
             Self::Deadline => "deadline",
             Self::WindowNotLarger => "window_not_larger",
+            Self::BreakerOpen => "breaker_open",
         }
     }
 }
@@ -110,6 +113,12 @@ impl Record {
 
     pub(super) fn skip(&mut self, hop: &PlannedHop, reason: SkipReason) {
         self.skipped.push(Skipped { position: hop.position, snapshot: hop.snapshot, reason });
+    }
+
+    /// The last start did not happen.
+    pub(super) fn unstart(&mut self, hop: &PlannedHop, reason: SkipReason) {
+        self.attempts.pop();
+        self.skip(hop, reason);
     }
 
     pub(super) fn release(&mut self, now: Millis) {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 use serde_yaml::Value;
 
-use super::raw::{Raw, RawCheck, RawIdentity, RawLimits, RawLog, RawProvider};
+use super::raw::{Raw, RawBreakers, RawCheck, RawIdentity, RawLimits, RawLog, RawProvider};
 use crate::names::nearest;
 
 /// A message for every unknown key, in page order.
@@ -30,6 +30,7 @@ pub fn unknown(tree: &Value, text: &str) -> Vec<String> {
     look("", Some(tree), fields::<Raw>());
     look("identity.", tree.get("identity"), fields::<RawIdentity>());
     look("limits.", tree.get("limits"), fields::<RawLimits>());
+    look("breakers.", tree.get("breakers"), fields::<RawBreakers>());
     look("log.", tree.get("log"), fields::<RawLog>());
     look("check.", tree.get("check"), fields::<RawCheck>());
     if let Some(Value::Mapping(providers)) = tree.get("providers") {

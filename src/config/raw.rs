@@ -23,6 +23,7 @@ pub struct Raw {
     pub identity: RawIdentity,
     pub providers: BTreeMap<String, RawProvider>,
     pub limits: RawLimits,
+    pub breakers: RawBreakers,
     pub answer_headers: Option<bool>,
     pub log: RawLog,
     pub check: RawCheck,
@@ -80,6 +81,17 @@ pub struct RawLimits {
     pub drain: Option<String>,
     pub pool: Option<usize>,
     pub threads: Option<usize>,
+}
+
+/// `breakers:`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawBreakers {
+    pub window: Option<String>,
+    pub attempts: Option<u32>,
+    pub percent: Option<u32>,
+    pub pause: Option<String>,
+    pub longest_pause: Option<String>,
 }
 
 /// `65536` or `64KiB`.

@@ -129,8 +129,10 @@ pub enum DropReason {
     Retired,
     /// `requested` is in another tier, or unknown.
     NotRequested,
-    /// Its breaker is open or it is cooling down.
+    /// It asked for a pause.
     CoolingDown,
+    /// Its breaker is open.
+    BreakerOpen,
     /// Not configured in this sidecar.
     NotConfigured,
 }
@@ -151,13 +153,15 @@ impl DropReason {
             Self::Retired => "retired",
             Self::NotRequested => "not_requested",
             Self::CoolingDown => "cooling_down",
+            Self::BreakerOpen => "breaker_open",
             Self::NotConfigured => "not_configured",
         }
     }
 }
 
 /// What the rule that decided means for this request. `usable` says what only a running proxy knows: that a snapshot has no
-/// upstream here ([`DropReason::NotConfigured`]), or is avoided for now ([`DropReason::CoolingDown`]).
+/// upstream here ([`DropReason::NotConfigured`]), or is avoided for now ([`DropReason::CoolingDown`],
+/// [`DropReason::BreakerOpen`]).
 pub fn plan(
     tree: &Tree,
     rule: RuleId,
@@ -222,7 +226,7 @@ fn run(
         match reason {
             None => hops.push((hop, retry)),
             Some(reason) => {
-                if reason == DropReason::CoolingDown {
+                if matches!(reason, DropReason::CoolingDown | DropReason::BreakerOpen) {
                     avoided = Some((hop, retry, dropped.len()));
                 }
                 dropped.push(Dropped { snapshot: Some(snapshot), reason });

@@ -169,7 +169,7 @@ impl Line {
     }
 
     fn unusable(&self, checked: &Checked) -> Vec<(SnapshotId, DropReason)> {
-        let from_memory = [DropReason::CoolingDown, DropReason::NotConfigured];
+        let from_memory = [DropReason::CoolingDown, DropReason::BreakerOpen, DropReason::NotConfigured];
         let dropped = self.dropped.iter().filter_map(|(name, reason)| {
             let reason = from_memory.into_iter().find(|one| one.word() == reason)?;
             let at = checked.snapshots.iter().position(|one| one.model.to_string() == *name)?;

@@ -86,6 +86,7 @@ impl Admin {
             rules: now.policy.checked().rules.len(),
             snapshots: now.policy.checked().snapshots.iter().map(|snapshot| snapshot.model.to_string()).collect(),
             providers: now.config.providers.keys().map(ToString::to_string).collect(),
+            left_alone: now.left_alone(sidecar.uptime()),
             draining: sidecar.tally.is_draining(),
             connections: sidecar.tally.now(Kind::Connection),
             in_flight: sidecar.tally.now(Kind::Exchange),
@@ -107,6 +108,8 @@ struct Status {
     rules: usize,
     snapshots: Vec<String>,
     providers: Vec<String>,
+    /// Snapshots whose breaker is open or that asked for a pause.
+    left_alone: std::collections::BTreeMap<Box<str>, super::health::Shut>,
     draining: bool,
     connections: usize,
     in_flight: usize,

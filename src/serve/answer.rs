@@ -76,11 +76,15 @@ pub async fn stream(
     let (outcome, ended, failure) = match sent.how {
         Relayed::Whole => {
             walk.chain.completed(elapsed);
+            if sent.watch.drifted() {
+                walk.cut(&hop, Failure::ModelGone);
+            }
             (Outcome::Answered, Ended::Whole, None)
         }
         Relayed::Cut(failure) => {
             // Resuming on the next hop is not part of this version; the caller has been told that the answer is cut.
             walk.chain.cut(elapsed, failure);
+            walk.cut(&hop, failure);
             (Outcome::Cut, Ended::Broken, Some(failure))
         }
         Relayed::ClientGone => {

@@ -9,6 +9,7 @@ use pingora::protocols::http::ServerSession;
 
 use super::app::Ended;
 use super::ask::{self, Admitted, Prompt};
+use super::health::Shut;
 use super::intake::NoBody;
 use super::settle::{Asked, Ending, Settlement};
 use super::sidecar::{InForce, Sidecar};
@@ -80,10 +81,15 @@ fn decide_and_plan(
 ) -> Option<Plan> {
     let tree = &now.policy.tree;
     let uptime = sidecar.uptime();
+    let avoided = |snapshot| {
+        now.health(snapshot).shut(uptime).map(|shut| match shut {
+            Shut::CoolingDown => DropReason::CoolingDown,
+            Shut::BreakerOpen => DropReason::BreakerOpen,
+        })
+    };
     let usable = |snapshot| match now.upstream(snapshot) {
         None => Some(DropReason::NotConfigured),
-        Some(_) if sidecar.cooldowns.is_cooling(now.model(snapshot), uptime) => Some(DropReason::CoolingDown),
-        Some(_) => None,
+        Some(_) => avoided(snapshot),
     };
     let request = tree.request(facts, prompt);
     let rule = decide(tree, &request, &mut tree.fetch(readings))?;

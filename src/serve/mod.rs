@@ -20,6 +20,7 @@ mod drain;
 mod events;
 mod exchange;
 mod front;
+mod health;
 mod intake;
 mod judge;
 mod listen;
@@ -113,6 +114,7 @@ pub fn start(options: Options) -> Result<Running, Rejected> {
     let (admin_stop, admin_told) = watch::channel(false);
     let _inside = runtime.enter();
     sidecar.keep_resolved(&sidecar.in_force());
+    sidecar.keep_swept();
     let tally = Arc::clone(&sidecar.tally);
     serve(Front { sidecar: Arc::clone(&sidecar) }, tally, sockets, told);
     if let Some(bound) = admin {

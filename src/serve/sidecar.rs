@@ -2,6 +2,7 @@
 //!
 //! In: a configuration and a policy, now and after every reload. Out: one [`InForce`] for each request. Must not know: HTTP.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,9 +12,10 @@ use http::HeaderValue;
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use super::health::{Health, Healths, Shut};
 use super::policy::Policy;
 use super::tally::Tally;
-use crate::chain::cooldown::Cooldowns;
+use crate::chain::breaker::Turned;
 use crate::config::{Config, Environment, Fixed, ProviderKind};
 use crate::names::ModelRef;
 use crate::policy::checked::{RuleId, SnapshotId, TierId};
@@ -30,13 +32,13 @@ pub struct Sidecar {
     fixed: Fixed,
     /// Keys of it that the command line stands in for.
     overridden: Vec<&'static str>,
-    pools: Pools,
+    pools: Arc<Pools>,
     /// Counters and the request log.
     pub telemetry: Arc<Telemetry>,
     /// What is in work.
     pub tally: Arc<Tally>,
-    /// Snapshots that asked for a pause.
-    pub cooldowns: Cooldowns,
+    /// What is known about snapshots, whatever policy names them.
+    healths: Healths,
     /// When the process began.
     pub started: Instant,
     last_reload: Mutex<Option<LastReload>>,
@@ -61,6 +63,7 @@ pub struct InForce {
     /// Since when.
     pub loaded_at: jiff::Timestamp,
     upstreams: Vec<Option<Arc<Upstream>>>,
+    healths: Vec<Arc<Health>>,
     upstream_ids: Vec<Box<str>>,
     snapshot_texts: Vec<Box<str>>,
     snapshot_names: Vec<HeaderValue>,
@@ -108,9 +111,10 @@ impl Sidecar {
     pub fn new(config: Config, origin: Origin, telemetry: Arc<Telemetry>) -> Result<Arc<Self>, Rejected> {
         let metrics = &telemetry.metrics;
         let tally = Arc::new(Tally::new(Some(metrics.connections.clone()), Some(metrics.in_flight.clone())));
-        let pools = Pools::new(config.limits.pool);
+        let pools = Arc::new(Pools::new(config.limits.pool));
         let (fixed, overridden) = (config.fixed.clone(), config.overridden());
-        let first = InForce::prepare(config, &pools)?;
+        let healths = Healths::default();
+        let first = InForce::prepare(config, &pools, &healths)?;
         let sidecar = Self {
             in_force: ArcSwap::from_pointee(first),
             origin,
@@ -119,7 +123,7 @@ impl Sidecar {
             pools,
             telemetry,
             tally,
-            cooldowns: Cooldowns::default(),
+            healths,
             started: Instant::now(),
             last_reload: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),
@@ -136,6 +140,18 @@ impl Sidecar {
     /// Since the process began.
     pub fn uptime(&self) -> Millis {
         Millis(self.started.elapsed().as_millis() as u64)
+    }
+
+    /// A breaker opened or closed, if it did: said aloud, since somebody may be looking for the reason of a fallback.
+    pub fn turned(&self, snapshot: &str, turned: Option<Turned>) {
+        let Some(turned) = turned else { return };
+        self.telemetry.metrics.breaker(snapshot, matches!(turned, Turned::Opened(_)));
+        match turned {
+            Turned::Opened(pause) => {
+                tracing::warn!(snapshot, pause = %pause, "breaker opened: no attempt before a probe is answered");
+            }
+            Turned::Closed => tracing::info!(snapshot, "breaker closed: the snapshot answers again"),
+        }
     }
 
     /// Counts a request that never became an exchange.
@@ -199,12 +215,13 @@ impl Sidecar {
         config.listen.clone_from(&before.config.listen);
         config.admin = before.config.admin;
         config.limits.threads = before.config.limits.threads;
-        let next = InForce::prepare(config, &self.pools)?;
+        let next = InForce::prepare(config, &self.pools, &self.healths)?;
         if next.same_as(&before) {
             return Ok(Reloaded::Unchanged);
         }
         self.announce(&next);
         self.in_force.store(Arc::new(next));
+        self.healths.forget_unused(self.uptime());
         Ok(Reloaded::Changed)
     }
 
@@ -228,6 +245,11 @@ impl Sidecar {
         self.telemetry.metrics.policy(&checked.name, next.policy.hash(), checked.snapshots.iter().filter_map(days));
     }
 
+    /// Starts letting go of idle connections that have ended. Needs a runtime.
+    pub fn keep_swept(&self) {
+        tokio::spawn(Pools::keep_swept(Arc::downgrade(&self.pools)));
+    }
+
     /// Starts looking names up. Needs a runtime.
     pub fn keep_resolved(&self, now: &InForce) {
         for upstream in now.upstreams.iter().flatten() {
@@ -237,7 +259,7 @@ impl Sidecar {
 }
 
 impl InForce {
-    fn prepare(config: Config, pools: &Pools) -> Result<Self, Rejected> {
+    fn prepare(config: Config, pools: &Pools, healths: &Healths) -> Result<Self, Rejected> {
         let policy = Policy::load(&config)?;
         let checked = policy.checked();
         let mut ready: Vec<Arc<Upstream>> = Vec::new();
@@ -248,6 +270,7 @@ impl InForce {
         }
         let of = |name: &str| ready.iter().find(|upstream| &*upstream.provider.name == name).cloned();
         Ok(Self {
+            healths: checked.snapshots.iter().map(|snapshot| healths.of(&snapshot.model)).collect(),
             upstreams: checked.snapshots.iter().map(|snapshot| of(&snapshot.model.provider)).collect(),
             upstream_ids: checked
                 .snapshots
@@ -267,6 +290,17 @@ impl InForce {
     /// Whom to call for a snapshot; `None` when its provider is not configured here.
     pub fn upstream(&self, snapshot: SnapshotId) -> Option<&Arc<Upstream>> {
         self.upstreams.get(snapshot.index())?.as_ref()
+    }
+
+    /// What is known about a snapshot.
+    pub fn health(&self, snapshot: SnapshotId) -> &Arc<Health> {
+        &self.healths[snapshot.index()]
+    }
+
+    /// Snapshots that are left alone now, and why.
+    pub fn left_alone(&self, now: Millis) -> BTreeMap<Box<str>, Shut> {
+        let all = self.snapshot_texts.iter().zip(&self.healths);
+        all.filter_map(|(name, health)| Some((name.clone(), health.shut(now)?))).collect()
     }
 
     /// A snapshot's model.

@@ -10,8 +10,10 @@ use smallvec::SmallVec;
 
 use super::ask::Told;
 use super::attempt::{Live, Said, StreamLimits, Tried, Try, Whole, attempt, client_gone};
+use super::health::Health;
 use super::sidecar::{InForce, Sidecar};
-use crate::chain::{Chain, Start, Step};
+use crate::chain::breaker::{Pass, Turned};
+use crate::chain::{Chain, SkipReason, Start, Step};
 use crate::dialect::chat::failure::UpstreamError;
 use crate::dialect::chat::request::{Change, splice};
 use crate::failure::Failure;
@@ -78,16 +80,23 @@ impl Walk<'_> {
                         self.sidecar.telemetry.metrics.overhead.observe(self.admitted.elapsed().as_secs_f64());
                     }
                     let Some(hop) = self.chain.run().hops.get(start.hop).cloned() else { return Found::Nothing(None) };
+                    let Some(leave) = Leave::of(self, &hop) else {
+                        self.chain.pass_over(SkipReason::BreakerOpen);
+                        continue;
+                    };
                     match self.try_hop(session, told, &hop, start).await {
                         Tried::Whole(whole) => {
-                            self.answered(&hop, Some(200));
+                            leave.answered();
+                            self.statuses.push(Some(200));
                             return Found::Whole(whole, hop);
                         }
                         Tried::Live(live) => {
-                            self.answered(&hop, Some(200));
+                            leave.answered();
+                            self.statuses.push(Some(200));
                             return Found::Live(live, hop, start);
                         }
                         Tried::Failed(error, words) => {
+                            leave.failed(&error);
                             self.failed(&hop, &error);
                             said = words.map(|words| (words, hop));
                         }
@@ -119,17 +128,17 @@ impl Walk<'_> {
         attempt(session, &Try { upstream, body: &body, pin, choices, on: hop.on, stream, until }).await
     }
 
-    fn answered(&mut self, hop: &PlannedHop, status: Option<u16>) {
-        self.statuses.push(status);
-        let snapshot = self.now.model(hop.snapshot);
-        self.sidecar.cooldowns.succeeded(snapshot, self.sidecar.uptime());
+    /// A stream that the caller saw the beginning of broke off, or turned out to be another model's.
+    pub fn cut(&self, hop: &PlannedHop, failure: Failure) {
+        let (sidecar, health) = (self.sidecar, self.now.health(hop.snapshot));
+        let turned = health.cut(failure, sidecar.uptime(), &self.now.config.breakers);
+        sidecar.turned(self.now.snapshot_text(hop.snapshot), turned);
     }
 
     fn failed(&mut self, hop: &PlannedHop, error: &UpstreamError) {
         self.statuses.push(error.status);
         let snapshot = self.now.model(hop.snapshot);
         tracing::debug!(snapshot = %snapshot, failure = error.failure.word(), status = error.status, "{}", error.message);
-        self.sidecar.cooldowns.failed(snapshot, error.failure, error.retry_after, self.sidecar.uptime());
         let elapsed = self.elapsed();
         self.chain.failed(elapsed, error.failure, error.retry_after);
     }
@@ -138,5 +147,50 @@ impl Walk<'_> {
         let elapsed = self.elapsed();
         self.chain.canceled(elapsed);
         Found::ClientGone
+    }
+}
+
+/// Leave to try a snapshot. Dropped before anything is told about the attempt, nobody waited for it any more.
+struct Leave<'a> {
+    sidecar: &'a Sidecar,
+    now: &'a InForce,
+    health: &'a Health,
+    snapshot: &'a str,
+    pass: Option<Pass>,
+}
+
+impl<'a> Leave<'a> {
+    /// `None` when its breaker is open, unless nothing else is left to try.
+    fn of(walk: &Walk<'a>, hop: &PlannedHop) -> Option<Self> {
+        let (sidecar, now) = (walk.sidecar, walk.now);
+        let health = &**now.health(hop.snapshot);
+        let pass = health.begin(sidecar.uptime(), walk.chain.is_last_chance())?;
+        Some(Self { sidecar, now, health, snapshot: now.snapshot_text(hop.snapshot), pass: Some(pass) })
+    }
+
+    fn answered(mut self) {
+        self.end(|health, pass, leave| health.answered(pass, leave.sidecar.uptime(), &leave.now.config.breakers));
+    }
+
+    fn failed(mut self, error: &UpstreamError) {
+        self.end(|health, pass, leave| {
+            let (uptime, settings) = (leave.sidecar.uptime(), &leave.now.config.breakers);
+            health.failed(pass, error.failure, error.retry_after, uptime, settings)
+        });
+    }
+
+    fn end(&mut self, end: impl FnOnce(&Health, Pass, &Self) -> Option<Turned>) {
+        if let Some(pass) = self.pass.take() {
+            let turned = end(self.health, pass, self);
+            self.sidecar.turned(self.snapshot, turned);
+        }
+    }
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        if let Some(pass) = self.pass.take() {
+            self.health.canceled(pass, self.sidecar.uptime(), &self.now.config.breakers);
+        }
     }
 }

@@ -40,6 +40,8 @@ pub struct Metrics {
     served: IntCounterVec,
     served_seen: Mutex<HashSet<String>>,
     drift: IntCounterVec,
+    breaker_open: IntGaugeVec,
+    breaker_opened: IntCounterVec,
     /// Time from a complete request to the first upstream byte sent, and back; not the provider's time.
     pub overhead: Histogram,
     /// Requests in work.
@@ -111,6 +113,18 @@ impl Metrics {
             ),
             served_seen: Mutex::default(),
             drift: counters("wayside_drift_total", "Answers that name another model than the pin", &["snapshot"]),
+            breaker_open: register(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new("wayside_breaker_open", "1 while a snapshot's breaker is open or probed"),
+                    &["snapshot"],
+                ),
+            ),
+            breaker_opened: counters(
+                "wayside_breaker_opened_total",
+                "Times a snapshot's breaker opened, failed probes included",
+                &["snapshot"],
+            ),
             overhead: register(&registry, Histogram::with_opts(overhead)),
             in_flight: gauge("wayside_requests_in_flight", "Requests in work"),
             connections: gauge("wayside_connections", "Open connections from callers"),
@@ -157,6 +171,14 @@ impl Metrics {
     /// Counts a request that was refused before there was anything to record.
     pub fn refused(&self, reason: &str) {
         self.refused.with_label_values(&[reason]).inc();
+    }
+
+    /// A snapshot's breaker opened or closed.
+    pub fn breaker(&self, snapshot: &str, opened: bool) {
+        self.breaker_open.with_label_values(&[snapshot]).set(i64::from(opened));
+        if opened {
+            self.breaker_opened.with_label_values(&[snapshot]).inc();
+        }
     }
 
     /// Counts a finished request.

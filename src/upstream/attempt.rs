@@ -9,11 +9,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use pingora::http::ResponseHeader;
+use pingora::protocols::Stream;
 use pingora::protocols::http::client::HttpSession;
 use pingora::protocols::http::v1::client::HttpSession as Http1Session;
-use pingora::upstreams::peer::HttpPeer;
 
-use super::peers::{IDLE, Upstream};
+use super::idle::KEPT;
+use super::peers::{Place, Upstream};
 use super::wire::{self, Sent};
 
 /// A large body is sent in pieces of this size, with a look for an early answer before each.
@@ -49,9 +50,9 @@ pub struct CallError {
 
 /// A call that was answered, at least in part. Dropping it cancels the rest.
 pub struct Answer {
-    session: Option<HttpSession>,
+    session: Option<Box<HttpSession>>,
     upstream: Arc<Upstream>,
-    peer: Arc<HttpPeer>,
+    place: Arc<Place>,
     /// The whole request was sent and the whole answer was read, so that the connection can serve again.
     clean: Clean,
 }
@@ -71,8 +72,13 @@ impl Upstream {
     pub async fn call(self: &Arc<Self>, body: &[Bytes]) -> Result<Answer, CallError> {
         let mut stale = 0;
         loop {
-            let (session, peer, reused) = self.connect().await?;
-            match self.exchange(session, peer, body).await {
+            let (line, place) = match self.waiting() {
+                Some(waiting) => waiting,
+                // Opening a connection takes a large future, and most calls need none.
+                None => Box::pin(self.connect()).await?,
+            };
+            let reused = line.reused;
+            match self.exchange(line.wire, place, body).await {
                 // The server closed an idle connection while we were writing to it: the normal race of keep-alive.
                 Err(Broken { before_answer: true, .. }) if reused && stale < MAX_STALE => stale += 1,
                 Err(Broken { reason, .. }) => return Err(CallError { reached: Reached::Connection, reason }),
@@ -81,7 +87,14 @@ impl Upstream {
         }
     }
 
-    async fn connect(&self) -> Result<(HttpSession, Arc<HttpPeer>, bool), CallError> {
+    /// An idle HTTP/1 connection to the address whose turn it is.
+    fn waiting(&self) -> Option<(Line, Arc<Place>)> {
+        let place = self.place()?;
+        let stream = self.pool.idle.take(place.key)?;
+        Some((Line { wire: Wire::H1(stream), reused: true }, place))
+    }
+
+    async fn connect(&self) -> Result<(Line, Arc<Place>), CallError> {
         let nothing = |reason| CallError { reached: Reached::Nothing, reason };
         if self.addresses() == 0 {
             let limit = self.provider.connect_timeout.duration();
@@ -90,9 +103,12 @@ impl Upstream {
         }
         let mut last = "no address".to_owned();
         for _ in 0..self.addresses().min(MAX_CONNECTS) {
-            let Some(peer) = self.peer() else { break };
-            match self.pool.connector.get_http_session(&*peer).await {
-                Ok((session, reused)) => return Ok((session, peer, reused)),
+            let Some(place) = self.place() else { break };
+            match self.pool.connector.get_http_session(&place.peer).await {
+                Ok((HttpSession::H1(h1), reused)) => {
+                    return Ok((Line { wire: Wire::H1(h1.into_inner()), reused }, place));
+                }
+                Ok((session, reused)) => return Ok((Line { wire: Wire::Other(Box::new(session)), reused }, place)),
                 Err(error) => {
                     self.rotate();
                     last = said(&error);
@@ -102,31 +118,30 @@ impl Upstream {
         Err(nothing(last))
     }
 
-    async fn exchange(
-        self: &Arc<Self>,
-        session: HttpSession,
-        peer: Arc<HttpPeer>,
-        body: &[Bytes],
-    ) -> Result<Answer, Broken> {
+    async fn exchange(self: &Arc<Self>, wire: Wire, place: Arc<Place>, body: &[Bytes]) -> Result<Answer, Broken> {
         let length = body.iter().map(Bytes::len).sum();
-        let (sent, mut session) = match session {
-            HttpSession::H1(h1) if length <= PIECE || !peer.is_tls() => {
-                let mut stream = h1.into_inner();
+        let peer = &place.peer;
+        let (sent, mut session) = match wire {
+            Wire::H1(mut stream) if length <= PIECE || !peer.is_tls() => {
                 let sent = wire::send(&mut stream, &self.chat_wire(length), body).await;
-                (sent, HttpSession::H1(Http1Session::new_with_options(stream, &*peer)))
+                (sent, Box::new(HttpSession::H1(Http1Session::new_with_options(stream, peer))))
             }
-            mut session => (self.send_by_pieces(&mut session, length, body).await, session),
+            Wire::H1(stream) => {
+                let mut session = Box::new(HttpSession::H1(Http1Session::new_with_options(stream, peer)));
+                (Box::pin(self.send_by_pieces(&mut session, length, body)).await, session)
+            }
+            Wire::Other(mut session) => (Box::pin(self.send_by_pieces(&mut session, length, body)).await, session),
         };
         // A provider may answer 413 or 429 and close before it has read everything: look for a head even after a failed write.
         let read = read_head(&mut session).await;
         let clean = if matches!(sent, Ok(Sent::Whole)) { Clean::AtEnd } else { Clean::Never };
         if read.is_ok() && session.response_header().is_some() {
-            return Ok(Answer { session: Some(session), upstream: self.clone(), peer, clean });
+            return Ok(Answer { session: Some(session), upstream: self.clone(), place, clean });
         }
         let error = sent.err().or(read.err());
         let reason = error.map_or_else(|| "no answer".to_owned(), |error| said(&error));
         let before_answer = session.response_header().is_none();
-        drop(Abandoned { session: Some(session), upstream: self.clone(), peer });
+        drop(Abandoned { session: Some(session), upstream: self.clone(), place });
         Err(Broken { before_answer, reason })
     }
 
@@ -148,6 +163,18 @@ impl Upstream {
         session.finish_request_body().await?;
         Ok(Sent::Whole)
     }
+}
+
+/// A connection, and whether it has served before.
+struct Line {
+    wire: Wire,
+    reused: bool,
+}
+
+enum Wire {
+    H1(Stream),
+    /// HTTP/2: a stream of a shared connection.
+    Other(Box<HttpSession>),
 }
 
 struct Broken {
@@ -229,33 +256,45 @@ impl Answer {
         if self.clean != Clean::Now {
             return;
         }
-        if let Some(session) = self.session.take() {
-            self.upstream.pool.connector.release_http_session(session, &*self.peer, Some(IDLE)).await;
+        let pool = &self.upstream.pool;
+        match self.session.take().map(|session| *session) {
+            Some(HttpSession::H1(mut h1)) => {
+                h1.respect_keepalive();
+                if let Some(stream) = h1.reuse().await {
+                    pool.idle.keep(self.place.key, stream);
+                }
+            }
+            Some(other) => pool.connector.release_http_session(other, &self.place.peer, Some(KEPT)).await,
+            None => {}
         }
     }
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        let session = self.session.take();
-        drop(Abandoned { session, upstream: self.upstream.clone(), peer: self.peer.clone() });
+        if let Some(session) = self.session.take() {
+            let (upstream, place) = (self.upstream.clone(), self.place.clone());
+            drop(Abandoned { session: Some(session), upstream, place });
+        }
     }
 }
 
 /// A call that nobody waits for any more. On HTTP/1 the socket closes with it; on HTTP/2 only the stream is reset, and the
 /// connection must be told so or the pool loses it.
 struct Abandoned {
-    session: Option<HttpSession>,
+    session: Option<Box<HttpSession>>,
     upstream: Arc<Upstream>,
-    peer: Arc<HttpPeer>,
+    place: Arc<Place>,
 }
 
 impl Drop for Abandoned {
     fn drop(&mut self) {
-        if let Some(mut session @ HttpSession::H2(_)) = self.session.take() {
+        let Some(mut session) = self.session.take() else { return };
+        if matches!(*session, HttpSession::H2(_)) {
             // Neither of these waits for anything on HTTP/2.
             let _ = session.shutdown().now_or_never();
-            let release = self.upstream.pool.connector.release_http_session(session, &*self.peer, Some(IDLE));
+            let connector = &self.upstream.pool.connector;
+            let release = connector.release_http_session(*session, &self.place.peer, Some(KEPT));
             let _ = release.now_or_never();
         }
     }

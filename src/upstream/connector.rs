@@ -6,11 +6,14 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use pingora::connectors::ConnectorOptions;
 use pingora::connectors::http::Connector;
+
+use super::idle::{Idle, SWEEP_EVERY};
 
 /// Holds no certificate: upstreams without TLS need no trust store, and the system's costs time and memory to load.
 const NO_AUTHORITIES: &str = "/dev/null";
@@ -25,7 +28,10 @@ pub struct Pools {
 /// Connections that trust the same authorities.
 #[derive(Clone)]
 pub(super) struct Pool {
+    /// Opens connections, and shares those of HTTP/2.
     pub connector: Arc<Connector>,
+    /// Those of HTTP/1 that wait for their next call.
+    pub idle: Arc<Idle>,
     /// Part of the reuse key of every connection: pingora's own leaves the trust store out.
     pub key: u64,
 }
@@ -83,9 +89,20 @@ impl Pools {
             .map_err(|_| format!("the certificate authorities of {trust:?} cannot be loaded"))?;
         let mut hasher = DefaultHasher::new();
         trust.hash(&mut hasher);
-        let pool = Pool { connector: Arc::new(connector), key: hasher.finish() };
+        let idle = Arc::new(Idle::new(self.idle));
+        let pool = Pool { connector: Arc::new(connector), idle, key: hasher.finish() };
         open.insert(trust, pool.clone());
         Ok(pool)
+    }
+
+    /// Lets go of idle connections that have ended, for as long as anybody holds the pools.
+    pub async fn keep_swept(pools: Weak<Self>) {
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            let Some(pools) = pools.upgrade() else { return };
+            let idle: Vec<_> = pools.open.lock().values().map(|pool| Arc::clone(&pool.idle)).collect();
+            idle.iter().for_each(|idle| idle.sweep(Instant::now()));
+        }
     }
 }
 

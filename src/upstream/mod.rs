@@ -7,6 +7,7 @@
 
 mod attempt;
 mod connector;
+mod idle;
 mod peers;
 mod wire;
 

@@ -14,9 +14,10 @@ use http::header::CONTENT_LENGTH;
 use pingora::http::RequestHeader;
 use pingora::protocols::ALPN;
 use pingora::protocols::http::v1::client::http_req_header_to_wire;
-use pingora::upstreams::peer::HttpPeer;
+use pingora::upstreams::peer::{HttpPeer, Peer};
 
 use super::connector::{Pool, Pools, Trust};
+use super::idle::KEPT;
 use crate::config::Provider;
 
 /// Streams on one HTTP/2 connection; pingora's default is 1.
@@ -29,18 +30,23 @@ const RESOLVE_AGAIN: Duration = Duration::from_secs(2);
 const MAX_ADDRESSES: usize = 16;
 /// Headers that no configuration may set.
 const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "connection"];
-/// How long an idle connection is kept; shorter than the idle limits of the large providers' load balancers.
-pub(super) const IDLE: Duration = Duration::from_secs(50);
 
 /// A provider that can be called.
 pub struct Upstream {
     /// What was configured.
     pub provider: Arc<Provider>,
     pub(super) pool: Pool,
-    peers: ArcSwap<Vec<Arc<HttpPeer>>>,
+    peers: ArcSwap<Vec<Arc<Place>>>,
     /// Which of `peers` is used; moved on when it cannot be reached.
     turn: AtomicUsize,
     chat: Head,
+}
+
+/// One address of a provider.
+pub(super) struct Place {
+    pub peer: HttpPeer,
+    /// Of its connections in the pool.
+    pub key: u64,
 }
 
 /// The head that calls begin with, but for the length of their body.
@@ -83,7 +89,7 @@ impl Upstream {
     }
 
     /// The address whose turn it is.
-    pub(super) fn peer(&self) -> Option<Arc<HttpPeer>> {
+    pub(super) fn place(&self) -> Option<Arc<Place>> {
         let peers = self.peers.load();
         let turn = self.turn.load(Ordering::Relaxed);
         peers.get(turn.checked_rem(peers.len())?).cloned()
@@ -119,13 +125,13 @@ impl Upstream {
     fn know(&self, mut addresses: Vec<SocketAddr>) {
         addresses.truncate(MAX_ADDRESSES);
         let known = self.peers.load();
-        if known.iter().map(|peer| peer._address.as_inet()).eq(addresses.iter().map(Some)) {
+        if known.iter().map(|place| place.peer._address.as_inet()).eq(addresses.iter().map(Some)) {
             return;
         }
-        self.peers.store(Arc::new(addresses.into_iter().map(|address| Arc::new(self.peer_at(address))).collect()));
+        self.peers.store(Arc::new(addresses.into_iter().map(|address| Arc::new(self.place_at(address))).collect()));
     }
 
-    fn peer_at(&self, address: SocketAddr) -> HttpPeer {
+    fn place_at(&self, address: SocketAddr) -> Place {
         let base = &self.provider.base_url;
         // An empty name would turn certificate verification off, so the address itself stands in for a missing one.
         let mut peer = HttpPeer::new(address, base.tls, base.host.clone());
@@ -135,11 +141,11 @@ impl Upstream {
         peer.options.total_connection_timeout = Some(self.provider.connect_timeout.duration());
         peer.options.connection_timeout = Some(self.provider.connect_timeout.duration());
         peer.options.max_h2_streams = H2_STREAMS;
-        peer.options.idle_timeout = Some(IDLE);
+        peer.options.idle_timeout = Some(KEPT);
         if base.tls {
             peer.options.alpn = ALPN::H2H1;
         }
-        peer
+        Place { key: peer.reuse_hash(), peer }
     }
 }
 

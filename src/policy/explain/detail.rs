@@ -28,7 +28,8 @@ pub fn detail(checked: &Checked, chain: &Chain, dropped: &Dropped, facts: &Facts
         DropReason::TooSmall => dropped.snapshot.map_or_else(String::new, |id| too_small(checked, chain, id, facts)),
         DropReason::Retired => retired(entry),
         DropReason::NotRequested => not_requested(checked, dropped, facts),
-        DropReason::CoolingDown => "failed lately".to_owned(),
+        DropReason::CoolingDown => "asked for a pause".to_owned(),
+        DropReason::BreakerOpen => "failed too often lately".to_owned(),
         DropReason::NotConfigured => "no upstream is configured".to_owned(),
     }
 }

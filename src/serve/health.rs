@@ -1,0 +1,169 @@
+//! What all requests of the process know about a snapshot: whether it asked for a pause, whether its breaker is open.
+//!
+//! In: how attempts ended, with the time since the process started. Out: whether a snapshot is to be left alone. Must not know:
+//! chains, clocks, providers.
+//!
+//! A [`Health`] outlives policies and configurations: a reload must not send everybody back to a provider that is down.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use crate::chain::breaker::{Breaker, Ended, Pass, Settings, Turned};
+use crate::chain::cooldown::Cooldown;
+use crate::failure::Failure;
+use crate::names::ModelRef;
+use crate::units::Millis;
+
+/// Every snapshot that a policy in force names, and those that are still worth remembering.
+#[derive(Debug, Default)]
+pub struct Healths {
+    known: Mutex<HashMap<ModelRef, Arc<Health>>>,
+}
+
+/// One snapshot's.
+#[derive(Debug, Default)]
+pub struct Health {
+    inner: Mutex<Inner>,
+    /// The later end of its pauses. Whoever plans a chain looks at this and takes no lock.
+    shut_until: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    breaker: Breaker,
+    cooldown: Cooldown,
+}
+
+/// Why a snapshot is left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shut {
+    /// It asked for a pause.
+    CoolingDown,
+    /// Its breaker is open.
+    BreakerOpen,
+}
+
+impl Healths {
+    /// Of one snapshot.
+    pub fn of(&self, snapshot: &ModelRef) -> Arc<Health> {
+        Arc::clone(self.known.lock().entry(snapshot.clone()).or_default())
+    }
+
+    /// Forgets snapshots that no policy in force names and that are not being left alone.
+    pub fn forget_unused(&self, now: Millis) {
+        self.known.lock().retain(|_, health| Arc::strong_count(health) > 1 || health.shut(now).is_some());
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.known.lock().len()
+    }
+}
+
+impl Health {
+    /// Whether the snapshot is to be left alone at `now`, and why.
+    pub fn shut(&self, now: Millis) -> Option<Shut> {
+        if self.shut_until.load(Ordering::Relaxed) <= now.0 {
+            return None;
+        }
+        let inner = self.inner.lock();
+        if now < inner.breaker.shut_until() {
+            Some(Shut::BreakerOpen)
+        } else {
+            (now < inner.cooldown.until()).then_some(Shut::CoolingDown)
+        }
+    }
+
+    /// An attempt is to start: `None` when its breaker is open. `forced`: there is nothing else to try.
+    pub fn begin(&self, now: Millis, forced: bool) -> Option<Pass> {
+        self.change(|inner| inner.breaker.begin(now, forced))
+    }
+
+    /// It was answered; for a stream, its first content is here.
+    pub fn answered(&self, pass: Pass, now: Millis, settings: &Settings) -> Option<Turned> {
+        self.change(|inner| {
+            inner.cooldown.succeeded();
+            inner.breaker.end(pass, Ended::Answered, now, settings)
+        })
+    }
+
+    /// It failed; `retry_after` is what the upstream asked to wait.
+    pub fn failed(
+        &self,
+        pass: Pass,
+        failure: Failure,
+        retry_after: Option<Millis>,
+        now: Millis,
+        settings: &Settings,
+    ) -> Option<Turned> {
+        self.change(|inner| {
+            inner.cooldown.failed(failure, retry_after, now);
+            inner.breaker.end(pass, Ended::Failed(failure), now, settings)
+        })
+    }
+
+    /// Nobody waits for it any more.
+    pub fn canceled(&self, pass: Pass, now: Millis, settings: &Settings) {
+        self.change(|inner| inner.breaker.end(pass, Ended::Canceled, now, settings));
+    }
+
+    /// A stream whose answer had begun broke off.
+    pub fn cut(&self, failure: Failure, now: Millis, settings: &Settings) -> Option<Turned> {
+        self.change(|inner| inner.breaker.cut(failure, now, settings))
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+        let mut inner = self.inner.lock();
+        let told = change(&mut inner);
+        let until = inner.breaker.shut_until().max(inner.cooldown.until());
+        self.shut_until.store(until.0, Ordering::Relaxed);
+        told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Millis = Millis(1000);
+
+    fn settings() -> Settings {
+        Settings::default()
+    }
+
+    #[test]
+    fn a_pause_and_an_open_breaker_shut_for_their_own_time() {
+        let health = Health::default();
+        assert_eq!(health.shut(NOW), None);
+        let pass = health.begin(NOW, false).unwrap();
+        assert_eq!(health.failed(pass, Failure::RateLimit, Some(Millis::secs(50)), NOW, &settings()), None);
+        assert_eq!(health.shut(NOW), Some(Shut::CoolingDown));
+        let pass = health.begin(NOW, false).unwrap();
+        assert!(health.failed(pass, Failure::Auth, None, NOW, &settings()).is_some());
+        assert_eq!(health.shut(NOW), Some(Shut::BreakerOpen));
+        assert_eq!(health.shut(NOW + Millis::secs(30)), Some(Shut::CoolingDown));
+        assert_eq!(health.shut(NOW + Millis::secs(50)), None);
+    }
+
+    #[test]
+    fn the_last_word_of_a_replaced_policy_is_kept_as_long_as_it_matters() {
+        let healths = Healths::default();
+        let (used, sick, left) = (ModelRef::new("a", "used"), ModelRef::new("a", "sick"), ModelRef::new("a", "left"));
+        let held = healths.of(&used);
+        let pass = healths.of(&sick).begin(NOW, false).unwrap();
+        healths.of(&sick).failed(pass, Failure::Auth, None, NOW, &settings());
+        healths.of(&left);
+        assert_eq!(healths.len(), 3);
+        healths.forget_unused(NOW);
+        assert_eq!(healths.len(), 2);
+        assert_eq!(healths.of(&sick).shut(NOW), Some(Shut::BreakerOpen));
+        healths.forget_unused(NOW + Millis::secs(30));
+        assert_eq!(healths.len(), 1);
+        assert!(Arc::ptr_eq(&held, &healths.of(&used)));
+    }
+}
