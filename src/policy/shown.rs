@@ -3,6 +3,8 @@
 //! In: a column and a set of its atoms. Out: `eu`, `pro or enterprise`, `100,000 or more`, `mon 22:00..24:00`. Must not know:
 //! requests, rules.
 
+pub mod options;
+
 use super::atom_set::{AtomId, AtomSet};
 use super::atoms::{Atoms, Space, WEEK};
 use super::checked::{ColumnId, Domain, Observed, Subject, UNKNOWN};

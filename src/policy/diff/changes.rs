@@ -4,13 +4,10 @@
 
 use std::fmt::Display;
 
-use super::super::ast::{OnCut, Order};
-use super::super::checked::{
-    Chain, Checked, Claim, Degrade, Extras, Hold, Hop, HopOptions, Outcome, Partition, Retry, Similarity, Target,
-};
+use super::super::checked::{Chain, Checked, Claim, Degrade, Extras, Hop, HopOptions, Outcome, Target};
+use super::super::shown::options as written;
 use super::flags::Of;
 use crate::catalog::Entry;
-use crate::failure::{Failure, FailureSet};
 use crate::units::Millis;
 
 /// A fact of a row, and how two of them are compared: as text.
@@ -133,98 +130,27 @@ fn options(list: &mut Vec<String>, old: &HopOptions, new: &HopOptions) {
     }
     say("idle", old.idle.to_string(), new.idle.to_string());
     say("stream_limit", old.stream_limit.to_string(), new.stream_limit.to_string());
-    say("retry", retry(old.retry), retry(new.retry));
-    say("on", failures(old.on), failures(new.on));
-    let places = |options: &HopOptions| match &options.regions[..] {
-        [] => "anywhere".to_owned(),
-        some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-    };
-    say("in", places(old), places(new));
+    let retry = |options: &HopOptions| options.retry.map_or_else(|| "by default".to_owned(), written::retry);
+    say("retry", retry(old), retry(new));
+    say("on", written::failures(old.on), written::failures(new.on));
+    say("in", written::regions(&old.regions), written::regions(&new.regions));
     let cap = |options: &HopOptions| options.max_output.map_or_else(|| "none".to_owned(), |most| most.to_string());
     say("max_output", cap(old), cap(new));
-    let hedge = |options: &HopOptions| {
-        options.hedge.map_or_else(
-            || "none".to_owned(),
-            |hedge| {
-                let after = hedge.after.map_or_else(|| "p95".to_owned(), |after| after.to_string());
-                format!("after {after} up to {}", hedge.legs)
-            },
-        )
-    };
-    say("hedge", hedge(old), hedge(new));
-}
-
-fn retry(retry: Option<Retry>) -> String {
-    match retry {
-        None => "by default".to_owned(),
-        Some(Retry { count: 0, .. }) => "0".to_owned(),
-        Some(retry) => format!("{} on [{}] backoff {}", retry.count, failures(retry.on), retry.backoff),
-    }
-}
-
-fn failures(set: FailureSet) -> String {
-    set.iter().map(Failure::word).collect::<Vec<_>>().join(", ")
+    say("hedge", written::hedge(old.hedge), written::hedge(new.hedge));
 }
 
 fn chain(list: &mut Vec<String>, old: &Chain, new: &Chain) {
-    let order = |chain: &Chain| match chain.order {
-        Order::InOrder => "in order",
-        Order::Cheapest => "cheapest",
-        Order::Fastest => "fastest",
-    };
-    between(list, "tier", order(old), order(new));
-    let hold = |chain: &Chain| match chain.hold {
-        Hold::FirstToken => "first_token".to_owned(),
-        Hold::Tokens(count) => format!("{count} tokens"),
-        Hold::Complete => "complete".to_owned(),
-    };
-    between(list, "hold", hold(old), hold(new));
-    let cut = |chain: &Chain| match chain.on_cut {
-        OnCut::Error => "error",
-        OnCut::Resume => "resume",
-    };
-    between(list, "on cut", cut(old), cut(new));
+    between(list, "tier", written::order(old.order), written::order(new.order));
+    between(list, "hold", written::hold(old.hold), written::hold(new.hold));
+    between(list, "on cut", written::on_cut(old.on_cut), written::on_cut(new.on_cut));
     between(list, "deadline", old.deadline, new.deadline);
 }
 
 /// Guards, cache and shadow.
 fn extras(list: &mut Vec<String>, (was, old): (&Checked, &Extras), (now, new): (&Checked, &Extras)) {
-    between(list, "guard", guards(was, old), guards(now, new));
-    between(list, "cache", cache(was, old), cache(now, new));
-    between(list, "shadow", shadow(was, old), shadow(now, new));
-}
-
-fn guards(checked: &Checked, extras: &Extras) -> String {
-    let names: Vec<&str> = extras.guards.iter().map(|one| &*checked.moving.guards[one.node.index()].name).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}
-
-fn cache(checked: &Checked, extras: &Extras) -> String {
-    let Some(cache) = &extras.cache else { return "none".to_owned() };
-    let similarity = match cache.similarity {
-        Similarity::Exact => "exact".to_owned(),
-        Similarity::Semantic(share) => format!("semantic {share}"),
-    };
-    let part = |part: &Partition| match part {
-        Partition::Tenant => "tenant",
-        Partition::User => "user",
-        Partition::Plan => "plan",
-        Partition::Feature => "feature",
-        Partition::Residency => "residency",
-        Partition::Attribute(at) => &checked.attributes[usize::from(*at)].name,
-    };
-    let per: Vec<&str> = cache.per.iter().map(part).collect();
-    format!("{similarity} for {} per [{}]", cache.fresh, per.join(", "))
-}
-
-fn shadow(checked: &Checked, extras: &Extras) -> String {
-    let Some(shadow) = &extras.shadow else { return "none".to_owned() };
-    let mut text = format!("{} to {}", shadow.share, checked.snapshots[shadow.snapshot.node.index()].model);
-    let keep = shadow.keep.map(|time| format!(", keep {time}"));
-    let budget = shadow.budget.map(|id| format!(", budget {}", checked.moving.budgets[id.node.index()].name));
-    let judge = shadow.scored_by.map(|id| format!(", scored by {}", checked.moving.judges[id.node.index()].name));
-    text.extend([keep, budget, judge].into_iter().flatten());
-    text
+    between(list, "guard", written::guards(was, old), written::guards(now, new));
+    between(list, "cache", written::cache(was, old), written::cache(now, new));
+    between(list, "shadow", written::shadow(was, old), written::shadow(now, new));
 }
 
 /// What a caller gets of a template is its text; what a name hides is said here.
