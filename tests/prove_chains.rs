@@ -80,7 +80,14 @@ fn hop(snapshot: u16, claim: Claim) -> Hop {
         hedge: None,
     };
     let place = span(500 + usize::from(snapshot));
-    Hop { claim, origin: Origin::Written, target: Target::Snapshot(SnapshotId(snapshot)), options, span: place }
+    Hop {
+        claim,
+        origin: Origin::Written,
+        target: Target::Snapshot(SnapshotId(snapshot)),
+        options,
+        origins: HopOrigins::default(),
+        span: place,
+    }
 }
 
 fn first(snapshot: u16) -> Hop {

@@ -14,13 +14,15 @@ use crate::catalog::Catalog;
 use crate::files::{self, lines::Lines};
 use crate::policy::admit::{Defaults, Door};
 use crate::policy::diagnostic::Level;
-use crate::policy::explain::{Asked, ask, explain, pages};
+use crate::policy::explain::{Asked, ask, effective, explain, pages};
 use crate::policy::render;
 use crate::policy::replay::{Line, MAX_LINE};
+use crate::policy::source::Sources;
 use crate::policy::tree::Tree;
 use crate::workspace::{Verdict, Workspace};
 
-/// Say which rule one request gets, its chain with its bounds, and why the rules above did not match. Or what a finding means.
+/// Say which rule one request gets, its chain with its bounds, and why the rules above did not match. Or which options hold for a
+/// rule, or what a finding means.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -30,6 +32,7 @@ Examples:
   wayside explain --format json support.route plan=pro
   grep req_1f0c log.jsonl | wayside explain support.route --replay -
                                                                 a logged request again: is the decision the same?
+  wayside explain support.route --effective refunds             every option of a rule, and where it is written
   wayside explain R401                                          the page of a finding; a name does, too
   wayside explain codes                                         every finding on a line
 
@@ -40,7 +43,7 @@ What is not given is assumed, and said.
 Exit codes: 0 explained, 1 the decision is not the one that was logged, 2 could not do the job.")]
 pub struct Args {
     /// A policy file, the code or name of a finding, or `codes` for a list of all findings
-    #[arg(value_name = "POLICY|CODE", required_unless_present = "list")]
+    #[arg(value_name = "POLICY|CODE", required_unless_present_any = ["list", "effective"])]
     subject: Option<PathBuf>,
 
     /// The request, as key=value
@@ -50,6 +53,10 @@ pub struct Args {
     /// Decide a logged request again: a line of the request log, a file with one line, or - for standard input
     #[arg(long, value_name = "LOGLINE", conflicts_with = "request")]
     replay: Option<String>,
+
+    /// Print every option that holds for a rule, inherited or not, and where it is written; without a name, for all rules
+    #[arg(long, value_name = "RULE", num_args = 0..=1, conflicts_with_all = ["request", "replay", "list"])]
+    effective: Option<Option<PathBuf>>,
 
     /// List every finding with what it says
     #[arg(long)]
@@ -74,26 +81,41 @@ enum Format {
 
 /// Explains.
 pub fn run(args: &Args) -> ExitCode {
-    // Without a subject there is `--list`: clap holds that.
-    let path = args.subject.clone().unwrap_or_default();
+    // Without a subject there is `--list` or `--effective`: clap holds that.
+    let (path, effective) = named(args);
     let subject = path.to_string_lossy();
     if args.list || (subject == "codes" && !path.exists()) {
         return page::list(args.format);
     }
-    if !path.exists()
+    if effective.is_none()
+        && !path.exists()
         && let Some(code) = page::find(&subject)
     {
         return page::show(code, args.format);
     }
-    match explained(args, &path) {
+    match explained(args, &path, effective.as_ref()) {
         Ok((text, code)) => screen::show(&text, code),
         Err(code) => code,
     }
 }
 
+/// The policy or code, and the rule of `--effective`. What follows `--effective` is the policy when there is none before it.
+fn named(args: &Args) -> (PathBuf, Option<Option<String>>) {
+    let Some(rule) = &args.effective else { return (args.subject.clone().unwrap_or_default(), None) };
+    match (&args.subject, rule) {
+        (Some(path), rule) => (path.clone(), Some(rule.as_ref().map(|rule| rule.to_string_lossy().into_owned()))),
+        (None, policy) => (policy.clone().unwrap_or_default(), Some(None)),
+    }
+}
+
 /// The page, and the code it ends with.
-fn explained(args: &Args, path: &Path) -> Result<(String, u8), ExitCode> {
+fn explained(args: &Args, path: &Path, of_rule: Option<&Option<String>>) -> Result<(String, u8), ExitCode> {
     let broken = |message: String| screen::broken(&message);
+    if of_rule.is_some() && args.subject.is_none() && !path.exists() {
+        let flag = format!("--effective {}", path.display());
+        let flag = flag.trim_end();
+        return Err(broken(format!("`{flag}` names no policy file; write `wayside explain POLICY {flag}`")));
+    }
     if !path.exists()
         && let Some(nothing) = page::nothing(&path.to_string_lossy())
     {
@@ -106,6 +128,9 @@ fn explained(args: &Args, path: &Path) -> Result<(String, u8), ExitCode> {
     let workspace = Workspace::open(path, &args.reading.how()).map_err(broken)?;
     let verdict = workspace.check(path);
     let Some(tree) = verdict.decides() else { return Err(rejected(path, &verdict)) };
+    if let Some(rule) = of_rule {
+        return options(&tree, rule.as_deref(), args.format, &verdict.sources).map_err(broken);
+    }
     let asked = match &line {
         Some(line) => replayed(line, &tree, &verdict.catalog).map_err(broken)?,
         None => ask(&tree, &verdict.catalog, workspace.today(), &pairs)
@@ -119,6 +144,16 @@ fn explained(args: &Args, path: &Path) -> Result<(String, u8), ExitCode> {
         Format::Json => explanation.json(&verdict.sources).map_err(|error| broken(error.to_string()))?,
     };
     Ok((text, if differs { FINDINGS } else { CLEAN }))
+}
+
+/// Every option in force.
+fn options(tree: &Tree, rule: Option<&str>, format: Format, sources: &Sources) -> Result<(String, u8), String> {
+    let options = effective(tree, rule)?;
+    let text = match format {
+        Format::Human => options.human(sources),
+        Format::Json => options.json(sources).map_err(|error| error.to_string())?,
+    };
+    Ok((text, CLEAN))
 }
 
 /// The one request of `--replay`.

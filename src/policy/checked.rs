@@ -12,6 +12,7 @@ mod drills;
 mod guarantees;
 mod guards;
 mod moving;
+mod origins;
 mod properties;
 mod rollouts;
 
@@ -31,6 +32,7 @@ pub use drills::{Drill, Expect, Pretend, Pretended, Schedule, Who};
 pub use guarantees::{Ending, Guarantee, Held};
 pub use guards::{Cache, Guard, GuardStep, OnFailure, Partition, SensitiveKind, Shadow, Side, Similarity, Step};
 pub use moving::{Beside, Clause, Metric, MetricOf, Moving, Observed, Queue, Signal, Switch, UNKNOWN};
+pub use origins::{ChainOrigins, HopOrigins, Scope, WrittenAt};
 pub use properties::{Property, Says};
 pub use rollouts::{Rollout, ShadowFirst, Sticky};
 

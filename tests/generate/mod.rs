@@ -117,6 +117,7 @@ pub fn chain(promise: Promise, hops: Vec<Hop>, degrade: Vec<Degrade>) -> Chain {
         hold: Hold::FirstToken,
         on_cut: OnCut::Error,
         deadline: Millis::secs(60),
+        origins: ChainOrigins::default(),
         extras: Extras::default(),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::super::ast::{Intent, OnCut, Order};
 use super::super::source::{Span, Spanned};
+use super::origins::{ChainOrigins, HopOrigins};
 use super::{Cache, GuardId, Shadow, SnapshotId, TemplateId, TierId};
 use crate::failure::FailureSet;
 use crate::units::{Millis, Tokens};
@@ -27,6 +28,8 @@ pub struct Chain {
     pub on_cut: OnCut,
     /// From admission; the least of header and rule (a feature's own is applied when planning).
     pub deadline: Millis,
+    /// Where the three above are written.
+    pub origins: ChainOrigins,
     /// Cache, guards and shadow.
     pub extras: Extras,
 }
@@ -67,6 +70,8 @@ pub struct Hop {
     pub target: Target,
     /// Effective options.
     pub options: HopOptions,
+    /// Where each option is written.
+    pub origins: HopOrigins,
     /// The statement that made it.
     pub span: Span,
 }

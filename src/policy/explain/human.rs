@@ -8,14 +8,15 @@ use super::super::ast::{Intent, Order};
 use super::super::bounds;
 use super::super::checked::{Chain, Claim, Class, Degrade, Hold, Promise, Retry};
 use super::super::plan::{Action, PlannedHop, Run};
+use super::super::shown::options as written;
 use super::super::source::{Sources, Span};
 use super::{Explanation, detail};
-use crate::units::{Millis, Tokens, Usd};
+use crate::units::{Millis, Usd};
 
 /// Where the place of the rule begins.
-const PLACE_COLUMN: usize = 72;
+pub(super) const PLACE_COLUMN: usize = 72;
 /// Width of the first words of a line.
-const WORD_COLUMN: usize = 16;
+pub(super) const WORD_COLUMN: usize = 16;
 /// A retirement this many days ahead is worth a word.
 const RETIREMENT_DAYS: i32 = 60;
 
@@ -62,9 +63,8 @@ impl Explanation<'_> {
         let tier = self.plan.as_ref().and_then(|plan| plan.tier).map(|id| &*self.checked().tiers[id.index()].name);
         if chain.promise != Promise::Nothing {
             let order = match chain.order {
-                Order::InOrder => "",
-                Order::Cheapest => ", cheapest",
-                Order::Fastest => ", fastest",
+                Order::InOrder => String::new(),
+                other => format!(", {}", written::order(other)),
             };
             let requested = if chain.promise == Promise::AsRequested { ", as requested" } else { "" };
             page.line("tier", &format!("{}{order}{requested}", tier.unwrap_or("none")));
@@ -141,12 +141,8 @@ impl Explanation<'_> {
 
     /// What else the rule says about the way an answer travels.
     fn conduct(&self, page: &mut Page, chain: &Chain, run: &Run) {
-        if self.asked.facts.streaming && !run.hops.is_empty() {
-            match run.hold {
-                Hold::FirstToken => {}
-                Hold::Tokens(count) => page.line("hold", &format!("{} tokens", Tokens(count))),
-                Hold::Complete => page.line("hold", "complete"),
-            }
+        if self.asked.facts.streaming && !run.hops.is_empty() && run.hold != Hold::FirstToken {
+            page.line("hold", &written::hold(run.hold));
         }
         for guard in &chain.extras.guards {
             page.line("guard", &self.tree.checked().moving.guards[guard.node.index()].name);

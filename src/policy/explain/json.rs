@@ -5,13 +5,16 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::super::ast::{Intent, OnCut};
+use super::super::ast::Intent;
 use super::super::bounds;
-use super::super::checked::{AttributeDomain, AttributeValue, Claim, Degrade, Hold, Subject};
+use super::super::checked::{
+    AttributeDomain, AttributeValue, Checked, Claim, Degrade, Extras, Hedge, Similarity, Subject,
+};
 use super::super::eligible;
 use super::super::facts::Facts;
 use super::super::plan::{Action, PlannedHop, Run};
 use super::super::render::json::{Place, SCHEMA, place};
+use super::super::shown::options as written;
 use super::super::source::Sources;
 use super::{Explanation, detail};
 use crate::units::{Tokens, Usd};
@@ -54,9 +57,9 @@ struct Decision<'a> {
     degrade: Vec<Value>,
     hold: Option<String>,
     on_cut: Option<&'static str>,
-    cache: Option<Value>,
+    cache: Value,
     guards: Vec<String>,
-    shadow: Option<Value>,
+    shadow: Value,
     rollouts: Vec<Value>,
     deadline_ms: Option<u64>,
     worst_time_ms: Option<u64>,
@@ -165,9 +168,9 @@ impl Explanation<'_> {
             degrade: Vec::new(),
             hold: None,
             on_cut: None,
-            cache: None,
+            cache: Value::Null,
             guards: Vec::new(),
-            shadow: None,
+            shadow: Value::Null,
             rollouts: Vec::new(),
             deadline_ms: None,
             worst_time_ms: None,
@@ -200,15 +203,10 @@ impl Explanation<'_> {
             })
             .collect();
         decision.degrade = run.degrade.iter().map(|step| self.degrade_json(step)).collect();
-        decision.hold = Some(match run.hold {
-            Hold::FirstToken => "first_token".to_owned(),
-            Hold::Tokens(count) => format!("{count} tokens"),
-            Hold::Complete => "complete".to_owned(),
-        });
-        decision.on_cut = Some(match run.on_cut {
-            OnCut::Error => "error",
-            OnCut::Resume => "resume",
-        });
+        decision.hold = Some(written::hold(run.hold));
+        decision.on_cut = Some(written::on_cut(run.on_cut));
+        decision.cache = cache(self.checked(), &chain.extras);
+        decision.shadow = shadow(self.checked(), &chain.extras);
         let guards = &self.checked().moving.guards;
         decision.guards = chain.extras.guards.iter().map(|one| guards[one.node.index()].name.to_string()).collect();
         decision.rollouts = run
@@ -228,10 +226,6 @@ impl Explanation<'_> {
         let (asked, checked) = (self.asked, self.checked());
         let snapshot = &checked.snapshots[hop.snapshot.index()];
         let entry = snapshot.facts.as_deref();
-        let hedge = self.hedge(hop).map(|hedge| {
-            let after = hedge.after.map_or(json!("p95"), |time| json!(time.0));
-            json!({"after": after, "legs": hedge.legs})
-        });
         let longest = entry
             .and_then(|entry| eligible::longest_answer(entry, eligible::cap(hop.max_output, asked.facts.max_tokens)));
         let regions = entry.and_then(|entry| entry.regions.as_ref());
@@ -252,7 +246,7 @@ impl Explanation<'_> {
             stream_limit_ms: hop.stream_limit.0,
             retry: Retry { count: hop.retry.count, on: hop.retry.on, backoff_ms: hop.retry.backoff.0 },
             on: hop.on,
-            hedge,
+            hedge: self.hedge(hop).map(hedge),
             max_output: longest,
             regions: regions.map(|list| list.iter().map(ToString::to_string).collect()).unwrap_or_default(),
             worst_cost_usd: self.hop_cost(hop),
@@ -312,6 +306,37 @@ impl Explanation<'_> {
         }
         Ordered(list)
     }
+}
+
+/// What starts beside a slow attempt, and when: `p95`, or milliseconds.
+pub(super) fn hedge(hedge: Hedge) -> Value {
+    let after = hedge.after.map_or(json!("p95"), |time| json!(time.0));
+    json!({"after": after, "legs": hedge.legs})
+}
+
+/// The cache a rule writes and reads; null without one.
+pub(super) fn cache(checked: &Checked, extras: &Extras) -> Value {
+    let Some(cache) = &extras.cache else { return Value::Null };
+    let (kind, least) = match cache.similarity {
+        Similarity::Exact => ("exact", None),
+        Similarity::Semantic(share) => ("semantic", Some(share.to_string())),
+    };
+    let per: Vec<&str> = cache.per.iter().map(|part| written::partition(checked, *part)).collect();
+    json!({"kind": kind, "similarity": least, "for_ms": cache.fresh.0, "per": per})
+}
+
+/// The copies a rule sends out; null without any.
+pub(super) fn shadow(checked: &Checked, extras: &Extras) -> Value {
+    let Some(shadow) = &extras.shadow else { return Value::Null };
+    let budget = shadow.budget.map(|id| &*checked.moving.budgets[id.node.index()].name);
+    let judge = shadow.scored_by.map(|id| &*checked.moving.judges[id.node.index()].name);
+    json!({
+        "share": shadow.share.to_string(),
+        "snapshot": checked.snapshots[shadow.snapshot.node.index()].model.to_string(),
+        "keep_ms": shadow.keep.map(|time| time.0),
+        "budget": budget,
+        "scored_by": judge,
+    })
 }
 
 fn attribute_json(domain: &AttributeDomain, facts: &Facts, at: usize) -> Value {

@@ -10,12 +10,11 @@ use serde_json::{Value, json};
 use super::super::replay::{Difference, Line, Replay};
 use super::super::shown::grouped;
 use super::super::tree::Tree;
+use super::human::WORD_COLUMN;
 use super::{Asked, Explanation};
 
 /// Digits of a hash that people compare.
 const HASH_DIGITS: usize = "sha256:".len() + 12;
-/// Width of the first words of a line, as in the rest of the page.
-const WORD_COLUMN: usize = 16;
 
 /// What was logged, and what is different now.
 #[derive(Clone, Debug)]

@@ -5,12 +5,14 @@
 
 mod ask;
 mod detail;
+mod effective;
 mod human;
 mod json;
 mod logged;
 pub mod pages;
 
 pub use self::ask::{Asked, Asker, Mistake, State, Wrong, ask};
+pub use self::effective::{Effective, effective};
 pub use self::human::{dollars, seconds};
 pub use self::json::VERSION;
 pub use self::logged::Compared;

@@ -3,7 +3,9 @@
 //! In: a rule's draft. Out: promise, order and hops; R302, R319, R320, R321, R323. Must not know: conditions.
 
 use super::super::ast::{HopRef, Intent, ItemKind, OnCut, Order, RuleBody, TierName};
-use super::super::checked::{Claim, Degrade, Hold, Hop, Origin, Promise, SnapshotId, Target, TierId};
+use super::super::checked::{
+    Claim, Degrade, Hold, Hop, HopOptions, HopOrigins, Origin, Promise, Scope, SnapshotId, Target, TierId,
+};
 use super::super::diagnostic::{Diagnostic, R302, R319, R320, R321, R323};
 use super::super::source::{Span, Spanned};
 use super::Resolver;
@@ -50,7 +52,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn ladder_draft(&mut self, name: &str, body: &'a RuleBody) -> Draft<'a> {
-        let draft = self.draft(body, name);
+        let draft = self.draft(body, name, Scope::Ladder);
         let help = "write it in the rules that use the ladder";
         if let Some((_, span)) = draft.when {
             self.misplaced(span, format!("ladder `{name}` has a `when`, and a ladder is only a chain"), help);
@@ -72,7 +74,7 @@ impl<'a> Resolver<'a> {
             return self.ladder(name, keyword, outer);
         }
         let promise = self.promise(owner, draft);
-        let tier_options = draft.tier.as_ref().map(|tier| self.written(tier.options)).unwrap_or_default();
+        let tier_options = draft.tier.as_ref().map(|tier| self.written(tier.options, Scope::Tier)).unwrap_or_default();
         let options = tier_options.or(outer);
         let order = draft.tier.as_ref().and_then(|tier| tier.order).map_or(Order::InOrder, |order| order.node);
         self.judge_order(draft);
@@ -201,18 +203,18 @@ impl<'a> Resolver<'a> {
             Promise::Nothing => {}
             Promise::Tier(tier) => self.expand_tier(tier, Claim::Promised, options, line.span, hops),
             Promise::AsRequested => {
-                let options = self.effective(options);
+                let (options, origins) = self.effective(options);
                 let (claim, origin) = (Claim::Promised, Origin::Written);
-                hops.push(Hop { claim, origin, target: Target::Requested, options, span: line.span });
+                hops.push(Hop { claim, origin, target: Target::Requested, options, origins, span: line.span });
             }
         }
     }
 
     fn expand_tier(&mut self, tier: TierId, claim: Claim, options: &Written, span: Span, hops: &mut Vec<Hop>) {
-        let options = self.effective(options);
+        let (options, origins) = self.effective(options);
         for member in &self.out.tiers[tier.index()].members {
             let (target, options) = (Target::Snapshot(*member), options.clone());
-            hops.push(Hop { claim, origin: Origin::Tier(tier), target, options, span });
+            hops.push(Hop { claim, origin: Origin::Tier(tier), target, options, origins, span });
         }
     }
 
@@ -225,8 +227,15 @@ impl<'a> Resolver<'a> {
         outer: &Written,
         hops: &mut Vec<Hop>,
     ) {
-        let options = self.written(line.options).or(outer);
-        let written = |claim, target, options| Hop { claim, origin: Origin::Written, target, options, span: line.span };
+        let options = self.written(line.options, Scope::Hop).or(outer);
+        let written = |claim, target, (options, origins): (HopOptions, HopOrigins)| Hop {
+            claim,
+            origin: Origin::Written,
+            target,
+            options,
+            origins,
+            span: line.span,
+        };
         match line.hop {
             HopRef::Model(model) => {
                 let id = self.snapshot(model);

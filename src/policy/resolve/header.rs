@@ -60,7 +60,10 @@ impl<'a> Resolver<'a> {
                 "owner" => self.out.owner = self.desk.string(value, "`owner`").map(Into::into),
                 "timezone" => self.timezone(value),
                 "deadline" => {
-                    self.out.deadline = self.desk.some_time(value, "`deadline`").unwrap_or(self.out.deadline);
+                    if let Some(time) = self.desk.some_time(value, "`deadline`") {
+                        self.out.deadline = time;
+                        self.deadline_at = Some(setting.span);
+                    }
                 }
                 "max_prompt" => {
                     self.out.max_prompt = self.desk.tokens(value, "`max_prompt`").unwrap_or_default();

@@ -49,6 +49,7 @@ pub use files::{Files, Loaded, MAX_FILES, beside, load};
 pub use guards::WEBHOOK_TIMEOUT;
 pub use names::MAX_DECLARATIONS;
 pub(super) use names::unknown;
+pub use options::FIRST_TOKEN;
 pub use subjects::built_in_names;
 pub use values::{MAX_COUNT, MAX_DURATION};
 
@@ -86,6 +87,7 @@ pub fn resolve(loaded: &Loaded, ctx: &Context<'_>, findings: &mut Vec<Diagnostic
         define_depth: 0,
         defaults: options::Written::default(),
         conduct: options::Conduct::default(),
+        deadline_at: None,
         accepted: Vec::new(),
         consent: None,
         ladders: Vec::new(),
@@ -169,6 +171,8 @@ struct Resolver<'a> {
     defaults: options::Written,
     /// What `defaults` says about streams.
     conduct: options::Conduct,
+    /// Where the header states the deadline.
+    deadline_at: Option<Span>,
     /// `accept_undated`, as written.
     accepted: Vec<ModelRef>,
     /// Where one more would be written.

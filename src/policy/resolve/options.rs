@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::super::ast::{self, Block, BlockStmt, HopOption, HopOptionKind, OnCut, Setting, Value, ValueKind};
-use super::super::checked::{Hedge, Hold, HopOptions, Retry};
+use super::super::checked::{Hedge, Hold, HopOptions, HopOrigins, Retry, Scope, WrittenAt};
 use super::super::diagnostic::{Diagnostic, R110, R112, R316, R322, R333, R504};
 use super::super::source::{Span, Spanned};
 use super::Resolver;
@@ -32,7 +32,7 @@ const MAX_RETRIES: u64 = 10;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct At<T> {
     pub value: T,
-    pub span: Span,
+    pub at: WrittenAt,
     pub far: u8,
 }
 
@@ -73,45 +73,41 @@ impl Written {
 /// What a rule or `defaults` says about streams as a whole.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Conduct {
-    pub hold: Option<Hold>,
-    pub on_cut: Option<OnCut>,
-}
-
-fn here<T>(value: T, span: Span) -> Option<At<T>> {
-    Some(At { value, span, far: 0 })
+    pub hold: Option<(Hold, Span)>,
+    pub on_cut: Option<(OnCut, Span)>,
 }
 
 impl<'a> Resolver<'a> {
     /// The options behind one hop or `tier` line.
-    pub(super) fn written(&mut self, options: &'a [HopOption]) -> Written {
+    pub(super) fn written(&mut self, options: &'a [HopOption], scope: Scope) -> Written {
         let mut out = Written::default();
         for option in options {
-            let span = option.span;
+            let at = WrittenAt { scope, span: option.span };
             match &option.kind {
-                HopOptionKind::Timeout(value) => self.time(&mut out.timeout, value, span, "`timeout`"),
-                HopOptionKind::FirstToken(value) => self.time(&mut out.first_token, value, span, "`first_token`"),
-                HopOptionKind::Idle(value) => self.time(&mut out.idle, value, span, "`idle`"),
-                HopOptionKind::MaxOutput(value) => self.max_output(&mut out.max_output, value, span),
+                HopOptionKind::Timeout(value) => self.time(&mut out.timeout, value, at, "`timeout`"),
+                HopOptionKind::FirstToken(value) => self.time(&mut out.first_token, value, at, "`first_token`"),
+                HopOptionKind::Idle(value) => self.time(&mut out.idle, value, at, "`idle`"),
+                HopOptionKind::MaxOutput(value) => self.max_output(&mut out.max_output, value, at),
                 HopOptionKind::Retry { count, on, backoff } => {
                     if let Some(retry) = self.retry(count, on.as_deref(), backoff.as_ref()) {
-                        self.once(&mut out.retry, retry, span, "`retry`");
+                        self.once(&mut out.retry, retry, at, "`retry`");
                     }
                 }
                 HopOptionKind::On(words) => {
                     let set = self.failures(words, FailureSet::MOVES_ON, "`on`");
-                    self.once(&mut out.on, set, span, "`on`");
+                    self.once(&mut out.on, set, at, "`on`");
                 }
                 HopOptionKind::In(values) => {
                     let regions = self.regions(values);
                     // A list of unknown regions alone must not read as "any region".
                     if !regions.is_empty() {
-                        self.once(&mut out.regions, regions, span, "`in`");
+                        self.once(&mut out.regions, regions, at, "`in`");
                     }
                 }
                 HopOptionKind::Hedge { after, up_to } => {
                     let hedge = self.hedge(after.as_ref(), up_to.as_ref());
-                    self.once(&mut out.hedge, hedge, span, "`hedge`");
-                    self.out.unsupported.push(("`hedge`".into(), span));
+                    self.once(&mut out.hedge, hedge, at, "`hedge`");
+                    self.out.unsupported.push(("`hedge`".into(), option.span));
                 }
             }
         }
@@ -119,32 +115,33 @@ impl<'a> Resolver<'a> {
     }
 
     /// One `key value*` of `defaults` or of a rule, if it is a hop option.
-    pub(super) fn written_setting(&mut self, out: &mut Written, setting: &'a Setting) {
-        let (Some(value), span) = (setting.values.first(), setting.span) else { return };
+    pub(super) fn written_setting(&mut self, out: &mut Written, setting: &'a Setting, scope: Scope) {
+        let Some(value) = setting.values.first() else { return };
+        let at = WrittenAt { scope, span: setting.span };
         match setting.key.node.as_str() {
-            "timeout" => self.time(&mut out.timeout, value, span, "`timeout`"),
-            "first_token" => self.time(&mut out.first_token, value, span, "`first_token`"),
-            "idle" => self.time(&mut out.idle, value, span, "`idle`"),
-            "stream_limit" => self.time(&mut out.stream_limit, value, span, "`stream_limit`"),
-            "max_output" => self.max_output(&mut out.max_output, value, span),
+            "timeout" => self.time(&mut out.timeout, value, at, "`timeout`"),
+            "first_token" => self.time(&mut out.first_token, value, at, "`first_token`"),
+            "idle" => self.time(&mut out.idle, value, at, "`idle`"),
+            "stream_limit" => self.time(&mut out.stream_limit, value, at, "`stream_limit`"),
+            "max_output" => self.max_output(&mut out.max_output, value, at),
             "on" => {
                 let set = self.failures(members(value), FailureSet::MOVES_ON, "`on`");
-                self.once(&mut out.on, set, span, "`on`");
+                self.once(&mut out.on, set, at, "`on`");
             }
             "in" => {
                 let regions = self.regions(members(value));
                 if !regions.is_empty() {
-                    self.once(&mut out.regions, regions, span, "`in`");
+                    self.once(&mut out.regions, regions, at, "`in`");
                 }
             }
             "retry" => {
                 let after = |word: &str| {
-                    let at =
+                    let place =
                         setting.values.iter().position(|value| matches!(&value.kind, ValueKind::Word(w) if w == word));
-                    at.and_then(|at| setting.values.get(at + 1))
+                    place.and_then(|at| setting.values.get(at + 1))
                 };
                 if let Some(retry) = self.retry(value, after("on").map(members), after("backoff")) {
-                    self.once(&mut out.retry, retry, span, "`retry`");
+                    self.once(&mut out.retry, retry, at, "`retry`");
                 }
             }
             _ => {}
@@ -156,6 +153,7 @@ impl<'a> Resolver<'a> {
         let mut out = Written::default();
         for stmt in &body.stmts {
             let BlockStmt::Setting(setting) = stmt else { continue };
+            let span = setting.span;
             let words: Vec<&str> = setting
                 .values
                 .iter()
@@ -165,19 +163,20 @@ impl<'a> Resolver<'a> {
                 })
                 .collect();
             match (setting.key.node.as_str(), words.as_slice()) {
-                ("hold", ["first_token"]) => self.conduct.hold = Some(Hold::FirstToken),
-                ("hold", ["complete"]) => self.conduct.hold = Some(Hold::Complete),
+                ("hold", ["first_token"]) => self.conduct.hold = Some((Hold::FirstToken, span)),
+                ("hold", ["complete"]) => self.conduct.hold = Some((Hold::Complete, span)),
                 ("hold", _) => {
                     if let Some(value) = setting.values.first() {
-                        self.conduct.hold = self.desk.tokens(value, "`hold`").map(|tokens| Hold::Tokens(tokens.0));
+                        let tokens = self.desk.tokens(value, "`hold`");
+                        self.conduct.hold = tokens.map(|tokens| (Hold::Tokens(tokens.0), span));
                     }
                 }
-                ("on", ["cut", "error"]) => self.conduct.on_cut = Some(OnCut::Error),
+                ("on", ["cut", "error"]) => self.conduct.on_cut = Some((OnCut::Error, span)),
                 ("on", ["cut", "resume"]) => {
-                    self.conduct.on_cut = Some(OnCut::Resume);
-                    self.out.unsupported.push(("`on cut resume`".into(), setting.span));
+                    self.conduct.on_cut = Some((OnCut::Resume, span));
+                    self.out.unsupported.push(("`on cut resume`".into(), span));
                 }
-                _ => self.written_setting(&mut out, setting),
+                _ => self.written_setting(&mut out, setting, Scope::Defaults),
             }
         }
         self.defaults = out;
@@ -191,13 +190,25 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// Effective options of one hop, from the nearest place out; R504.
-    pub(super) fn effective(&mut self, near: &Written) -> HopOptions {
+    /// Effective options of one hop, from the nearest place out, and where each is written; R504.
+    pub(super) fn effective(&mut self, near: &Written) -> (HopOptions, HopOrigins) {
         let all = near.or(&self.defaults);
         let timeout = all.timeout.map_or(TIMEOUT, |at| at.value);
         let stream_timeout = all.timeout.map_or(STREAM_TIMEOUT, |at| at.value);
         let first_token = self.first_token(&all, stream_timeout);
-        HopOptions {
+        let origins = HopOrigins {
+            timeout: place(&all.timeout),
+            first_token: place(&all.first_token),
+            first_token_lowered: all.first_token.map_or(FIRST_TOKEN, |at| at.value) > first_token,
+            idle: place(&all.idle),
+            stream_limit: place(&all.stream_limit),
+            retry: place(&all.retry),
+            on: place(&all.on),
+            regions: place(&all.regions),
+            max_output: place(&all.max_output),
+            hedge: place(&all.hedge),
+        };
+        let options = HopOptions {
             timeout,
             stream_timeout,
             first_token,
@@ -208,7 +219,8 @@ impl<'a> Resolver<'a> {
             regions: all.regions.map(|at| at.value).unwrap_or_default(),
             max_output: all.max_output.map(|at| at.value),
             hedge: all.hedge.map(|at| at.value),
-        }
+        };
+        (options, origins)
     }
 
     /// An inherited `first_token` above a nearer `timeout` is lowered to it; one written beside it, or nearer, is R504.
@@ -218,9 +230,9 @@ impl<'a> Resolver<'a> {
         if first.value > stream_timeout && meant {
             let message = format!("`first_token` is {}, above its `timeout` of {stream_timeout}", first.value);
             let mut finding =
-                Diagnostic::new(&R504, first.span, message).here("no stream can use the time above `timeout`");
+                Diagnostic::new(&R504, first.at.span, message).here("no stream can use the time above `timeout`");
             finding = match all.timeout {
-                Some(timeout) => finding.label(timeout.span, "ends the attempt before"),
+                Some(timeout) => finding.label(timeout.at.span, "ends the attempt before"),
                 None => {
                     finding.note(format!("without a `timeout`, a stream has {STREAM_TIMEOUT} until it is released"))
                 }
@@ -231,29 +243,29 @@ impl<'a> Resolver<'a> {
         first.value.min(stream_timeout)
     }
 
-    fn time(&mut self, slot: &mut Option<At<Millis>>, value: &Value, span: Span, what: &str) {
+    fn time(&mut self, slot: &mut Option<At<Millis>>, value: &Value, at: WrittenAt, what: &str) {
         if let Some(time) = self.desk.some_time(value, what) {
-            self.once(slot, time, span, what);
+            self.once(slot, time, at, what);
         }
     }
 
-    fn max_output(&mut self, slot: &mut Option<At<Tokens>>, value: &Value, span: Span) {
+    fn max_output(&mut self, slot: &mut Option<At<Tokens>>, value: &Value, at: WrittenAt) {
         let Some(tokens) = self.desk.tokens(value, "`max_output`") else { return };
         if tokens.0 == 0 {
             let finding = Diagnostic::new(&R112, value.span, "`max_output` is 0, so no answer could have a word");
             self.desk.report(finding.help("write the most tokens an answer may have, like `1k`"));
             return;
         }
-        self.once(slot, tokens, span, "`max_output`");
+        self.once(slot, tokens, at, "`max_output`");
     }
 
     /// The second of two equal options on one line is R108.
-    fn once<T>(&mut self, slot: &mut Option<At<T>>, value: T, span: Span, what: &str) {
+    fn once<T>(&mut self, slot: &mut Option<At<T>>, value: T, at: WrittenAt, what: &str) {
         if let Some(first) = slot {
-            self.desk.report(twice(what, span, first.span));
+            self.desk.report(twice(what, at.span, first.at.span));
             return;
         }
-        *slot = here(value, span);
+        *slot = Some(At { value, at, far: 0 });
     }
 
     fn hedge(&mut self, after: Option<&Value>, up_to: Option<&Spanned<u32>>) -> Hedge {
@@ -368,6 +380,11 @@ impl<'a> Resolver<'a> {
         }
         set
     }
+}
+
+/// Where an option is written.
+fn place<T>(option: &Option<At<T>>) -> Option<WrittenAt> {
+    option.as_ref().map(|at| at.at)
 }
 
 /// R108 for statements and options that stand twice.

@@ -8,7 +8,9 @@ use super::super::ast::{
     self, HopOption, HopRef, Intent, ItemKind, Name, OnCut, Order, RuleBody, RuleStmt, RuleStmtKind, Setting, TierName,
     Value, ValueKind,
 };
-use super::super::checked::{Chain, Cond, Degrade, Extras, GuardId, Hold, Outcome, Rule, TemplateId};
+use super::super::checked::{
+    Chain, ChainOrigins, Cond, Degrade, Extras, GuardId, Hold, Outcome, Rule, Scope, TemplateId, WrittenAt,
+};
 use super::super::diagnostic::{Diagnostic, Level, R001, R002, R108, R112, R307, R317, R318, R507};
 use super::super::source::{Span, Spanned};
 use super::Resolver;
@@ -51,7 +53,7 @@ pub(super) struct Draft<'a> {
     pub reject: Option<(u16, Option<Arc<str>>, Span)>,
     pub hold: Option<(Option<Hold>, Span)>,
     pub on_cut: Option<(OnCut, Span)>,
-    pub deadline: Option<Millis>,
+    pub deadline: Option<(Millis, Span)>,
     pub written: Written,
     pub tags: Vec<Arc<str>>,
     pub extras: Extras,
@@ -90,7 +92,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn rule(&mut self, name: &'a Name, whole: Span, body: &'a RuleBody) {
-        let draft = self.draft(body, &name.node);
+        let draft = self.draft(body, &name.node, Scope::Rule);
         let (when, when_span) = match draft.when {
             None => (Cond::True, None),
             // Without its condition a rule would take every request, so a rule with a broken one takes none.
@@ -103,7 +105,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn otherwise(&mut self, keyword: Span, whole: Span, body: &'a RuleBody) {
-        let draft = self.draft(body, "otherwise");
+        let draft = self.draft(body, "otherwise", Scope::Rule);
         if let Some((_, span)) = draft.when {
             let message = "`otherwise` takes every request that is left, so it has no `when`";
             let finding = Diagnostic::new(&R002, span, message);
@@ -161,30 +163,45 @@ impl<'a> Resolver<'a> {
         let expanded = self.expanded(name, &draft);
         let mut degrade = expanded.degrade;
         degrade.extend(std::mem::take(&mut draft.degrade).into_iter().filter_map(|(step, _)| step));
-        let hold = draft.hold.or(expanded.hold).and_then(|(hold, _)| hold);
-        let on_cut = draft.on_cut.or(expanded.on_cut).map(|(mode, _)| mode);
+        let known = |(hold, span): (Option<Hold>, Span)| Some((hold?, span));
+        let hold = nearest(draft.hold.and_then(known), expanded.hold.and_then(known), self.conduct.hold);
+        let on_cut = nearest(draft.on_cut, expanded.on_cut, self.conduct.on_cut);
+        let (deadline, deadline_at) = self.deadline(draft.deadline);
         Chain {
             promise: expanded.promise,
             order: expanded.order,
             hops: expanded.hops,
             degrade,
-            hold: hold.or(self.conduct.hold).unwrap_or(Hold::FirstToken),
-            on_cut: on_cut.or(self.conduct.on_cut).unwrap_or(OnCut::Error),
-            deadline: draft.deadline.map_or(self.out.deadline, |own| own.min(self.out.deadline)),
+            hold: hold.map_or(Hold::FirstToken, |(hold, _)| hold),
+            on_cut: on_cut.map_or(OnCut::Error, |(mode, _)| mode),
+            deadline,
+            origins: ChainOrigins {
+                hold: hold.map(|(_, at)| at),
+                on_cut: on_cut.map(|(_, at)| at),
+                deadline: deadline_at,
+            },
             extras: draft.extras,
         }
     }
 
+    /// The lesser of what the rule and the header say, and where it is written.
+    fn deadline(&self, own: Option<(Millis, Span)>) -> (Millis, Option<WrittenAt>) {
+        match own {
+            Some((own, span)) if own <= self.out.deadline => (own, Some(WrittenAt { scope: Scope::Rule, span })),
+            _ => (self.out.deadline, self.deadline_at.map(|span| WrittenAt { scope: Scope::Header, span })),
+        }
+    }
+
     /// Sorts statements; a statement that stands twice keeps its first.
-    pub(super) fn draft(&mut self, body: &'a RuleBody, owner: &str) -> Draft<'a> {
+    pub(super) fn draft(&mut self, body: &'a RuleBody, owner: &str, scope: Scope) -> Draft<'a> {
         let mut draft = Draft { broken: body.broken, ..Draft::default() };
         for stmt in &body.stmts {
-            self.stmt(&mut draft, stmt, owner);
+            self.stmt(&mut draft, stmt, owner, scope);
         }
         draft
     }
 
-    fn stmt(&mut self, draft: &mut Draft<'a>, stmt: &'a RuleStmt, owner: &str) {
+    fn stmt(&mut self, draft: &mut Draft<'a>, stmt: &'a RuleStmt, owner: &str, scope: Scope) {
         let span = stmt.keyword;
         let whole = stmt.span;
         match &stmt.kind {
@@ -241,7 +258,7 @@ impl<'a> Resolver<'a> {
                 }
                 self.single(&mut draft.on_cut, (mode.node, span), "`on cut`");
             }
-            RuleStmtKind::Setting(setting) => self.rule_setting(draft, setting, owner),
+            RuleStmtKind::Setting(setting) => self.rule_setting(draft, setting, owner, scope),
         }
     }
 
@@ -304,11 +321,11 @@ impl<'a> Resolver<'a> {
         self.out.unsupported.push(("`guard`".into(), whole));
     }
 
-    fn rule_setting(&mut self, draft: &mut Draft<'a>, setting: &'a Setting, owner: &str) {
+    fn rule_setting(&mut self, draft: &mut Draft<'a>, setting: &'a Setting, owner: &str, scope: Scope) {
         match setting.key.node.as_str() {
             "deadline" => {
                 if let Some(value) = setting.values.first() {
-                    draft.deadline = self.desk.some_time(value, "`deadline`");
+                    draft.deadline = self.desk.some_time(value, "`deadline`").map(|time| (time, setting.span));
                 }
             }
             "tag" => {
@@ -324,7 +341,7 @@ impl<'a> Resolver<'a> {
                 }
             }
             "expires" => self.expires(setting, owner),
-            _ => self.written_setting(&mut draft.written, setting),
+            _ => self.written_setting(&mut draft.written, setting, scope),
         }
     }
 
@@ -395,4 +412,14 @@ impl<'a> Resolver<'a> {
     pub(super) fn misplaced(&mut self, span: Span, message: String, help: &str) {
         self.desk.report(Diagnostic::new(&R001, span, message).help(help));
     }
+}
+
+/// What the nearest of rule, ladder and `defaults` says, and where.
+fn nearest<T>(
+    rule: Option<(T, Span)>,
+    ladder: Option<(T, Span)>,
+    defaults: Option<(T, Span)>,
+) -> Option<(T, WrittenAt)> {
+    let said = [(Scope::Rule, rule), (Scope::Ladder, ladder), (Scope::Defaults, defaults)];
+    said.into_iter().find_map(|(scope, said)| said.map(|(value, span)| (value, WrittenAt { scope, span })))
 }
