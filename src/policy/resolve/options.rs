@@ -39,6 +39,8 @@ pub(super) struct At<T> {
 /// The options somebody wrote in one place, or inherited from a place further out.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Written {
+    /// How many places stand together here, without the nearest.
+    places: u8,
     pub timeout: Option<At<Millis>>,
     pub first_token: Option<At<Millis>>,
     pub idle: Option<At<Millis>>,
@@ -53,19 +55,21 @@ pub(super) struct Written {
 impl Written {
     /// These options, and those of the next place further out where these say nothing.
     pub fn or(&self, outer: &Self) -> Self {
-        fn pick<T: Clone>(near: &Option<At<T>>, far: &Option<At<T>>) -> Option<At<T>> {
-            near.clone().or_else(|| far.clone().map(|at| At { far: at.far + 1, ..at }))
+        let further = self.places.saturating_add(1);
+        fn pick<T: Clone>(near: &Option<At<T>>, outer: &Option<At<T>>, further: u8) -> Option<At<T>> {
+            near.clone().or_else(|| outer.clone().map(|at| At { far: at.far.saturating_add(further), ..at }))
         }
         Self {
-            timeout: pick(&self.timeout, &outer.timeout),
-            first_token: pick(&self.first_token, &outer.first_token),
-            idle: pick(&self.idle, &outer.idle),
-            stream_limit: pick(&self.stream_limit, &outer.stream_limit),
-            max_output: pick(&self.max_output, &outer.max_output),
-            retry: pick(&self.retry, &outer.retry),
-            on: pick(&self.on, &outer.on),
-            regions: pick(&self.regions, &outer.regions),
-            hedge: pick(&self.hedge, &outer.hedge),
+            places: outer.places.saturating_add(further),
+            timeout: pick(&self.timeout, &outer.timeout, further),
+            first_token: pick(&self.first_token, &outer.first_token, further),
+            idle: pick(&self.idle, &outer.idle, further),
+            stream_limit: pick(&self.stream_limit, &outer.stream_limit, further),
+            max_output: pick(&self.max_output, &outer.max_output, further),
+            retry: pick(&self.retry, &outer.retry, further),
+            on: pick(&self.on, &outer.on, further),
+            regions: pick(&self.regions, &outer.regions, further),
+            hedge: pick(&self.hedge, &outer.hedge, further),
         }
     }
 }
