@@ -3,6 +3,8 @@
 //! In: pairs of words, a policy. Out: [`Asked`], or every [`Mistake`] at once. Must not know: argument parsing, files. Witnesses
 //! and tests are written in the same words.
 
+mod metrics;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -154,8 +156,9 @@ impl<'a> Asker<'a> {
         };
         reader.known_keys();
         let mut readings = reader.readings(today);
-        let states = reader.states();
+        let mut states = reader.states();
         reader.moving(&mut readings);
+        states.extend(reader.metrics(&mut readings));
         let facts = reader.facts();
         let prompt_tokens = reader.number("prompt_tokens").unwrap_or_else(|| {
             reader.assume("prompt_tokens", "1k");
@@ -218,8 +221,8 @@ impl<'a> Reader<'a> {
         let named = budgets.chain(moving.signals.iter().map(|one| &*one.name));
         let switches = moving.switches.iter().map(|one| &*one.name);
         let classifiers = moving.classifiers.iter().map(|one| &*one.name);
-        let known: Vec<&str> =
-            BUILT_IN.into_iter().chain(attributes).chain(named).chain(switches).chain(classifiers).collect();
+        let known = BUILT_IN.into_iter().chain(attributes).chain(named).chain(switches).chain(classifiers);
+        let known: Vec<&str> = known.chain(metrics::names(self.tree)).collect();
         for (at, (name, value)) in self.pairs.iter().enumerate() {
             let key = bare(name);
             if let Some((_, from)) =
@@ -227,7 +230,7 @@ impl<'a> Reader<'a> {
             {
                 let message = format!("`{key}` follows from `{from}`; give that instead");
                 self.wrong_pair(key, Wrong::Derived(from), message);
-            } else if !known.contains(&key) && !self.is_measured(key) {
+            } else if !known.contains(&key) && !self.is_rollout(key) {
                 let (near, message) = unknown_key(key, &known);
                 self.wrong_pair(key, Wrong::Key(near), message);
             } else if self.pairs[..at].iter().any(|(earlier, _)| bare(earlier) == key) {
@@ -486,7 +489,7 @@ impl<'a> Reader<'a> {
 
 impl Reader<'_> {
     /// Whether a pair gives the stage of a rollout: `rollout NAME`.
-    fn is_measured(&self, key: &str) -> bool {
+    fn is_rollout(&self, key: &str) -> bool {
         let rollout = key.strip_prefix(ROLLOUT).unwrap_or_default();
         self.checked.moving.rollouts.iter().any(|one| *one.name == *rollout)
     }

@@ -229,7 +229,11 @@ impl Expecting<'_> {
 
     /// The column of a reading or a classifier that rules look at.
     fn reading(&self, value: &Value, desk: &mut Desk<'_>) -> Option<ColumnId> {
-        let word = desk.word(value, "`reads`")?;
+        // A metric has more than one word: `"p95 of openai"`.
+        let word = match &value.kind {
+            ValueKind::Str(text) => text.as_str(),
+            _ => desk.word(value, "`reads`")?,
+        };
         let space = self.tree.space();
         let late = || space.ids().filter(|id| space.column(*id).class != Class::Free);
         let named = |id: &ColumnId| {

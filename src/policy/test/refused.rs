@@ -67,6 +67,7 @@ pub(super) fn missing(input: &Missing, place: Span) -> Diagnostic {
         Subject::Budget(_) => ("budget ", format!("add `given budget {name} is {value}`")),
         Subject::Switch(_) => ("switch ", format!("add `given {name} is {value}`")),
         Subject::Signal(_) => ("signal ", format!("add `given {name} is {value}`")),
+        Subject::Metric(_) => ("", format!("add `given {name} is {value}`")),
         Subject::Classifier(_) => ("classifier ", format!("add `{name} {value}` to the request")),
         _ => ("", format!("add `{name} {value}` to the request")),
     };
