@@ -1,5 +1,7 @@
 //! `wayside test`
 
+mod record;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -33,6 +35,8 @@ Examples:
   wayside test --coverage --fail-under 90        and how much of the policies the tests reach
   wayside test --mutate                          which tests of rules could be wrong without any test noticing
   wayside test --format junit > report.xml       for a build server
+  wayside test support.route --record log.jsonl > recorded.test.route
+                                                 tests of what a proxy's request log says was decided
 
 A test:
   test \"an outage is answered by a peer\" {
@@ -44,7 +48,7 @@ A test:
   }
 
 given     now DATE TIME, budget B is ok|warn|spent, SWITCH is on|off, SIGNAL is on|off, rollout R at 25%,
-          PROVIDER is down|slow, M is down|slow, M gives FAILURE or [..], M cuts after N tokens
+          p95 of M is 3s, errors of M is 2%, PROVIDER is down|slow, M is down|slow, M gives FAILURE or [..], M cuts after N tokens
 expect    rule N, otherwise, reject N, tier T, not tier T, snapshot M, chain [..], skips M, served by M,
           degrade template|queue|cached|error N, cut, cache exact, reads [..], cost <= $X, time <= D
 A `*` in a table must hold for every value, and is proven. `time` counts waits at their longest, a slow provider
@@ -77,6 +81,15 @@ pub struct Args {
     #[arg(long)]
     mutate: bool,
 
+    /// Print tests of the decisions in a proxy's request log, or `-`, that PATH, one policy, makes the same way; they say no
+    /// more of a request than its decision hangs on
+    #[arg(
+        long,
+        value_name = "LOG",
+        conflicts_with_all = ["format", "coverage", "fail_under", "fail_on_empty", "mutate"]
+    )]
+    record: Option<PathBuf>,
+
     #[command(flatten)]
     reading: Reading,
 }
@@ -103,16 +116,23 @@ struct File {
 
 /// Runs and prints.
 pub fn run(args: &Args) -> ExitCode {
+    if let Some(log) = &args.record {
+        return record::run(log, &args.paths, &how(args));
+    }
     match tested(args) {
         Ok(files) => finish(args, &files),
         Err(error) => screen::broken(&error),
     }
 }
 
+/// Without a given day, dates are judged on the day of the catalog: a run must not depend on when it is made.
+fn how(args: &Args) -> How {
+    How { today: args.reading.today.unwrap_or_else(|| Catalog::embedded().as_of()), ..args.reading.how() }
+}
+
 fn tested(args: &Args) -> Result<Vec<File>, String> {
-    // Without a given day, dates are judged on the day of the catalog: a run must not depend on when it is made.
-    let today = args.reading.today.unwrap_or_else(|| Catalog::embedded().as_of());
-    let how = How { today, ..args.reading.how() };
+    let how = how(args);
+    let today = how.today;
     let paths = test_files(&args.paths)?;
     paths
         .iter()

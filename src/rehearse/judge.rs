@@ -339,7 +339,7 @@ pub(super) fn expected(checked: &Checked, tree: &Tree, what: &Expect) -> Shown {
     }
 }
 
-const fn step_word(step: &Degrade) -> &'static str {
+pub(super) const fn step_word(step: &Degrade) -> &'static str {
     match step {
         Degrade::Template(_) => "template",
         Degrade::Cached { .. } => "cached",

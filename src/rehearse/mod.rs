@@ -10,6 +10,7 @@ mod json;
 mod judge;
 mod junit;
 pub mod mutate;
+pub mod record;
 pub mod walk;
 
 use std::sync::Arc;

@@ -11,13 +11,15 @@ use super::Input;
 use crate::units::Share;
 
 /// A missing input of a chain: in words, and what to write.
-pub(super) struct Lacks {
+pub struct Lacks {
+    /// Which input.
     pub what: String,
+    /// How it is given.
     pub help: String,
 }
 
 /// Everything that could give this request another chain and that the test does not say.
-pub(super) fn lacking(tree: &Tree, asked: &Asked, rule: RuleId, said: &[Input]) -> Vec<Lacks> {
+pub fn lacking(tree: &Tree, asked: &Asked, rule: RuleId, said: &[Input]) -> Vec<Lacks> {
     let checked = tree.checked();
     let is_said = |name: &str| said.iter().any(|input| input.name == name);
     let hops = |prompt: u64, readings: &Readings| {

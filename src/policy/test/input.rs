@@ -5,7 +5,7 @@
 use super::super::ast::{Block, BlockStmt, Setting, Value, ValueKind};
 use super::super::diagnostic::{Diagnostic, R108, R110};
 use super::super::resolve::Desk;
-use super::super::source::Span;
+use super::super::source::{FileId, Span};
 
 /// One thing said about a request or about what is read beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,13 @@ pub struct Input {
 }
 
 impl Input {
+    /// One that stands in no file.
+    pub fn said(name: &str, value: &str) -> Self {
+        let nowhere = Span { file: FileId(0), lo: 0, hi: 0 };
+        let (name, value) = (name.to_owned(), value.to_owned());
+        Self { name, value, name_span: nowhere, value_span: nowhere, of_file: false }
+    }
+
     /// A name and a value with one value; R110 when there is not exactly one that can be an input.
     pub(super) fn of(name: &str, name_span: Span, value: &Value, desk: &mut Desk<'_>) -> Option<Self> {
         let text = match &value.kind {

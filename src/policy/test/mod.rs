@@ -28,6 +28,7 @@ use crate::names::ProviderName;
 use crate::units::{Millis, Usd};
 
 pub use self::decided::{Decided, Missing, Otherwise, Prover, Question, Unproven, decided, says};
+pub use self::hangs::{Lacks, lacking};
 pub use self::input::Input;
 pub use self::property::{Claim, Held, PropertyTest, prove};
 pub use self::read::{Against, read, unreadable};
