@@ -136,6 +136,23 @@ impl fmt::Display for Share {
     }
 }
 
+/// From what `Display` writes: at most two digits behind the point, and at most all of it.
+impl std::str::FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a share; write `2%` or `12.5%`");
+        let number = text.strip_suffix('%').ok_or_else(wrong)?;
+        let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+        let plain = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || part.len() > 2 || !plain(whole) || !plain(part) {
+            return Err(wrong());
+        }
+        let parts: u16 = format!("{whole}{part:0<2}").parse().map_err(|_| wrong())?;
+        Some(Self(parts)).filter(|share| *share <= Self::WHOLE).ok_or_else(wrong)
+    }
+}
+
 /// US dollars, held as whole millionths of a microdollar (1e-12), so that a price per token is an integer:
 /// a catalog price of `0.15` USD per million tokens is 150,000 of these per token. Holds up to 18 million dollars.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -205,6 +222,12 @@ mod tests {
     fn durations_and_sizes_are_read_back() {
         for text in ["250ms", "12s", "20m", "4h", "14d"] {
             assert_eq!(text.parse::<Millis>().unwrap().to_string(), text);
+        }
+        for (text, parts) in [("2%", 200), ("12.5%", 1250), ("0.01%", 1), ("100%", 10_000), ("0%", 0)] {
+            assert_eq!(text.parse(), Ok(Share(parts)), "{text}");
+        }
+        for wrong in ["", "2", "%", "-1%", "+1%", "100.01%", "1.234%", ".5%", "7000%"] {
+            assert!(wrong.parse::<Share>().unwrap_err().contains("write `2%`"), "{wrong}");
         }
         assert_eq!("32MiB".parse(), Ok(Bytes(32 << 20)));
         assert_eq!("512".parse(), Ok(Bytes(512)));

@@ -1,8 +1,11 @@
 //! One folder for each diagnostic in `tests/corpus/codes`: a policy that has it, one that is close and has not, and what is printed.
 //!
 //! The first line of a policy may say how it is checked: `# check: --today 2026-11-24 --catalog catalog.yaml`, the file beside it.
+//! What is found in `NAME.jsonl`, a request log, and in `NAME.json`, the answer of a proxy to `GET /status`, is printed with it.
 //! `WAYSIDE_BLESS=1 cargo test --test corpus` writes the expectations anew; read the difference.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
+
+mod evidence;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,7 +65,11 @@ fn checked(folder: &Folder, name: &str) -> Report {
     }
     // A pedantic code is off unless it is asked for; its folder asks.
     settings.select = vec![code(&folder.path).to_owned()];
-    check(name, folder, &catalog, &settings)
+    let mut report = check(name, folder, &catalog, &settings);
+    let beside = |end: &str| folder.read(&name.replace(".route", end)).ok();
+    let (log, status) = (beside(".jsonl"), beside(".json"));
+    report.findings = evidence::findings(&report, &catalog, code(&folder.path), log.as_deref(), status.as_deref());
+    report
 }
 
 fn printed(report: &Report) -> String {

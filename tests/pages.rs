@@ -1,6 +1,8 @@
 //! Every example on the page of a finding does what the page says.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
+mod evidence;
+
 use jiff::civil::{Date, date};
 use wayside::catalog::{Catalog, Overlay};
 use wayside::policy::check::{Settings, check, not_carried_out};
@@ -44,7 +46,11 @@ fn findings(code: &str, example: &Example) -> Vec<Diagnostic> {
     }
     let report = check("p.route", &Beside(example), &catalog, &settings);
     assert_eq!(report.fault, None, "{}", example.text);
-    report.findings.into_iter().chain(not_carried_out(&report.checked)).collect()
+    let beside = |name: &str| example.beside.iter().find(|(one, _)| *one == name).map(|(_, text)| *text);
+    // A page shows one line of a log and says that there are more like it.
+    let log = beside("requests.jsonl").map(|line| line.repeat(40));
+    let found = evidence::findings(&report, &catalog, code, log.as_deref(), beside("status.json"));
+    found.into_iter().chain(not_carried_out(&report.checked)).collect()
 }
 
 #[test]

@@ -66,6 +66,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("lsp_server", &["lsp"]),
     ("gen_lsp_types", &["lsp"]),
     ("percent_encoding", &["lsp/uri"]),
+    ("ureq", &["cli/check/live"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("tokio", &["serve", "upstream", "simulate", "demo", "cli"]),

@@ -2,8 +2,10 @@
 
 mod baseline;
 mod fix;
+mod live;
 mod print;
 mod run;
+mod traffic;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,8 +21,8 @@ use run::{Judged, Run, State, Texts};
 
 /// Say what is wrong with policies, and prove what must hold for every possible request.
 ///
-/// Reads every file that has rules, and what it uses. Deterministic, and without a network: the same files and the same day
-/// give the same bytes.
+/// Reads every file that has rules, and what it uses. Deterministic, and but for --live without a network: the same files and
+/// the same day give the same bytes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -36,6 +38,8 @@ Examples:
   wayside check --fix --unsafe-fixes policies/   make every fix there is, then look with `git diff`
   wayside check --write-baseline known.json      record what is found today
   wayside check --baseline known.json            fail on what is new, and on what is gone
+  wayside check --traffic requests.jsonl         and which rules recorded requests seldom reach
+  wayside check --live http://127.0.0.1:8788     and which rollouts a proxy has finished
   wayside check --catalog facts.yaml --fuel 5000000
 
 Exit codes: 0 nothing that fails, 1 findings, 2 could not do the job.
@@ -81,6 +85,14 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["fix", "diff"])]
     write_baseline: Option<PathBuf>,
 
+    /// Also say which rules recorded requests seldom reach (R412): the request log of a proxy, or `-`
+    #[arg(long, value_name = "LOG")]
+    traffic: Option<PathBuf>,
+
+    /// Also ask a running proxy which rollouts are finished (R719): its admin listener, like http://127.0.0.1:8788
+    #[arg(long, value_name = "URL")]
+    live: Option<String>,
+
     /// Answer 0 whatever is found; for steps that only upload findings
     #[arg(long)]
     exit_zero: bool,
@@ -99,12 +111,15 @@ pub fn run(args: &Args) -> ExitCode {
     if args.unsafe_fixes && !args.fix && !args.diff {
         return screen::broken("`--unsafe-fixes` says which fixes; add `--fix` to make them, or `--diff` to see them");
     }
+    if args.fix && args.traffic.as_deref() == Some(Path::new("-")) {
+        return screen::broken("`--fix` reads the log again, and standard input can be read once; name a file");
+    }
     checked(args).unwrap_or_else(|error| screen::broken(&error))
 }
 
 fn checked(args: &Args) -> Result<ExitCode, String> {
     let run = Run::new(args)?;
-    let state = run.read(&Texts::new())?;
+    let state = run.look(&Texts::new())?;
     let judged = run.judged(&state);
     if let Some(path) = &args.write_baseline {
         return record(path, &state, &judged);
@@ -122,8 +137,8 @@ fn checked(args: &Args) -> Result<ExitCode, String> {
     let written = fixed.write(&run, &judged)?;
     aside("withheld", &fixed.withheld);
     screen::aside(&format!("fixed {} in {}", counted(fixed.made, "finding"), counted(written, "file")));
-    let left = run.judged(&fixed.state);
-    show(&run, &fixed.state, &left)
+    let state = run.look(&fixed.texts)?;
+    show(&run, &state, &run.judged(&state))
 }
 
 fn record(path: &Path, state: &State, judged: &Judged) -> Result<ExitCode, String> {

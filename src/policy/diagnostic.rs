@@ -295,6 +295,7 @@ codes! {
     R409 "overlapping-ranges" Pedantic,
     R410 "analysis-incomplete" Error,
     R411 "condition-too-wide" Error,
+    R412 "mostly-shadowed" Pedantic,
 
     R501 "deadline-cannot-fit" Error,
     R502 "deadline-tight" Warning,
@@ -334,6 +335,7 @@ codes! {
     R716 "drill-during-rollout" Info,
     R717 "fallback-never-rehearsed" Pedantic,
     R718 "rollout-changes-tier" Error,
+    R719 "rollout-finished" Info,
     R720 "candidate-unused" Pedantic,
     R721 "judge-is-party" Error,
 

@@ -36,7 +36,7 @@ pub fn apply(findings: Vec<Diagnostic>, sources: &Sources, allowed: &[String]) -
     }
     // After a syntax error much was not checked at all, so nothing can be said about what is unused.
     if !unread {
-        kept.extend(allows.iter().filter(|allow| !allow.used).map(unused));
+        kept.extend(allows.iter().filter(|allow| !allow.used && !is_observed(allow.code)).map(unused));
     }
     (kept, suppressed)
 }
@@ -55,6 +55,11 @@ fn only_curable(finding: &Diagnostic) -> bool {
     let unpinned = matches!(code, "R201" | "R202" | "R204" | "R205" | "R218" | "R219");
     let unclear = matches!(code, "R304" | "R305" | "R319");
     finding.level == Level::Error && (promise || meaningless || unpinned || unclear)
+}
+
+/// What only recorded traffic or a running proxy can give: a run without it says nothing about what is unused.
+fn is_observed(code: &Code) -> bool {
+    matches!(code.code, "R412" | "R719")
 }
 
 /// One name of one comment.

@@ -15,6 +15,7 @@ use super::app::{Desk, Ended, Patience};
 use super::reply::{self, Headers, Problem};
 use super::sidecar::Sidecar;
 use super::tally::Kind;
+use crate::policy::check::live::Stands;
 
 /// Bytes of a head.
 const HEAD: usize = 16 << 10;
@@ -85,6 +86,8 @@ impl Admin {
             needs_restart: sidecar.needs_restart(),
             rules: now.policy.checked().rules.len(),
             snapshots: now.policy.checked().snapshots.iter().map(|snapshot| snapshot.model.to_string()).collect(),
+            // A policy with rollouts is not loaded yet (R990), so there is none to report.
+            rollouts: Vec::new(),
             providers: now.config.providers.keys().map(ToString::to_string).collect(),
             left_alone: now.left_alone(sidecar.uptime()),
             draining: sidecar.tally.is_draining(),
@@ -107,6 +110,8 @@ struct Status {
     needs_restart: Vec<&'static str>,
     rules: usize,
     snapshots: Vec<String>,
+    /// Where rollouts stand; `check --live` reads them.
+    rollouts: Vec<Stands>,
     providers: Vec<String>,
     /// Snapshots whose breaker is open or that asked for a pause.
     left_alone: std::collections::BTreeMap<Box<str>, super::health::Shut>,

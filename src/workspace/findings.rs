@@ -29,14 +29,17 @@ impl Findings {
 
     /// Takes the findings of one set.
     pub fn add(&mut self, sources: &Sources, findings: Vec<Diagnostic>) {
-        let mut place = BTreeMap::new();
-        for (id, file) in sources.files() {
-            let known = self.ids.get(&file.path).copied();
-            let mine = known.unwrap_or_else(|| self.sources.add(&file.path, &file.text));
-            self.ids.insert(file.path.clone(), mine);
-            *self.readers.entry(mine).or_default() += 1;
-            place.insert(id, mine);
+        for (_, file) in sources.files() {
+            let id = self.id(&file.path, &file.text);
+            *self.readers.entry(id).or_default() += 1;
         }
+        self.also(sources, findings);
+    }
+
+    /// Takes more findings of a set that was added.
+    pub fn also(&mut self, sources: &Sources, findings: Vec<Diagnostic>) {
+        let place: BTreeMap<FileId, FileId> =
+            sources.files().map(|(id, file)| (id, self.id(&file.path, &file.text))).collect();
         let moved = |span: Span| Span { file: place.get(&span.file).copied().unwrap_or(span.file), ..span };
         for mut finding in findings {
             finding.span = moved(finding.span);
@@ -45,6 +48,18 @@ impl Findings {
                 edit.span = moved(edit.span);
             }
             self.list.push(finding);
+        }
+    }
+
+    /// The file of a path in the one list.
+    fn id(&mut self, path: &Arc<str>, text: &str) -> FileId {
+        match self.ids.get(path) {
+            Some(known) => *known,
+            None => {
+                let id = self.sources.add(path, text);
+                self.ids.insert(path.clone(), id);
+                id
+            }
         }
     }
 

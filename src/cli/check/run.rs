@@ -5,19 +5,21 @@ use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Args;
 use super::baseline::Baseline;
+use super::{Args, live, traffic};
+use crate::catalog::Catalog;
 use crate::files::{self, Disk};
-use crate::policy::ast::ItemKind;
+use crate::policy::ast::{File, ItemKind};
 use crate::policy::check::style;
 use crate::policy::checked::Checked;
-use crate::policy::diagnostic::{Diagnostic, Level};
+use crate::policy::diagnostic::{Diagnostic, Level, R412};
 use crate::policy::lexer::MAX_FILE_BYTES;
 use crate::policy::prove::Options;
 use crate::policy::render::json::Head;
 use crate::policy::resolve::Files;
 use crate::policy::source::Sources;
 use crate::policy::syntax;
+use crate::policy::tree::Tree;
 use crate::workspace::{Findings, Verdict, Workspace};
 
 /// Texts that stand in for those on the disk, by path.
@@ -53,6 +55,12 @@ pub struct Set {
     pub files: Vec<Arc<str>>,
     /// When it can be compiled.
     pub checked: Option<Arc<Checked>>,
+    /// With the facts behind it.
+    pub compiled: Option<(Tree, Arc<Catalog>)>,
+    /// One tree for each file.
+    pub trees: Vec<File>,
+    /// The texts it was read from.
+    pub sources: Sources,
     /// What stands.
     pub findings: Vec<Diagnostic>,
 }
@@ -120,6 +128,18 @@ impl<'a> Run<'a> {
         near.ok_or_else(|| format!("`{}` is in no workspace", files::shown(file)))
     }
 
+    /// The same with what recorded traffic and a running proxy say.
+    pub fn look(&self, texts: &Texts) -> Result<State, String> {
+        let mut state = self.read(texts)?;
+        if let Some(log) = &self.args.traffic {
+            traffic::count(&mut state, log)?;
+        }
+        if let Some(url) = &self.args.live {
+            live::compare(&mut state, url)?;
+        }
+        Ok(state)
+    }
+
     /// How much is proven.
     pub fn options(&self, file: &Path) -> Result<Options, String> {
         let fuel = self.args.reading.fuel.unwrap_or(self.workspace(file)?.settings.fuel);
@@ -163,6 +183,10 @@ impl<'a> Run<'a> {
             select.extend(workspace.settings.select.iter().cloned());
             allow.extend(workspace.settings.allow.iter().cloned());
         }
+        if self.args.traffic.is_some() {
+            // Who hands over a log asks for what it says.
+            select.push(R412.code.to_owned());
+        }
         let (findings, suppressed, sources) = state.found.judged(&select, &allow);
         let Some(baseline) = &self.baseline else { return Judged { findings, suppressed, sources, stale: Vec::new() } };
         let before = findings.len();
@@ -183,6 +207,11 @@ impl<'a> Run<'a> {
 }
 
 impl State {
+    /// More findings of one of the sets, by position.
+    pub fn found(&mut self, set: usize, findings: Vec<Diagnostic>) {
+        self.found.also(&self.sets[set].sources, findings);
+    }
+
     fn add(&mut self, verdict: Verdict, head: Head) {
         let compiled = verdict.tree.is_some();
         let policy = verdict.name.map(|name| name.to_string());
@@ -190,7 +219,7 @@ impl State {
         if !is_test(Path::new(&verdict.path)) || !self.heads.iter().any(|head| head.policy == policy) {
             self.heads.push(Head {
                 policy,
-                policy_hash: verdict.tree.map(|tree| tree.hash().to_string()),
+                policy_hash: verdict.tree.as_ref().map(|tree| tree.hash().to_string()),
                 catalog: Some(verdict.catalog.as_of().to_string()),
                 ..head
             });
@@ -201,6 +230,9 @@ impl State {
             path: verdict.path,
             files: verdict.sources.files().map(|(_, file)| file.path.clone()).collect(),
             checked: verdict.checked.filter(|_| compiled),
+            compiled: verdict.tree.map(|tree| (tree, verdict.catalog)),
+            trees: verdict.files,
+            sources: verdict.sources,
             findings: verdict.findings,
         });
     }
@@ -213,7 +245,16 @@ impl State {
         syntax::parse(id, text, &mut findings);
         findings.extend(style::layout(id, sources.file(id)));
         self.found.add(&sources, findings.clone());
-        self.sets.push(Set { path: path.to_owned(), files: vec![path.into()], checked: None, findings });
+        let files = vec![path.into()];
+        self.sets.push(Set {
+            path: path.to_owned(),
+            files,
+            checked: None,
+            compiled: None,
+            trees: Vec::new(),
+            sources,
+            findings,
+        });
     }
 }
 

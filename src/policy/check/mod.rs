@@ -7,6 +7,7 @@ pub mod chains;
 mod clock;
 mod drift;
 mod legs;
+pub mod live;
 pub mod models;
 mod moving;
 mod pinning;
@@ -14,6 +15,7 @@ mod private;
 pub mod style;
 mod tested;
 pub mod time;
+pub mod traffic;
 
 use std::sync::Arc;
 

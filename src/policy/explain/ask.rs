@@ -525,20 +525,12 @@ impl Reader<'_> {
         for (at, one) in moving.rollouts.iter().enumerate() {
             let key = format!("{ROLLOUT}{}", one.name);
             let Some(text) = self.get(&key) else { continue };
-            match share(text) {
-                Some(stage) => readings.standing_mut().set_stage(RolloutId(at as u16), stage),
-                None => self.wrong_pair(&key, Wrong::Form, format!("`{key}` is a share, like 25%, not `{text}`")),
+            match text.parse::<Share>() {
+                Ok(stage) => readings.standing_mut().set_stage(RolloutId(at as u16), stage),
+                Err(_) => self.wrong_pair(&key, Wrong::Form, format!("`{key}` is a share, like 25%, not `{text}`")),
             }
         }
     }
-}
-
-/// `25%`, `12.5%`
-fn share(text: &str) -> Option<Share> {
-    let (whole, part) = text.strip_suffix('%').map(|text| text.split_once('.').unwrap_or((text, "")))?;
-    let digits = format!("{whole}{part:0<2}");
-    let parts: u16 = digits.parse().ok().filter(|_| !whole.is_empty() && part.len() <= 2)?;
-    (parts <= Share::WHOLE.0).then_some(Share(parts))
 }
 
 /// `model` and `budget b` are what people type first.

@@ -6,8 +6,8 @@ use super::super::super::checked::{MetricId, Observed, Subject, UNKNOWN};
 use super::super::super::readings::Readings;
 use super::super::super::shown::measured;
 use super::super::super::tree::Tree;
-use super::{Reader, State, Wrong, share};
-use crate::units::Millis;
+use super::{Reader, State, Wrong};
+use crate::units::{Millis, Share};
 
 /// The metrics that rules look at, as they are written.
 pub(super) fn names(tree: &Tree) -> impl Iterator<Item = &str> {
@@ -53,7 +53,7 @@ fn value(observed: Observed, text: &str) -> Option<u64> {
     }
     let number = match observed {
         Observed::P95 => text.parse::<Millis>().ok()?.0,
-        Observed::Errors | Observed::Score => u64::from(share(text)?.0),
+        Observed::Errors | Observed::Score => u64::from(text.parse::<Share>().ok()?.0),
     };
     (number <= observed.most()).then_some(number)
 }
