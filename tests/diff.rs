@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 mod generate;
+mod policies;
 
 use std::collections::BTreeSet;
 
@@ -88,6 +89,29 @@ fn a_rule_that_died_is_named() {
     assert_eq!(pairs(&diff), [("free".to_owned(), "all".to_owned())]);
     assert_eq!(diff.now_dead, ["free"]);
     assert!(diff.has("dead-rule".parse().unwrap()));
+}
+
+#[test]
+fn ten_names_that_stand_for_another_snapshot_are_listed_and_the_rest_is_counted() {
+    let text =
+        "route 1\ntier mid { openai/gpt-5.4-2026-03-05, anthropic/claude-sonnet-5 }\notherwise { tier as requested }\n";
+    let overlay = |aliases: usize| {
+        let row = |at: usize| {
+            format!("  - {{ provider: openai, id: house-{at:02}, kind: alias, points_to: gpt-5.4-2026-03-05 }}\n")
+        };
+        format!("schema: 1\nas_of: 2026-11-22\nmodels:\n{}", (0..aliases).map(row).collect::<String>())
+    };
+    let old = policies::compile(text, "");
+    for (aliases, last) in
+        [(10, "`openai/house-09` stood for nothing and stands for openai/gpt-5.4-2026-03-05"), (11, "and 1 more")]
+    {
+        let new = policies::compile(text, &overlay(aliases));
+        let (was, now) = (old.tree.checked(), new.tree.checked());
+        let mut found = diff(was, now, Options::default()).unwrap();
+        found.resolve((was, &old.catalog), (now, &new.catalog));
+        assert_eq!((found.notes.len(), found.notes.last().unwrap().as_str()), (aliases, last));
+        assert!(!found.is_equal());
+    }
 }
 
 proptest! {

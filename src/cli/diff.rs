@@ -126,6 +126,7 @@ fn compared(args: &Args) -> Result<(Diff, Names), ExitCode> {
     let [Some(was), Some(now)] = policies else { return Err(ExitCode::from(BROKEN)) };
     let mut found =
         diff(&was, &now, Options { fuel: new.fuel, today: Some(how.today) }).map_err(|error| given_up(&error, &new))?;
+    found.resolve((&was, &old.verdict.catalog), (&now, &new.verdict.catalog));
     found.quote(&now, &new.verdict.sources);
     if let Some(log) = &args.traffic {
         replay(log, &mut found, (&old, &was), (&new, &now)).map_err(|error| screen::broken(&error))?;

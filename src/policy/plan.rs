@@ -20,6 +20,7 @@ use super::tree::Tree;
 use crate::failure::FailureSet;
 use crate::units::{Millis, Tokens};
 
+pub(in crate::policy) use expand::asked_for;
 pub use rollouts::{asks, bucket};
 
 /// What to do with one request.

@@ -7,13 +7,14 @@ use rustc_hash::FxHashMap;
 
 use super::super::atom_set::AtomId;
 use super::super::atoms::{Mentions, Space};
-use super::super::boxes::AtomBox;
+use super::super::boxes::{AtomBox, TooManyBoxes, boxes_of};
 use super::super::checked::{Checked, ColumnId, Cond, Outcome, Rule, RuleId};
+use super::super::diagnostic::{Diagnostic, R411};
 use super::super::prove::find::{Cover, Found, Fuel, find_in};
 use super::super::prove::index::{Index, Mask};
 use super::super::prove::witness::Claim;
 use super::super::prove::{Options, Proof};
-use super::facts::Context;
+use super::contexts::Context;
 use super::flags::{self, Flag, Of, Raised};
 use super::joint::{self, Joint};
 use super::{DiffError, Does, Group, changes, unchanged};
@@ -23,9 +24,9 @@ pub fn compare<'a>(joint: &'a Joint, options: Options) -> Result<(Vec<Group>, Ve
     let (old, new) = (&joint.old, &joint.new);
     let mut mentions = Mentions::of(old);
     mentions.add_all_of(new);
-    for (column, values) in joint.contexts.iter().filter_map(|one| one.test(&new.columns)) {
-        mentions.add(column, &values);
-    }
+    let conds: Vec<(&Context, Cond)> =
+        joint.contexts.iter().filter_map(|one| Some((one, one.cond(&new.columns, new.place)?))).collect();
+    conds.iter().for_each(|(_, cond)| mentions.add_cond(cond));
     let space =
         Space::build(new.columns.clone(), &mentions).map_err(|wide| DiffError::Findings(vec![wide.finding(new)]))?;
     let before = Proof::over(old, space.clone(), options).map_err(DiffError::Findings)?;
@@ -39,11 +40,11 @@ pub fn compare<'a>(joint: &'a Joint, options: Options) -> Result<(Vec<Group>, Ve
     let index = Index::new(&space, &areas.iter().collect::<Vec<_>>());
     let fuel = Fuel::new(options.fuel);
     let sides = (Side::new(old, new), Side::new(new, old));
-    let area = |one: &'a Context| {
-        let (column, values) = one.test(&new.columns)?;
-        Some((one, AtomBox::only(&space, column, space.set(column, &values))?))
+    let areas_of = |(context, cond): (&'a Context, Cond)| match boxes_of(&space, &cond) {
+        Ok(areas) => Ok((context, areas)),
+        Err(wide) => Err(DiffError::Findings(vec![too_wide(new, context, &wide)])),
     };
-    let contexts = joint.contexts.iter().filter_map(area).collect();
+    let contexts = conds.into_iter().map(areas_of).collect::<Result<Vec<_>, _>>()?;
     let mut comparison =
         Comparison { options, contexts, space, before, after, sides, areas, index, fuel, changed: Vec::new() };
     let groups = comparison.groups()?;
@@ -51,6 +52,13 @@ pub fn compare<'a>(joint: &'a Joint, options: Options) -> Result<(Vec<Group>, Ve
     comparison.fuel = Fuel::new(options.fuel);
     let unchanged = unchanged::conditions(&mut comparison);
     Ok((groups, unchanged))
+}
+
+/// R411: the conditions of a rollout on both sides, together, are too wide.
+fn too_wide(checked: &Checked, context: &Context, wide: &TooManyBoxes) -> Diagnostic {
+    let message =
+        format!("{}: its conditions come apart into {} alternatives", context.words(&checked.columns), wide.boxes);
+    Diagnostic::new(&R411, checked.place, message).help("split its `where` into several rollouts")
 }
 
 /// One of the two policies, rule by rule.
@@ -118,7 +126,7 @@ pub struct Comparison<'a> {
     index: Index,
     fuel: Fuel,
     /// Facts on which chains hang, with their requests.
-    contexts: Vec<(&'a Context, AtomBox)>,
+    contexts: Vec<(&'a Context, Vec<AtomBox>)>,
     pub changed: Vec<Changed>,
 }
 
@@ -152,20 +160,22 @@ impl Comparison<'_> {
 
     /// Two rules that do the same may do something else for requests about which the policies state different facts.
     fn by_facts(&mut self, was: usize, now: usize, parts: &[AtomBox]) -> Result<Option<Group>, DiffError> {
-        let (mut cases, mut inside, mut areas) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut cases, mut inside, mut areas): (Vec<Case>, _, _) = (Vec::new(), Vec::new(), Vec::new());
         let mut found = None;
-        for (context, area) in self.contexts.clone() {
+        for (context, own) in self.contexts.clone() {
             let (old, new) = (self.sides.0.checked, self.sides.1.checked);
-            let before = context.applied(old, &old.rules[was].outcome);
-            let after = context.applied(new, &new.rules[now].outcome);
-            if Does::of(old, &before).key() == Does::of(new, &after).key() {
+            let (before, before_also) = context.applied(old, &old.rules[was].outcome, 0);
+            let (after, after_also) = context.applied(new, &new.rules[now].outcome, 1);
+            let same = Does::of(old, &before).key() == Does::of(new, &after).key();
+            if same && before_also == after_also {
                 continue;
             }
-            let here: Vec<AtomBox> = parts.iter().filter_map(|part| part.and(&area)).collect();
+            let here: Vec<AtomBox> =
+                parts.iter().flat_map(|part| own.iter().filter_map(|area| part.and(area))).collect();
             let Some(left) = self.first_left(&here, was, now)? else { continue };
             if found.is_none() {
                 found = Some(left);
-                areas.push(area);
+                areas = own;
             }
             inside.extend(here);
             cases.push(Case { was: before, now: after, words: Some(context.words(&new.columns)) });
@@ -289,6 +299,7 @@ impl Comparison<'_> {
             let fresh = flags::flags(before, after).into_iter().filter(|raised| !flags.contains(raised));
             flags.extend(fresh.collect::<Vec<_>>());
             match &case.words {
+                Some(words) if changes.contains(words) => {}
                 Some(words) => changes.push(words.clone()),
                 None => changes.extend(changes::changes(before, after)),
             }

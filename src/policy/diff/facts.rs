@@ -1,160 +1,19 @@
 //! Facts that the two policies state differently: rows of tenants, features, residencies, tiers that clients ask for.
 //!
 //! In: two policies and the columns they share. Out: facts both agree on; for the others, conditions in which each side already
-//! has its own fact put in, and areas of requests whose chain depends on one. Must not know: boxes.
+//! has its own fact put in. Must not know: boxes, chains.
 //!
 //! A tenant or a feature that only one side knows is compared as that side knows it.
 
 use rustc_hash::FxHashMap;
 
-use super::super::checked::{
-    Chain, Checked, Column, ColumnId, Cond, Domain, Hop, Implication, Outcome, Stakes, Subject, Target, Tenant, Values,
-};
-use super::super::eligible;
-use crate::names::ProviderName;
-
-/// Names of tenants that are listed; the rest is counted.
-const SHOWN_NAMES: usize = 5;
-
-/// Something that changes what a chain does for the requests with one value in one column.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// `tenant`, `feature` or `residency`.
-    pub subject: Subject,
-    /// Which ones: they differ in the same way.
-    pub names: Vec<String>,
-    /// In words: `max_output 800 → 400`.
-    pub what: String,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Approved,
-    Feature,
-    Regions,
-}
-
-/// Every such thing that differs.
-pub fn contexts(old: &Checked, new: &Checked) -> Vec<Context> {
-    let mut list = Vec::new();
-    for (was, now) in both(&old.tenants, &new.tenants, |one| &one.name) {
-        if was.approved != now.approved {
-            let what = format!("approved {} → {}", approved(was), approved(now));
-            add_context(&mut list, Subject::Tenant, &now.name, what, Kind::Approved);
-        }
-    }
-    for (was, now) in both(&old.features, &new.features, |one| &one.name) {
-        let mut parts = Vec::new();
-        let mut part = |word: &str, was: Option<String>, now: Option<String>| {
-            let said = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
-            if was != now {
-                parts.push(format!("{word} {} → {}", said(was), said(now)));
-            }
-        };
-        part("max_output", was.max_output.map(|one| one.to_string()), now.max_output.map(|one| one.to_string()));
-        part("deadline", was.deadline.map(|one| one.to_string()), now.deadline.map(|one| one.to_string()));
-        if !parts.is_empty() {
-            add_context(&mut list, Subject::Feature, &now.name, parts.join(", "), Kind::Feature);
-        }
-    }
-    for (was, now) in both(&old.residencies, &new.residencies, |one| &one.name) {
-        if was.regions != now.regions {
-            let regions = |list: &[std::sync::Arc<str>]| list.join(", ");
-            let what = format!("regions {} → {}", regions(&was.regions), regions(&now.regions));
-            add_context(&mut list, Subject::Residency, &now.name, what, Kind::Regions);
-        }
-    }
-    list
-}
-
-fn add_context(list: &mut Vec<Context>, subject: Subject, name: &str, what: String, kind: Kind) {
-    let known = list.iter_mut().find(|one| one.subject == subject && one.what == what && kind == Kind::Approved);
-    match known {
-        Some(known) => known.names.push(name.to_owned()),
-        None => list.push(Context { subject, names: vec![name.to_owned()], what, kind }),
-    }
-}
-
-fn both<'a, T>(old: &'a [T], new: &'a [T], name: fn(&T) -> &std::sync::Arc<str>) -> Vec<(&'a T, &'a T)> {
-    let known: FxHashMap<&str, &T> = old.iter().map(|one| (&**name(one), one)).collect();
-    new.iter().filter_map(|one| Some((*known.get(&**name(one))?, one))).collect()
-}
-
-fn approved(tenant: &Tenant) -> String {
-    tenant.approved.as_ref().map_or_else(|| "all".to_owned(), |list| format!("[{}]", list.join(", ")))
-}
-
-impl Context {
-    /// As a person says it: `feature reply: max_output 800 → 400`.
-    pub fn words(&self, columns: &[Column]) -> String {
-        let column = columns.iter().find(|column| column.subject == self.subject);
-        let shown = self.names.iter().take(SHOWN_NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let rest = self.names.len().saturating_sub(SHOWN_NAMES);
-        let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-        format!("{} {shown}{rest}: {}", column.map_or("", |column| &*column.name), self.what)
-    }
-
-    /// The test for its requests.
-    pub fn test(&self, columns: &[Column]) -> Option<(ColumnId, Values)> {
-        let at = columns.iter().position(|column| column.subject == self.subject)?;
-        let Domain::Enum { values, .. } = &columns[at].domain else { return None };
-        let place = |name: &String| values.iter().position(|one| **one == **name).map(|at| at as u32);
-        let mut list: Vec<u32> = self.names.iter().filter_map(place).collect();
-        list.sort_unstable();
-        (!list.is_empty()).then_some((ColumnId(at as u16), Values::Enum(list)))
-    }
-
-    /// What an outcome is for the requests of this context: hops that may not run are gone, limits are the feature's.
-    pub fn applied(&self, checked: &Checked, outcome: &Outcome) -> Outcome {
-        let (Outcome::Chain(chain), Some(name)) = (outcome, self.names.first()) else { return outcome.clone() };
-        let mut chain: Chain = chain.clone();
-        match self.kind {
-            Kind::Approved => {
-                let tenant = checked.tenants.iter().find(|one| *one.name == **name);
-                let list: Option<&[ProviderName]> = tenant.and_then(|one| one.approved.as_deref());
-                chain.hops.retain(|hop| match hop.target {
-                    Target::Snapshot(id) => eligible::approved(list, &checked.snapshots[id.index()].model.provider),
-                    Target::Requested => true,
-                });
-            }
-            Kind::Feature => {
-                let Some(feature) = checked.features.iter().find(|one| *one.name == **name) else {
-                    return Outcome::Chain(chain);
-                };
-                if chain.hops.is_empty() {
-                    return Outcome::Chain(chain);
-                }
-                chain.deadline = feature.deadline.map_or(chain.deadline, |own| own.min(chain.deadline));
-                for hop in &mut chain.hops {
-                    hop.options.max_output = eligible::policy_cap(&hop.options, Some(feature));
-                }
-            }
-            Kind::Regions => {
-                let residency = checked.residencies.iter().find(|one| *one.name == **name);
-                let regions = residency.map_or(&[][..], |one| &one.regions);
-                let stays = |hop: &Hop| match hop.target {
-                    Target::Snapshot(id) => {
-                        let entry = checked.snapshots[id.index()].facts.as_deref();
-                        eligible::in_region(entry, &hop.options.regions, regions)
-                    }
-                    Target::Requested => true,
-                };
-                chain.hops.retain(stays);
-            }
-        }
-        Outcome::Chain(chain)
-    }
-}
+use super::super::checked::{Checked, Column, ColumnId, Cond, Domain, Implication, Stakes, Subject, Tenant, Values};
+use super::contexts::{Context, Place, both};
 
 /// Columns that facts which differ need, although no condition looks at them.
 pub fn columns_for(old: &Checked, new: &Checked, contexts: &[Context], columns: &mut Vec<Column>) {
     let has = |columns: &[Column], subject: Subject| columns.iter().any(|column| column.subject == subject);
-    let mut tenants: Vec<&str> = contexts
-        .iter()
-        .filter(|one| one.subject == Subject::Tenant)
-        .flat_map(|one| one.names.iter().map(String::as_str))
-        .collect();
+    let mut tenants = names(contexts, Subject::Tenant);
     for (was, now) in both(&old.tenants, &new.tenants, |one| &one.name) {
         let plan = has(columns, Subject::Plan) && plan_of(old, was) != plan_of(new, now);
         let residency = has(columns, Subject::Residency) && residency_of(old, was) != residency_of(new, now);
@@ -165,15 +24,27 @@ pub fn columns_for(old: &Checked, new: &Checked, contexts: &[Context], columns: 
     if !tenants.is_empty() {
         add(columns, "tenant", Subject::Tenant, &tenants, true);
     }
-    if contexts.iter().any(|one| one.subject == Subject::Feature) {
+    let snapshots = names(contexts, Subject::RequestedSnapshot);
+    if !snapshots.is_empty() {
+        add(columns, "requested_model", Subject::RequestedSnapshot, &snapshots, true);
+    }
+    if !names(contexts, Subject::Feature).is_empty() {
         let all: Vec<&str> =
             ["none"].into_iter().chain(new.features.iter().chain(&old.features).map(|one| &*one.name)).collect();
         add(columns, "feature", Subject::Feature, &all, false);
     }
-    if contexts.iter().any(|one| one.subject == Subject::Residency) {
+    if !names(contexts, Subject::Residency).is_empty() {
         let all: Vec<&str> = new.residencies.iter().chain(&old.residencies).map(|one| &*one.name).collect();
         add(columns, "residency", Subject::Residency, &all, false);
     }
+}
+
+fn names(contexts: &[Context], subject: Subject) -> Vec<&str> {
+    let of = contexts.iter().filter_map(|one| match &one.place {
+        Place::Named { subject: own, names } if *own == subject => Some(names.iter().map(String::as_str)),
+        _ => None,
+    });
+    of.flatten().collect()
 }
 
 /// A column with at least these values.
@@ -226,6 +97,9 @@ pub fn settle(old: &mut Checked, new: &mut Checked) {
         if moved.iter().any(|fact| fact.is[side].is_some()) {
             for rule in &mut checked.rules {
                 rule.when = put(&rule.when, &moved, side);
+            }
+            for within in checked.moving.rollouts.iter_mut().filter_map(|one| one.within.as_mut()) {
+                within.node = put(&within.node, &moved, side);
             }
         }
     }
@@ -295,8 +169,12 @@ fn facts(old: &Checked, new: &Checked) -> Vec<Fact> {
     let mut facts: Vec<Fact> = Vec::new();
     let column =
         |subject: Subject| new.columns.iter().position(|one| one.subject == subject).map(|at| ColumnId(at as u16));
-    let looked_up =
-        |one: &Implication| matches!(new.columns[one.if_column.index()].subject, Subject::Tenant | Subject::Feature);
+    let looked_up = |one: &Implication| {
+        matches!(
+            new.columns[one.if_column.index()].subject,
+            Subject::Tenant | Subject::Feature | Subject::RequestedSnapshot
+        )
+    };
     for (side, checked) in [old, new].into_iter().enumerate() {
         for one in checked.implications.iter().filter(|one| !looked_up(one)) {
             let left = (one.if_column, one.if_values.clone());
@@ -312,9 +190,12 @@ fn facts(old: &Checked, new: &Checked) -> Vec<Fact> {
     }
     let rows =
         [old, new].map(|checked| checked.tenants.iter().map(|one| (&*one.name, one)).collect::<FxHashMap<_, _>>());
-    for (left, right) in
-        [(Subject::Tenant, Subject::Plan), (Subject::Tenant, Subject::Residency), (Subject::Feature, Subject::Stakes)]
-    {
+    for (left, right) in [
+        (Subject::Tenant, Subject::Plan),
+        (Subject::Tenant, Subject::Residency),
+        (Subject::Feature, Subject::Stakes),
+        (Subject::RequestedSnapshot, Subject::RequestedTier),
+    ] {
         let (Some(from), Some(to)) = (column(left), column(right)) else { continue };
         let Domain::Enum { values, .. } = &new.columns[from.index()].domain else { continue };
         for (at, name) in values.iter().enumerate() {
@@ -357,6 +238,12 @@ fn stated<'a>(
         }
         (Subject::Feature, _) if name == "none" => Some(Some(Stakes::Normal.word())),
         (Subject::Feature, _) => Some(Some(checked.features.iter().find(|one| *one.name == *name)?.stakes.word())),
+        (Subject::RequestedSnapshot, _) => Some(Some(tier_of(checked, name).unwrap_or("none"))),
         _ => None,
     }
+}
+
+fn tier_of<'a>(checked: &'a Checked, model: &str) -> Option<&'a str> {
+    let row = checked.snapshots.iter().find(|one| one.model.to_string() == model)?;
+    row.tier.map(|tier| &*checked.tiers[tier.index()].name)
 }

@@ -10,7 +10,8 @@ use super::super::checked::{
     Beside, Checked, Column, ColumnId, Cond, Domain, Implication, Outcome, Rule, Subject, Values,
 };
 
-use super::facts::{self, Context};
+use super::contexts::{self, Context};
+use super::facts;
 
 /// The name of the rule that stands for "no rule matches".
 pub const NO_RULE: &str = "no rule";
@@ -35,16 +36,21 @@ struct Map {
 
 /// Joins two policies.
 pub fn join(old: &Checked, new: &Checked) -> Joint {
+    let (was, now) = (old, new);
+    // Conditions of rollouts look at columns that no rule looks at; without a rollout that differs nobody asks.
+    let rollouts = contexts::rollouts_differ(old, new);
+    let (old, new) = (&looked_at(old, rollouts), &looked_at(new, rollouts));
     let mut columns: Vec<Column> = Vec::new();
     let left = add(&mut columns, old);
     let right = add(&mut columns, new);
-    let contexts = facts::contexts(old, new);
+    let mut contexts = contexts::contexts(old, new);
     facts::columns_for(old, new, &contexts, &mut columns);
     let mut adopted = new.clone();
     adopt(old, &mut adopted, &mut columns, &left, &right);
     let mut joint_old = over(old, &columns, &left);
     let mut joint_new = over(&adopted, &columns, &right);
     facts::settle(&mut joint_old, &mut joint_new);
+    contexts.extend(contexts::rollouts(was, now, &joint_old, &joint_new));
     for one in [&mut joint_old, &mut joint_new] {
         let complete = one.rules.last().is_some_and(|rule| matches!(rule.when, Cond::True));
         if !complete {
@@ -52,6 +58,15 @@ pub fn join(old: &Checked, new: &Checked) -> Joint {
         }
     }
     Joint { old: joint_old, new: joint_new, notes: refused(old, new), contexts }
+}
+
+/// A policy with the columns that are asked about.
+fn looked_at(checked: &Checked, rollouts: bool) -> Checked {
+    let mut one = if rollouts { checked.widened() } else { checked.clone() };
+    if !rollouts {
+        one.moving.rollouts.iter_mut().for_each(|rollout| rollout.within = None);
+    }
+    one
 }
 
 /// Columns that only the old policy has point into its tables; what is asked about them stands in the new ones from here on.
@@ -134,6 +149,9 @@ fn over(checked: &Checked, columns: &[Column], map: &Map) -> Checked {
     joint.beside = Beside::default();
     for rule in &mut joint.rules {
         rule.when = cond(&rule.when, map);
+    }
+    for within in joint.moving.rollouts.iter_mut().filter_map(|rollout| rollout.within.as_mut()) {
+        within.node = cond(&within.node, map);
     }
     let moved = |one: &Implication| Implication {
         if_column: map.column[one.if_column.index()],

@@ -5,8 +5,10 @@
 //!
 //! Outcomes are compared by content, so renaming a rule, reordering disjoint ones and formatting come out empty.
 
+mod aliases;
 mod changes;
 mod compare;
+mod contexts;
 mod facts;
 mod flags;
 mod joint;
@@ -17,6 +19,7 @@ mod text;
 mod traffic;
 mod unchanged;
 
+pub use self::aliases::Resolves;
 pub use self::flags::{Flag, Raised, Wanted};
 pub use self::json::document;
 pub use self::outcome::Does;

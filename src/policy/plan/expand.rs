@@ -10,6 +10,7 @@ use super::super::holds::Seen;
 use super::super::readings::Readings;
 use super::rollouts;
 use crate::catalog::price::Terms;
+use crate::names::ModelRef;
 use crate::units::{Tokens, Usd};
 
 /// An entry of a chain before anybody asked whether it can be used.
@@ -48,6 +49,29 @@ pub(super) fn candidates<'a>(
     prompt: &mut dyn PromptSize,
     readings: &Readings,
 ) -> Vec<Candidate<'a>> {
+    let mut list = expanded(checked, chain, facts);
+    match chain.order {
+        Order::InOrder => {}
+        Order::Cheapest => cheapest_first(checked, &mut list, facts, prompt, readings),
+        Order::Fastest => fastest_first(&mut list, readings),
+    }
+    rollouts::rewrite(&Seen { checked, facts, readings }, &mut list, prompt);
+    list
+}
+
+/// The hops of a chain, as declared, for who asks for a model: `requested` stands for what it asks for. Entries that cannot be
+/// true of it are left out.
+pub(in crate::policy) fn asked_for(checked: &Checked, chain: &Chain, model: Option<ModelRef>) -> Vec<Hop> {
+    let row = checked.snapshots.iter().find(|one| Some(&one.model) == model.as_ref());
+    let requested_tier = row.and_then(|row| row.tier);
+    let facts = Facts { requested_snapshot: model, requested_tier, ..Facts::default() };
+    let entries = expanded(checked, chain, &facts).into_iter().filter(|one| !one.off_claim);
+    let hop = |one: Candidate<'_>| Some(Hop { target: Target::Snapshot(one.snapshot?), ..one.hop.clone() });
+    entries.filter_map(hop).collect()
+}
+
+/// Every entry as declared.
+fn expanded<'a>(checked: &Checked, chain: &'a Chain, facts: &Facts) -> Vec<Candidate<'a>> {
     let promise = promised(chain, facts);
     let mut list: Vec<Candidate<'a>> = Vec::with_capacity(chain.hops.len());
     for hop in &chain.hops {
@@ -66,12 +90,6 @@ pub(super) fn candidates<'a>(
             }
         })
     });
-    match chain.order {
-        Order::InOrder => {}
-        Order::Cheapest => cheapest_first(checked, &mut list, facts, prompt, readings),
-        Order::Fastest => fastest_first(&mut list, readings),
-    }
-    rollouts::rewrite(&Seen { checked, facts, readings }, &mut list, prompt);
     list
 }
 
