@@ -136,20 +136,20 @@ impl fmt::Display for Share {
     }
 }
 
-/// From what `Display` writes: at most two digits behind the point, and at most all of it.
+/// From what a policy writes: `2%`, `12.5%`.
 impl std::str::FromStr for Share {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a share; write `2%` or `12.5%`");
+        let wrong = || format!("`{text}` is not a share; write `2%` or `12.5%`, at most `100%`");
         let number = text.strip_suffix('%').ok_or_else(wrong)?;
         let (whole, part) = number.split_once('.').unwrap_or((number, ""));
-        let plain = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty() || part.len() > 2 || !plain(whole) || !plain(part) {
+        let digits = [whole, part].iter().all(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        if !digits || whole.is_empty() || part.len() > 2 || number.ends_with('.') {
             return Err(wrong());
         }
-        let parts: u16 = format!("{whole}{part:0<2}").parse().map_err(|_| wrong())?;
-        Some(Self(parts)).filter(|share| *share <= Self::WHOLE).ok_or_else(wrong)
+        let parts: u32 = format!("{whole}{part:0<2}").parse().map_err(|_| wrong())?;
+        u16::try_from(parts).ok().filter(|parts| *parts <= Self::WHOLE.0).map(Self).ok_or_else(wrong)
     }
 }
 
@@ -233,6 +233,12 @@ mod tests {
         assert_eq!("512".parse(), Ok(Bytes(512)));
         for wrong in ["", "12", "s", "12 s", "-1s", "99999999999999999999s", "300000000000d"] {
             assert!(wrong.parse::<Millis>().unwrap_err().contains("write `250ms`"), "{wrong}");
+        }
+        for text in ["0%", "2%", "12.5%", "97.05%", "100%"] {
+            assert_eq!(text.parse::<Share>().unwrap().to_string(), text);
+        }
+        for wrong in ["", "%", "2", "-1%", "+2%", "100.01%", "1.234%", "1.%", ".5%", "99999999999%"] {
+            assert!(wrong.parse::<Share>().unwrap_err().contains("write `2%`"), "{wrong}");
         }
         for wrong in ["", "MiB", "3MB", "-1", "99999999999GiB"] {
             assert!(wrong.parse::<Bytes>().unwrap_err().contains("write `65536`"), "{wrong}");

@@ -6,8 +6,11 @@ mod policies;
 use policies::{Policy, compile};
 use serde_json::{Value, json};
 use wayside::policy::admit::{Defaults, Door};
+use wayside::policy::checked::{BudgetId, ClassifierId, MetricId, RolloutId, SnapshotId, TierId};
 use wayside::policy::plan::DropReason;
+use wayside::policy::readings::{BudgetState, Readings};
 use wayside::policy::replay::{BadLine, Cannot, Line, MAX_LINE, Replay};
+use wayside::units::Share;
 
 const POLICY: &str = r#"route 1
 policy desk { timezone "Europe/Berlin", max_prompt 100k }
@@ -224,23 +227,96 @@ fn a_line_is_read_up_to_the_limit() {
     assert_eq!(Line::parse(&value.to_string()).unwrap_err(), BadLine::TooLong);
 }
 
+/// [`POLICY`] with something that moves, and a rule for each of it.
+fn moving(switches: &str, tiers: &str) -> Policy {
+    let parts = format!(
+        "{switches}
+budget money {{ limit $5 per day, warn at 80% }}
+classifier intent {{ labels [refund, chat], snapshot openai/gpt-5.4-mini-2026-03-17, timeout 300ms }}
+signal slow {{ on when p95 of anthropic/claude-sonnet-5 > 9s, off when p95 of anthropic/claude-sonnet-5 < 5s, probe 1% }}
+rollout next {{ replace anthropic/claude-sonnet-5, with mistral/mistral-medium-2604, by tenant, stages [10%, 100%], hold 1d }}
+rule poor {{ when budget money is spent, tier small, degrade template sorry }}
+rule refund {{ when intent is refund, tier small, degrade template sorry }}
+rule cheap {{ when economy, tier small, degrade template sorry }}
+rule slowed {{ when slow, tier small, degrade template sorry }}
+rule failing {{ when errors of mistral >= 5%, tier small, degrade template sorry }}
+rule long {{"
+    );
+    let text = POLICY.replace("rule long {", &parts);
+    let tier = "tier mid { anthropic/claude-sonnet-5, openai/gpt-5.4-2026-03-05";
+    compile(&text.replace(tier, &format!("{tiers}{tier}, mistral/mistral-medium-2604")), "")
+}
+
 #[test]
-fn readings_by_position_are_those_of_their_own_policy() {
-    let text = POLICY.replace(
-        "rule long {",
-        "switch economy { default off }\nrule cheap { when economy, tier small, degrade template sorry }\nrule long {",
+fn readings_are_those_of_their_names_in_any_policy() {
+    let policy = moving("switch economy { default off }", "");
+    // Another switch, and another tier, before those that were logged.
+    let other = moving(
+        "switch before { default off }\nswitch economy { default off }",
+        "tier big { anthropic/claude-opus-5 }\n",
     );
-    let policy = compile(&text, "");
-    let flipped = |hash: &str| {
-        let hash = hash.to_owned();
-        changed(|line| {
-            line["readings"]["switches"] = json!([true]);
-            line["policy_hash"] = json!(hash);
+    for (table, rule_then) in [
+        (json!({}), "otherwise"),
+        (json!({"budgets": {"money": "spent"}}), "poor"),
+        (json!({"labels": {"intent": "refund"}}), "refund"),
+        (json!({"switches": {"economy": true, "gone": true}}), "cheap"),
+        (json!({"signals": {"slow": true}}), "slowed"),
+        (json!({"metrics": {"errors of mistral": 500}}), "failing"),
+        (json!({"metrics": {"errors of mistral": 499}}), "otherwise"),
+    ] {
+        let line = changed(|line| {
+            for (key, value) in table.as_object().unwrap() {
+                line["readings"][key] = value.clone();
+            }
+        });
+        assert_eq!(
+            (rule(&policy, &line), rule(&other, &line)),
+            (rule_then.to_owned(), rule_then.to_owned()),
+            "{table}"
+        );
+    }
+    let staged = changed(|line| line["readings"]["stages"] = json!({"next": "100%"}));
+    let plan = admit(&other, &staged).unwrap().plan(&other.tree).unwrap();
+    let wayside::policy::plan::Action::Run(run) = plan.action else { panic!("it has a chain") };
+    assert_eq!(run.rollouts.len(), 1);
+}
+
+#[test]
+fn a_reading_that_the_policy_cannot_have_is_named() {
+    let policy = moving("switch economy { default off }", "");
+    let with = |table: &'static str, value: Value| refused(&policy, &changed(|line| line["readings"][table] = value));
+    assert_eq!(with("budgets", json!({"money": "spend"})), "its `budgets` is `spend`; the nearest is `spent`");
+    assert_eq!(with("labels", json!({"intent": "sale"})), "its `labels` is `sale`; it is one of refund, chat");
+    assert_eq!(with("stages", json!({"next": "110%"})), "its `stages` is `110%`; the nearest is `10%`");
+}
+
+#[test]
+fn what_was_logged_is_read_back() {
+    let policy = moving("switch economy { default off }", "");
+    let checked = policy.tree.checked();
+    let mut readings = Readings::civil("2026-11-23T12:00:00".parse().unwrap());
+    readings.set_budget(BudgetId(0), BudgetState::Warn);
+    readings.set_label(ClassifierId(0), Some(1));
+    readings.draw = 4_200;
+    let standing = readings.standing_mut();
+    standing.set_switch(0, true);
+    standing.set_signal(0, true);
+    standing.set_metric(MetricId(0), Some(9_130));
+    standing.set_fastest(TierId(1), vec![SnapshotId(4), SnapshotId(3)]);
+    standing.set_stage(RolloutId(0), Share(1_250));
+    let logged = serde_json::to_value(readings.named(checked)).unwrap();
+    assert_eq!(
+        logged,
+        json!({
+            "minute_of_week": 720, "today": "2026-11-23", "budgets": {"money": "warn"}, "labels": {"intent": "chat"},
+            "draw": 4200, "switches": {"economy": true}, "signals": {"slow": true}, "metrics": {"errors of mistral": 9130},
+            "fastest": {"small": ["mistral/mistral-small-2603", "openai/gpt-5.4-mini-2026-03-17"]},
+            "stages": {"next": "12.5%"},
         })
-    };
-    assert_eq!(rule(&policy, &flipped(policy.tree.hash())), "cheap");
-    assert!(
-        refused(&policy, &flipped("sha256:00"))
-            .contains("by position in policy `desk` (sha256:00), and this is another")
     );
+    let line = changed(|line| line["readings"] = logged);
+    assert_eq!(admit(&policy, &line).unwrap().readings, readings);
+    let quiet = Readings::civil("2026-11-23T12:00:00".parse().unwrap());
+    let quiet = serde_json::to_value(quiet.named(checked)).unwrap();
+    assert_eq!(quiet, json!({"minute_of_week": 720, "today": "2026-11-23"}));
 }

@@ -3,62 +3,54 @@
 //! In: whoever runs a decision fills it: `serve` from its state, `explain` and `test` from what was given. Out: reading columns
 //! and the log line. Must not know: where the values come from.
 
+mod named;
+
 use std::sync::Arc;
 
-use serde::Serialize;
 use smallvec::SmallVec;
 
 use super::checked::{BudgetId, Checked, ClassifierId, MetricId, RolloutId, SnapshotId, TierId, UNKNOWN};
 use crate::units::Share;
 
+pub use named::{ByName, Named, Strange};
+
 /// One consistent set of readings (language specification, section 4.3). What is not set is as it stands when nothing has
 /// happened: a budget is `ok`, a switch at its default, a signal off, a classifier `unsure`, a metric unknown, a tier in declared
-/// order, a rollout at 0%. Positions are those of the policy's tables, so a log line is replayed with the policy of its hash.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// order, a rollout at 0%. Positions are those of the policy's tables; a log line has names instead ([`Named`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Readings {
     /// Minute of the week in the policy's timezone; Monday 00:00 is 0.
     pub minute_of_week: u16,
     /// The day, for retirement dates.
-    #[serde(serialize_with = "day")]
     pub today: jiff::civil::Date,
     /// Budgets as this request finds them: the counters of its own tenant, user or feature.
-    #[serde(serialize_with = "rows", skip_serializing_if = "SmallVec::is_empty")]
     pub budgets: SmallVec<[BudgetState; 8]>,
     /// What classifiers said about this request: a position among the labels; `None` is `unsure`, or not asked yet.
-    #[serde(serialize_with = "rows", skip_serializing_if = "SmallVec::is_empty")]
     pub labels: SmallVec<[Option<u16>; 4]>,
     /// A number below 10,000, drawn for this request alone: what rollouts without `by` go by. 0 when nobody drew.
-    #[serde(skip_serializing_if = "is_zero")]
     pub draw: u16,
     /// What is alike for every request of the moment. `None` when nothing has happened.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub standing: Option<Arc<Standing>>,
 }
 
 /// What stands for all requests until somebody changes it: made once by who changes it, shared by every request after.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     /// Switches by position; `None` is the declared default.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub switches: Vec<Option<bool>>,
     /// Signals by position.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub signals: Vec<bool>,
     /// Metrics by position, in their own units; `None` is unknown.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Option<u64>>,
     /// For each tier by position, its members from the fastest; empty is the declared order. Members that are missing come last,
     /// in declared order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fastest: Vec<Vec<SnapshotId>>,
     /// For each rollout by position, which part of its requests gets the new snapshot.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<Share>,
 }
 
 /// How a budget stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum BudgetState {
     /// Below `warn at`, or without one, below the limit.
     #[default]
@@ -216,18 +208,6 @@ fn put<T>(table: &mut impl Table<T>, at: usize, value: T) {
     table.rows()[at] = value;
 }
 
-fn rows<T: Serialize, S: serde::Serializer>(table: &[T], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(table)
-}
-
-fn is_zero(number: &u16) -> bool {
-    *number == 0
-}
-
-fn day<S: serde::Serializer>(date: &jiff::civil::Date, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(date)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,9 +220,8 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_set_is_not_logged_and_reads_as_if_nothing_had_happened() {
+    fn what_nobody_set_reads_as_if_nothing_had_happened() {
         let mut readings = Readings::civil("2026-11-23T10:00:00".parse().unwrap());
-        assert_eq!(serde_json::to_string(&readings).unwrap(), r#"{"minute_of_week":600,"today":"2026-11-23"}"#);
         assert_eq!(readings.budget(BudgetId(3)), BudgetState::Ok);
         assert_eq!((readings.label(ClassifierId(0)), readings.signal(1)), (None, false));
         assert_eq!((readings.metric(MetricId(0)), readings.stage(RolloutId(2))), (UNKNOWN, Share(0)));
@@ -250,9 +229,5 @@ mod tests {
         readings.standing_mut().set_stage(RolloutId(1), Share(1000));
         readings.standing_mut().set_metric(MetricId(0), Some(9_100));
         assert_eq!((readings.budget(BudgetId(1)), readings.stage(RolloutId(1))), (BudgetState::Spent, Share(1000)));
-        assert_eq!(
-            serde_json::to_string(&readings).unwrap(),
-            r#"{"minute_of_week":600,"today":"2026-11-23","budgets":["ok","spent"],"metrics":[9100],"stages":[0,1000]}"#
-        );
     }
 }

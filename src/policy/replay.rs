@@ -3,28 +3,30 @@
 //! In: the text of one line; a policy, which need not be the one of then. Out: [`Replay`]: facts, prompt size and readings to
 //! decide it with, and what has become different. Must not know: files, the proxy.
 //!
-//! Names are looked up anew, so a line can be asked of a changed policy. A decision under the same policy hash is the same.
+//! Names are looked up anew, those of readings, too, so a line can be asked of a changed policy. A decision under the same policy hash is the same.
 
 mod line;
 mod prompt;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
-pub use self::line::{Attempt, BadLine, Hop, Line, Logged, MAX_LINE, Request, SCHEMA, Tables};
+pub use self::line::{Attempt, BadLine, Hop, Line, Logged, MAX_LINE, Request, SCHEMA};
 pub use self::prompt::LoggedPrompt;
 use super::admit::{Claims, Door, Refusal};
 use super::checked::{Attribute, Checked, Endpoint, Modality, SnapshotId};
 use super::decide::decide;
 use super::facts::{Facts, ModalitySet};
 use super::plan::{Action, DropReason, Plan, plan};
-use super::readings::{BudgetState, Readings, Standing};
+use super::readings::{Readings, Strange};
 use super::tree::Tree;
 use crate::names::nearest;
+
+/// Characters of a strange value that a message repeats.
+const SHOWN_VALUE: usize = 64;
 
 /// A logged request, admitted by a policy.
 #[derive(Clone, Debug)]
@@ -58,13 +60,6 @@ pub enum Cannot {
         /// What could.
         instead: String,
     },
-    /// Its readings are by position, and this is another policy.
-    Positions {
-        /// The policy of then.
-        policy: String,
-        /// Its hash.
-        hash: String,
-    },
     /// This policy would not admit it.
     Refused(Refusal),
 }
@@ -78,11 +73,6 @@ impl fmt::Display for Cannot {
                 write!(f, "the request was refused with {status}{reason} before any rule was asked")
             }
             Self::Word { field, value, instead } => write!(f, "its `{field}` is `{value}`; {instead}"),
-            Self::Positions { policy, hash } => write!(
-                f,
-                "its budgets, switches and other readings are logged by position in policy `{policy}` ({hash}), and this is \
-                 another policy"
-            ),
             Self::Refused(refusal) => {
                 write!(
                     f,
@@ -136,10 +126,7 @@ impl Line {
         let mut prompt = LoggedPrompt::new(request.prompt_tokens);
         let facts = door.admit(&claims, &mut prompt).map_err(Cannot::Refused)?;
         let mut admitted = self.clock(readings, checked)?;
-        if !readings.tables.is_empty() && self.policy_hash != **door.hash() {
-            return Err(Cannot::Positions { policy: self.policy.clone(), hash: self.policy_hash.clone() });
-        }
-        fill(&mut admitted, &readings.tables)?;
+        readings.others.fill(&mut admitted, checked).map_err(strange)?;
         Ok(Replay { facts, prompt, readings: admitted, unusable: self.unusable(checked) })
     }
 
@@ -179,25 +166,10 @@ impl Line {
     }
 }
 
-/// Readings other than the clock.
-fn fill(readings: &mut Readings, tables: &Tables) -> Result<(), Cannot> {
-    for name in &tables.budgets {
-        readings.budgets.push(word("budgets", name, &BudgetState::ALL, BudgetState::word)?);
-    }
-    readings.labels.extend(tables.labels.iter().copied());
-    readings.draw = tables.draw;
-    let fastest = tables.fastest.iter().map(|tier| tier.iter().map(|at| SnapshotId(*at)).collect());
-    let standing = Standing {
-        switches: tables.switches.clone(),
-        signals: tables.signals.clone(),
-        metrics: tables.metrics.clone(),
-        fastest: fastest.collect(),
-        stages: tables.stages.clone(),
-    };
-    if standing != Standing::default() {
-        readings.standing = Some(Arc::new(standing));
-    }
-    Ok(())
+/// A reading whose value this policy does not have.
+fn strange(one: Strange) -> Cannot {
+    let instead = instead(&one.value, one.known.iter().map(String::as_str));
+    Cannot::Word { field: one.field, value: one.value.chars().take(SHOWN_VALUE).collect(), instead }
 }
 
 impl Replay {
@@ -280,12 +252,16 @@ fn modality(words: &str) -> Result<ModalitySet, Cannot> {
 
 fn word<T: Copy>(field: &'static str, value: &str, all: &[T], word: fn(T) -> &'static str) -> Result<T, Cannot> {
     let found = all.iter().copied().find(|one| word(*one) == value);
-    found.ok_or_else(|| {
-        let words: Vec<&str> = all.iter().map(|one| word(*one)).collect();
-        let instead = match nearest(value, words.iter().copied()).first() {
-            Some(near) => format!("the nearest is `{near}`"),
-            None => format!("it is one of {}", words.join(", ")),
-        };
-        Cannot::Word { field, value: value.chars().take(64).collect(), instead }
+    found.ok_or_else(|| Cannot::Word {
+        field,
+        value: value.chars().take(SHOWN_VALUE).collect(),
+        instead: instead(value, all.iter().map(|one| word(*one))),
     })
+}
+
+fn instead<'a>(value: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    match nearest(value, known.clone()).first() {
+        Some(near) => format!("the nearest is `{near}`"),
+        None => format!("it is one of {}", known.collect::<Vec<_>>().join(", ")),
+    }
 }

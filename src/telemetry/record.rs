@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::policy::plan::DropReason;
-use crate::policy::readings::Readings;
+use crate::policy::readings::Named;
 use crate::units::{Millis, Usd};
 use crate::usage::Usage;
 
@@ -32,7 +32,7 @@ pub struct Record<'a> {
     pub request: Facts<'a>,
     /// What memory and the clock said.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub readings: Option<&'a Readings>,
+    pub readings: Option<Named<'a>>,
     /// The policy's name.
     pub policy: &'a str,
     /// The policy's content hash.

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::{
-    Budget, Checked, Classifier, Column, ColumnId, Cond, Drill, Guarantee, Guard, Implication, Judge, Rollout,
-    RolloutId, SnapshotId,
+    Budget, Checked, Classifier, Column, ColumnId, Cond, Drill, Guarantee, Guard, Implication, Judge, MetricId,
+    Rollout, RolloutId, SnapshotId,
 };
 use crate::names::ProviderName;
 use crate::policy::source::{Span, Spanned};
@@ -79,6 +79,17 @@ impl Checked {
         wide.columns.extend(columns);
         wide.implications.extend(implications);
         wide
+    }
+
+    /// A metric as conditions, witnesses and log lines write it: `p95 of anthropic/claude-sonnet-5`.
+    pub fn metric_name(&self, id: MetricId) -> String {
+        let Metric { observed, of } = &self.moving.metrics[id.index()];
+        let word = observed.word();
+        match of {
+            MetricOf::Snapshot(id) => format!("{word} of {}", self.snapshots[id.index()].model),
+            MetricOf::Provider(name) => format!("{word} of {name}"),
+            MetricOf::Rollout(id) => format!("{word} of rollout {}", self.moving.rollouts[id.index()].name),
+        }
     }
 
     /// A queue by name.

@@ -22,7 +22,6 @@ use super::super::readings::{BudgetState, Readings};
 use super::super::tree::Tree;
 use crate::catalog::Catalog;
 use crate::names;
-use crate::units::Share;
 
 /// Tokens of a prompt that nobody described.
 pub const ASSUMED_PROMPT: u64 = 1000;

@@ -7,8 +7,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use super::super::readings::ByName;
 use crate::failure::Failure;
-use crate::units::Share;
 
 /// Version of the shape.
 pub const SCHEMA: u64 = 1;
@@ -109,38 +109,9 @@ pub struct Logged {
     pub minute_of_week: u16,
     /// `2026-11-23`
     pub today: String,
-    /// What else was read, by position in the tables of the policy of then.
+    /// What else was read, by name.
     #[serde(flatten)]
-    pub tables: Tables,
-}
-
-/// Readings by position.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct Tables {
-    /// Budgets: `ok`, `warn` or `spent`.
-    pub budgets: Vec<String>,
-    /// Labels of classifiers; `None` is `unsure`.
-    pub labels: Vec<Option<u16>>,
-    /// What rollouts without `by` went by.
-    pub draw: u16,
-    /// Switches that were flipped.
-    pub switches: Vec<Option<bool>>,
-    /// Signals.
-    pub signals: Vec<bool>,
-    /// Metrics.
-    pub metrics: Vec<Option<u64>>,
-    /// Members of tiers from the fastest: snapshots by position.
-    pub fastest: Vec<Vec<u16>>,
-    /// Stages of rollouts.
-    pub stages: Vec<Share>,
-}
-
-impl Tables {
-    /// Nothing but a draw, which means the same in every policy.
-    pub fn is_empty(&self) -> bool {
-        *self == Self { draw: self.draw, ..Self::default() }
-    }
+    pub others: ByName,
 }
 
 /// A planned hop.

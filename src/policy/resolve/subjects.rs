@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use super::super::checked::{
-    AttributeDomain, Class, Column, ColumnId, Domain, Endpoint, Metric, MetricId, MetricOf, Modality, Subject,
-};
+use super::super::checked::{AttributeDomain, Class, Column, ColumnId, Domain, Endpoint, MetricId, Modality, Subject};
 use super::Resolver;
 
 /// Largest `max_tokens` a client may send; more is a malformed request.
@@ -142,13 +140,8 @@ impl Resolver<'_> {
     }
 
     fn describe_metric(&self, at: MetricId) -> (Arc<str>, Domain, Class) {
-        let Metric { observed, of } = &self.out.moving.metrics[at.index()];
-        let of = match of {
-            MetricOf::Snapshot(id) => self.out.snapshots[id.index()].model.to_string(),
-            MetricOf::Provider(name) => name.to_string(),
-            MetricOf::Rollout(id) => format!("rollout {}", self.out.moving.rollouts[id.index()].name),
-        };
-        (format!("{} of {of}", observed.word()).into(), Domain::Metric(*observed), Class::Reading)
+        let observed = self.out.moving.metrics[at.index()].observed;
+        (self.out.metric_name(at).into(), Domain::Metric(observed), Class::Reading)
     }
 
     /// Tenants with a row in the policy, in the order of the set.
