@@ -94,7 +94,8 @@ fn stages(c: &mut Criterion) {
     for (kind, rules, text) in policies() {
         let files = One(text);
         let report: Report = check("one.route", &files, &catalog, &settings);
-        assert!(report.compiled.is_some(), "{:?}", report.findings.first());
+        // Random conditions may contradict each other; that is a finding, and work like any other.
+        assert!(report.checked.rules.len() >= rules, "{:?}", report.findings.first());
         group.bench_function(BenchmarkId::new(format!("load/{kind}"), rules), |b| {
             b.iter(|| load("one.route", &files));
         });

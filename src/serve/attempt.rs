@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::events::{Events, Next};
 use super::judge::{Verdict, Watch};
+use super::silence::Silence;
 use crate::dialect::chat::failure::{MAX_ERROR_BODY, UpstreamError};
 use crate::failure::{Failure, FailureSet};
 use crate::policy::checked::Hold;
@@ -214,14 +215,14 @@ async fn hold(session: &mut ServerSession, mut events: Events, hop: &Try<'_>, li
     let mut held = Vec::new();
     let mut size = 0;
     let mut first_content = None;
+    let mut silence = Silence::new(limits.idle, limits.first_token.min(hop.until));
     loop {
-        let limit = first_content.map_or(limits.first_token.min(hop.until), |_| hop.until);
+        silence.heard();
         let next = tokio::select! {
             biased;
             next = events.next() => next,
             () = client_gone(session) => return Tried::ClientGone,
-            () = sleep_until(limit) => return failed(timeout("no content within the attempt's limit")),
-            () = tokio::time::sleep(limits.idle) => return failed(timeout("silence between events")),
+            () = silence.over() => return failed(timeout("silence, or no content within the attempt's limit")),
         };
         let complete = match next {
             Next::Broken(reason) => return failed(UpstreamError::bare(Failure::Network, &reason)),
@@ -239,6 +240,7 @@ async fn hold(session: &mut ServerSession, mut events: Events, hop: &Try<'_>, li
                 verdict @ (Verdict::Content | Verdict::Declined(_) | Verdict::Quiet) => {
                     if verdict != Verdict::Quiet && first_content.is_none() {
                         first_content = Some(Instant::now());
+                        silence.extend(hop.until);
                     }
                     size += event.raw.len();
                     held.push(event.raw);

@@ -32,6 +32,7 @@ mod reply;
 mod request_id;
 mod settle;
 mod sidecar;
+mod silence;
 mod tally;
 mod walk;
 

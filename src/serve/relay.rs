@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::attempt::{Live, client_gone};
 use super::events::{Events, Next};
 use super::judge::{Verdict, Watch};
+use super::silence::Silence;
 use crate::dialect::chat::error::CallerError;
 use crate::failure::Failure;
 
@@ -60,9 +61,10 @@ pub struct Sent {
 
 /// Writes the head and every event.
 pub async fn relay(session: &mut ServerSession, head: ResponseHeader, live: Live, timing: Timing) -> Sent {
-    let mut relay = Relay { events: live.events, watch: live.watch, batch: Batch::default(), bytes: 0 };
+    let silence = Silence::new(timing.idle, timing.until);
+    let mut relay = Relay { events: live.events, watch: live.watch, silence, batch: Batch::default(), bytes: 0 };
     let how = match session.write_response_header(Box::new(head)).await {
-        Ok(()) => relay.run(session, live.held, live.complete, timing).await,
+        Ok(()) => relay.run(session, live.held, live.complete).await,
         Err(_) => Relayed::ClientGone,
     };
     let Relay { events, watch, bytes, .. } = relay;
@@ -76,6 +78,7 @@ pub async fn relay(session: &mut ServerSession, head: ResponseHeader, live: Live
 struct Relay {
     events: Events,
     watch: Watch,
+    silence: Silence,
     batch: Batch,
     bytes: u64,
 }
@@ -87,7 +90,7 @@ enum Flow {
 }
 
 impl Relay {
-    async fn run(&mut self, session: &mut ServerSession, held: Vec<Bytes>, complete: bool, timing: Timing) -> Relayed {
+    async fn run(&mut self, session: &mut ServerSession, held: Vec<Bytes>, complete: bool) -> Relayed {
         held.into_iter().for_each(|event| self.batch.add(event));
         let mut flow = if complete { Flow::End(Ok(())) } else { Flow::On };
         loop {
@@ -101,7 +104,7 @@ impl Relay {
             if self.write(session).await.is_err() {
                 return Relayed::ClientGone;
             }
-            flow = match self.wait(session, timing).await {
+            flow = match self.wait(session).await {
                 Ok(next) => self.take(next),
                 Err(Relayed::Cut(failure)) => Flow::End(Err(failure)),
                 Err(gone) => return gone,
@@ -109,13 +112,14 @@ impl Relay {
         }
     }
 
-    async fn wait(&mut self, session: &mut ServerSession, timing: Timing) -> Result<Next, Relayed> {
-        let limit = (Instant::now() + timing.idle).min(timing.until);
+    async fn wait(&mut self, session: &mut ServerSession) -> Result<Next, Relayed> {
+        // The time that the caller took for what was written is nobody's silence.
+        self.silence.heard();
         tokio::select! {
             biased;
             next = self.events.next() => Ok(next),
             () = client_gone(session) => Err(Relayed::ClientGone),
-            () = tokio::time::sleep_until(limit) => Err(Relayed::Cut(Failure::Timeout)),
+            () = self.silence.over() => Err(Relayed::Cut(Failure::Timeout)),
         }
     }
 

@@ -524,7 +524,7 @@ impl Reader<'_> {
         for (at, one) in moving.rollouts.iter().enumerate() {
             let key = format!("{ROLLOUT}{}", one.name);
             let Some(text) = self.get(&key) else { continue };
-            match text.parse::<Share>() {
+            match text.parse() {
                 Ok(stage) => readings.standing_mut().set_stage(RolloutId(at as u16), stage),
                 Err(_) => self.wrong_pair(&key, Wrong::Form, format!("`{key}` is a share, like 25%, not `{text}`")),
             }

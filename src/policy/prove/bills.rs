@@ -52,19 +52,22 @@ impl<'a> Bill<'a> {
     fn with_legs(&self, prompt: Tokens, feature: Option<&Feature>, legs: usize) -> Result<Usd, Unknown> {
         let own = self.one(self.at, prompt, feature)?;
         let options = &self.all[self.at].hop.options;
+        let resumes = self.chain.on_cut == OnCut::Resume;
         let mut later: Vec<Usd> = Vec::new();
-        for at in self.at + 1..self.all.len() {
-            if self.all[at].via != Via::Shadow {
-                later.push(self.one(at, prompt, feature)?);
+        if legs > 0 || resumes {
+            for at in self.at + 1..self.all.len() {
+                if self.all[at].via != Via::Shadow {
+                    later.push(self.one(at, prompt, feature)?);
+                }
             }
+            later.sort_unstable_by(|a, b| b.cmp(a));
         }
-        later.sort_unstable_by(|a, b| b.cmp(a));
         let mut total = later.iter().take(legs).fold(own, |sum, leg| sum + *leg);
         if options.retry.is_some_and(|retry| retry.count > 0 && retry.on.contains(Failure::Timeout)) {
             // The call that timed out may still run to its end and be billed.
             total += own;
         }
-        if self.chain.on_cut == OnCut::Resume {
+        if resumes {
             total += later.first().copied().unwrap_or_default();
         }
         Ok(total)
