@@ -28,6 +28,7 @@
 //! | [`policy`] | `.route` text → a tree and diagnostics; facts → decision → plan |
 //! | [`files`] | paths, or paths of a git revision → texts of a workspace, and nothing outside it; whole files replaced |
 //! | [`config`] | `wayside.yaml` as typed → as meant |
+//! | [`spool`] | a request that no model answered → a ticket on disk, and back to whoever works it |
 //! | [`workspace`] | a policy's path → its settings, its catalog, its files, checked |
 //! | [`lsp`] | an editor's messages ↔ what the policy tools know |
 //! | `dialect` | bytes of a provider's API ↔ what they mean: requests, answers, stream events, errors |
@@ -79,6 +80,7 @@ pub mod rehearse;
 pub mod serve;
 #[cfg(feature = "serve")]
 pub mod simulate;
+pub mod spool;
 #[cfg(feature = "serve")]
 pub mod telemetry;
 pub mod units;

@@ -15,6 +15,7 @@ mod explain;
 mod fmt;
 mod graph;
 mod lsp;
+mod queue;
 mod reading;
 mod screen;
 #[cfg(feature = "serve")]
@@ -63,6 +64,7 @@ enum Verb {
     Fmt(fmt::Args),
     Graph(graph::Args),
     Lsp(lsp::Args),
+    Queue(queue::Args),
     Test(test::Args),
     #[cfg(feature = "serve")]
     Serve(serve::Args),
@@ -92,6 +94,7 @@ pub fn main() -> ExitCode {
         Verb::Fmt(args) => fmt::run(&args),
         Verb::Graph(args) => graph::run(&args),
         Verb::Lsp(args) => lsp::run(&args),
+        Verb::Queue(args) => queue::run(&args),
         Verb::Test(args) => test::run(&args),
         Verb::Completions(args) => completions::run(&args),
         #[cfg(feature = "serve")]

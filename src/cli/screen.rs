@@ -15,6 +15,16 @@ pub fn show(text: &str, code: u8) -> ExitCode {
     }
 }
 
+/// Prints what `fill` writes while it writes it, and answers the code that `fill` gives.
+pub fn stream(fill: impl FnOnce(&mut dyn Write) -> io::Result<u8>) -> ExitCode {
+    let mut out = io::BufWriter::new(anstream::stdout().lock());
+    match fill(&mut out).and_then(|code| out.flush().map(|()| code)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(super::CLEAN),
+        Err(error) => broken(&format!("cannot write the output: {error}")),
+    }
+}
+
 /// Progress, and what else is not a result, to stderr.
 pub fn aside(text: &str) {
     // Nobody is left to tell when stderr fails.

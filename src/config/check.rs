@@ -3,6 +3,7 @@
 //! In: the text of the file. Out: a [`Project`]. Must not know: what the codes mean.
 
 use super::raw::{Raw, RawCheck};
+use super::spool::{self, SpoolSettings};
 use super::{ConfigErrors, Known, keys, known};
 use crate::units::Millis;
 
@@ -27,6 +28,8 @@ pub struct Project {
     pub catalog: Option<String>,
     /// The `providers:` section. Addresses and keys are the business of `serve`, which may run elsewhere.
     pub providers: Vec<Known>,
+    /// The `spool:` section; its directory is relative to the file.
+    pub spool: SpoolSettings,
 }
 
 /// Lint settings of a project.
@@ -68,7 +71,11 @@ pub fn project(text: &str) -> Result<Project, ConfigErrors> {
     let mut errors = Vec::new();
     let providers = known::known(&raw.providers, &mut errors);
     let check = meant(&raw.check, &mut errors);
-    if errors.is_empty() { Ok(Project { check, catalog: raw.catalog, providers }) } else { Err(ConfigErrors(errors)) }
+    let spool = spool::meant(&raw.spool, &mut errors);
+    if !errors.is_empty() {
+        return Err(ConfigErrors(errors));
+    }
+    Ok(Project { check, catalog: raw.catalog, providers, spool })
 }
 
 /// The file as typed, or every unknown key, or the first wrong type.

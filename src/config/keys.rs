@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 use serde_yaml::Value;
 
-use super::raw::{Raw, RawBreakers, RawCheck, RawIdentity, RawLimits, RawLog, RawProvider};
+use super::raw::{Raw, RawBreakers, RawCheck, RawIdentity, RawLimits, RawLog, RawProvider, RawSpool};
 use crate::names::nearest;
 
 /// A message for every unknown key, in page order.
@@ -32,6 +32,7 @@ pub fn unknown(tree: &Value, text: &str) -> Vec<String> {
     look("limits.", tree.get("limits"), fields::<RawLimits>());
     look("breakers.", tree.get("breakers"), fields::<RawBreakers>());
     look("log.", tree.get("log"), fields::<RawLog>());
+    look("spool.", tree.get("spool"), fields::<RawSpool>());
     look("check.", tree.get("check"), fields::<RawCheck>());
     if let Some(Value::Mapping(providers)) = tree.get("providers") {
         for (name, provider) in providers {
@@ -112,6 +113,7 @@ mod tests {
             fields::<RawIdentity>(),
             fields::<RawLimits>(),
             fields::<RawLog>(),
+            fields::<RawSpool>(),
             fields::<RawCheck>(),
             fields::<RawProvider>(),
         ];

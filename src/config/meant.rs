@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::provider::Provider;
 use super::raw::{OneOrMany, Raw, RawBreakers, RawIdentity, RawLimits, Size};
 use super::secret::Secret;
+use super::spool::{self, SpoolSettings};
 use super::{ConfigErrors, Known, check};
 use crate::chain::breaker::{self, MAX_WINDOW};
 use crate::names::ProviderName;
@@ -61,6 +62,8 @@ pub struct Config {
     pub request_log: RequestLog,
     /// The operational log's filter, in `tracing` syntax.
     pub log_level: String,
+    /// Where requests wait for a person.
+    pub spool: SpoolSettings,
     /// How policies are judged; what a project allows, `serve` allows too.
     pub check: check::Settings,
     /// Secret and CA files this was built from; a change of one is a change of the configuration.
@@ -193,6 +196,8 @@ impl Config {
     fn mean(raw: Raw, base: &Path, environment: &dyn Environment, errors: &mut Vec<String>) -> Self {
         let mut reader = Reader { base, environment, errors, files: Vec::new() };
         let check = check::meant(&raw.check, reader.errors);
+        let mut spool = spool::meant(&raw.spool, reader.errors);
+        spool.directory = base.join(spool.directory);
         let listen = match raw.listen {
             None => vec![DEFAULT_LISTEN.to_owned()],
             Some(OneOrMany::One(one)) => vec![one],
@@ -234,6 +239,7 @@ impl Config {
             answer_headers: raw.answer_headers.unwrap_or(true),
             request_log,
             log_level,
+            spool,
             check,
             files: reader.files,
             fixed,

@@ -17,6 +17,7 @@ mod provider;
 mod raw;
 #[cfg(feature = "serve")]
 mod secret;
+mod spool;
 
 #[cfg(feature = "serve")]
 pub use base_url::BaseUrl;
@@ -28,6 +29,7 @@ pub use provider::{OutputCap, Provider};
 pub use secret::Secret;
 
 pub use known::{Known, ProviderKind, shared_fates};
+pub use spool::SpoolSettings;
 
 /// What is wrong with a configuration, one line each, in page order.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,6 +26,7 @@ pub struct Raw {
     pub breakers: RawBreakers,
     pub answer_headers: Option<bool>,
     pub log: RawLog,
+    pub spool: RawSpool,
     pub check: RawCheck,
 }
 
@@ -108,6 +109,16 @@ pub enum Size {
 pub struct RawLog {
     pub requests: Option<String>,
     pub level: Option<String>,
+}
+
+/// `spool:`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawSpool {
+    pub directory: Option<String>,
+    pub tickets: Option<u64>,
+    pub bytes: Option<Size>,
+    pub age: Option<String>,
 }
 
 /// `check:`
