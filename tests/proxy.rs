@@ -19,6 +19,8 @@ mod lifecycle;
 mod limits;
 #[path = "proxy/load.rs"]
 mod load;
+#[path = "proxy/queueing.rs"]
+mod queueing;
 #[path = "proxy/replaying.rs"]
 mod replaying;
 #[path = "proxy/streams.rs"]

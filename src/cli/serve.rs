@@ -68,7 +68,7 @@ pub fn run(args: Args) -> ExitCode {
         Err(Rejected(errors)) => return screen::findings(&errors),
     };
     if args.check_only {
-        return match serve::check(config, origin) {
+        return match serve::check(config) {
             Ok(()) => ExitCode::from(CLEAN),
             Err(Rejected(errors)) => screen::findings(&errors),
         };

@@ -61,7 +61,7 @@ pub async fn stream(
     hop: PlannedHop,
     start: Start,
 ) -> Ending {
-    let Some(head) = stream_head(session, from_hop(settlement, &hop)) else { return Ending::of(Ended::Broken) };
+    let Some(head) = stream_head(session, 200, from_hop(settlement, &hop)) else { return Ending::of(Ended::Broken) };
     let released = Instant::now();
     let limits = start.limits;
     let timing = Timing {
@@ -101,6 +101,7 @@ pub async fn stream(
         hop: Some(hop),
         first_token: Some(crate::units::Millis(first_content.as_millis() as u64)),
         degraded: None,
+        ticket: None,
         ended,
     }
 }
@@ -142,8 +143,8 @@ fn from_hop(settlement: &Settlement<'_>, hop: &PlannedHop) -> Headers {
 }
 
 /// The head of a stream in the version the caller speaks: pingora passes it on as it is given.
-pub fn stream_head(session: &ServerSession, headers: Headers) -> Option<ResponseHeader> {
-    let mut head = ResponseHeader::build_no_case(200, Some(headers.len() + 4)).ok()?;
+pub fn stream_head(session: &ServerSession, status: u16, headers: Headers) -> Option<ResponseHeader> {
+    let mut head = ResponseHeader::build_no_case(status, Some(headers.len() + 4)).ok()?;
     head.insert_header(http::header::CONTENT_TYPE, EVENT_STREAM).ok()?;
     head.insert_header(http::header::CACHE_CONTROL, NO_CACHE).ok()?;
     for (name, value) in headers {
@@ -156,8 +157,8 @@ pub fn stream_head(session: &ServerSession, headers: Headers) -> Option<Response
 }
 
 /// Events that are already here, as one stream.
-pub async fn fixed_stream(session: &mut ServerSession, headers: Headers, events: Bytes) -> Ended {
-    let Some(head) = stream_head(session, headers) else { return Ended::Broken };
+pub async fn fixed_stream(session: &mut ServerSession, status: u16, headers: Headers, events: Bytes) -> Ended {
+    let Some(head) = stream_head(session, status, headers) else { return Ended::Broken };
     let written = async {
         session.write_response_header(Box::new(head)).await?;
         session.write_response_body(events, true).await

@@ -1,8 +1,9 @@
 //! What stands in when no hop delivered: step 13 of section 5.2.
 //!
-//! In: the degrade steps of a run. Out: a template in the caller's dialect, or an error. Must not know: hops.
+//! In: the degrade steps of a run. Out: a template or a ticket in the caller's dialect, or an error. Must not know: hops.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use pingora::protocols::http::ServerSession;
@@ -10,17 +11,19 @@ use pingora::protocols::http::ServerSession;
 use super::answer::fixed_stream;
 use super::app::Ended;
 use super::reply::{self, Problem};
-use super::settle::{Ending, Settlement};
+use super::settle::{Asked, Ending, Settlement};
 use super::walk::Walk;
 use crate::chain::degrade::{StandIn, stand_ins};
 use crate::dialect::chat::degraded;
 use crate::dialect::chat::error::CallerError;
-use crate::dialect::chat::request::Scan;
 use crate::failure::Failure;
 use crate::policy::checked::TemplateId;
+use crate::spool::TicketId;
 use crate::telemetry::Outcome;
+use crate::units::Millis;
 
 const DEGRADED: HeaderName = HeaderName::from_static("x-wayside-degraded");
+const TICKET: HeaderName = HeaderName::from_static("x-wayside-ticket");
 
 /// A policy without `otherwise` met a request that it has no rule for.
 pub fn no_rule() -> Problem {
@@ -33,60 +36,99 @@ pub async fn stand_in(
     session: &mut ServerSession,
     settlement: &Settlement<'_>,
     walk: &Walk<'_>,
-    scan: &Scan,
+    asked: &Asked<'_>,
     last: Option<Failure>,
 ) -> Ending {
+    let mut refused = None;
     for step in stand_ins(&walk.chain.run().degrade, last) {
         match step {
-            StandIn::Template(template) => return self::template(session, settlement, scan, template, last).await,
+            StandIn::Template(template) => {
+                if let Some(answer) = template_answer(settlement, template) {
+                    return fixed(session, settlement, asked, answer, last).await;
+                }
+            }
+            StandIn::Queue { name, within } => {
+                match settlement.now.queues.keep(settlement, asked, (name, within), last).await {
+                    Ok(ticket) => {
+                        return fixed(session, settlement, asked, ticket_answer(name, within, &ticket), last).await;
+                    }
+                    Err(_) => refused = Some(name),
+                }
+            }
             StandIn::Error { status, message } => {
                 let message: Cow<'static, str> =
                     message.map_or("No model could answer this request.".into(), |message| message.to_owned().into());
                 let error = CallerError::new(status, message).code("degraded").should_retry(false);
                 return error_answer(session, settlement, error.into(), Some("error"), last).await;
             }
-            StandIn::Exhausted(last) => {
-                return error_answer(session, settlement, CallerError::exhausted(last).into(), None, last).await;
-            }
             // Refused at load (R990); were one here, the next step would stand in.
-            StandIn::Cached { .. } | StandIn::Queue { .. } => {}
+            StandIn::Cached { .. } | StandIn::Exhausted(_) => {}
         }
     }
-    error_answer(session, settlement, CallerError::exhausted(last).into(), None, last).await
+    error_answer(session, settlement, exhausted(last, refused).into(), None, last).await
 }
 
-async fn template(
+/// The last failure, and the queue that would have helped if it took tickets.
+fn exhausted(last: Option<Failure>, refused: Option<&Arc<str>>) -> CallerError {
+    let mut error = CallerError::exhausted(last);
+    if let Some(queue) = refused {
+        error.message = format!("{} Its queue `{queue}` takes no tickets now.", error.message).into();
+    }
+    error
+}
+
+/// An answer that is known before the caller is looked at.
+struct Fixed {
+    status: u16,
+    /// As `x-wayside-degraded`, the log and metrics name it.
+    step: String,
+    text: Cow<'static, str>,
+    ticket: Option<TicketId>,
+}
+
+fn template_answer(settlement: &Settlement<'_>, template: TemplateId) -> Option<Fixed> {
+    let template = settlement.now.policy.checked().templates.get(template.index())?;
+    let step = format!("template {}", template.name);
+    Some(Fixed { status: 200, step, text: template.text.to_string().into(), ticket: None })
+}
+
+fn ticket_answer(queue: &str, within: Option<Millis>, ticket: &TicketId) -> Fixed {
+    let promise = within.map(|within| format!(", within {within}")).unwrap_or_default();
+    let text = format!("No model could answer this request, so a person will{promise}. Ticket: {ticket}");
+    Fixed { status: 202, step: format!("queue {queue}"), text: text.into(), ticket: Some(ticket.clone()) }
+}
+
+/// Puts a text into the caller's dialect, as a stream if one was asked for.
+async fn fixed(
     session: &mut ServerSession,
     settlement: &Settlement<'_>,
-    scan: &Scan,
-    template: TemplateId,
+    asked: &Asked<'_>,
+    answer: Fixed,
     last: Option<Failure>,
 ) -> Ending {
-    let Some(template) = settlement.now.policy.checked().templates.get(template.index()) else {
-        return error_answer(session, settlement, CallerError::exhausted(last).into(), None, last).await;
-    };
-    let step = format!("template {}", template.name);
+    let scan = &asked.told.scan;
     let mut headers = settlement.headers(None);
-    if settlement.now.config.answer_headers
-        && let Ok(value) = HeaderValue::from_str(&step)
-    {
-        headers.push((DEGRADED, value));
+    if settlement.now.config.answer_headers {
+        headers.extend(HeaderValue::from_str(&answer.step).ok().map(|step| (DEGRADED, step)));
+        let ticket = answer.ticket.as_ref().and_then(|ticket| HeaderValue::from_str(ticket.as_str()).ok());
+        headers.extend(ticket.map(|ticket| (TICKET, ticket)));
     }
     let created = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
     let head = degraded::Head { id: settlement.request_id(), model: &scan.model, created };
     let (bytes, ended) = if scan.stream {
-        let events = degraded::stream(head, &template.text, scan.include_usage);
-        (events.len(), fixed_stream(session, headers, events.into()).await)
+        let events = degraded::stream(head, &answer.text, scan.include_usage);
+        (events.len(), fixed_stream(session, answer.status, headers, events.into()).await)
     } else {
-        let body = degraded::completion(head, &template.text);
-        (body.len(), reply::json(session, 200, headers, body.into()).await)
+        let body = degraded::completion(head, &answer.text);
+        (body.len(), reply::json(session, answer.status, headers, body.into()).await)
     };
     Ending {
         outcome: Outcome::Degraded,
-        status: 200,
+        status: answer.status,
         reason: last.map(Failure::word),
         bytes: bytes as u64,
-        degraded: Some(step),
+        degraded: Some(answer.step),
+        ticket: answer.ticket.map(Into::into),
         ..Ending::of(ended)
     }
 }

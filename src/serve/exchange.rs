@@ -64,7 +64,7 @@ pub async fn exchange(sidecar: &Sidecar, session: &mut ServerSession) -> Ended {
         Found::Whole(whole, hop) => answer::whole(session, &settlement, &mut walk, whole, hop).await,
         Found::Live(live, hop, start) => answer::stream(session, &settlement, &mut walk, live, hop, start).await,
         Found::Said(said, hop, failure) => answer::said(session, &settlement, &walk, said, hop, failure).await,
-        Found::Nothing(last) => degrade::stand_in(session, &settlement, &walk, &told.scan, last).await,
+        Found::Nothing(last) => degrade::stand_in(session, &settlement, &walk, &asked, last).await,
         Found::ClientGone => Ending::client_gone(),
     };
 

@@ -26,6 +26,7 @@ mod judge;
 mod listen;
 mod models;
 mod policy;
+mod queue;
 mod relay;
 mod reload;
 mod reply;
@@ -131,9 +132,8 @@ pub fn start(options: Options) -> Result<Running, Rejected> {
 }
 
 /// Loads and prepares everything, and starts nothing.
-pub fn check(config: Config, origin: Origin) -> Result<(), Rejected> {
-    let telemetry = Telemetry::new(Sink::Off).map_err(|error| Rejected(error.to_string()))?;
-    Sidecar::new(config, origin, telemetry).map(drop)
+pub fn check(config: Config) -> Result<(), Rejected> {
+    Sidecar::try_out(config)
 }
 
 fn serve<D: Desk>(desk: D, tally: Arc<Tally>, sockets: Vec<Bound>, told: watch::Receiver<bool>) {

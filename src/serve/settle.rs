@@ -23,7 +23,7 @@ use crate::policy::checked::{AttributeDomain, AttributeValue, Checked, TierId};
 use crate::policy::facts::{Facts, ModalitySet, Priority};
 use crate::policy::plan::{Action, Plan, PlannedHop};
 use crate::policy::readings::Readings;
-use crate::telemetry::{AttemptRecord, Facts as FactsRecord, HopRecord, Outcome, Record};
+use crate::telemetry::{AttemptRecord, Facts as FactsRecord, HopRecord, Outcome, Record, Telemetry};
 use crate::units::{Millis, Usd};
 use crate::usage::Usage;
 
@@ -80,6 +80,8 @@ pub struct Ending {
     pub first_token: Option<Millis>,
     /// Which step stood in.
     pub degraded: Option<String>,
+    /// The ticket that the caller was given.
+    pub ticket: Option<String>,
     /// Whether the connection can go on.
     pub ended: Ended,
 }
@@ -97,6 +99,7 @@ impl Ending {
             hop: None,
             first_token: None,
             degraded: None,
+            ticket: None,
             ended,
         }
     }
@@ -123,6 +126,28 @@ impl<'a> Settlement<'a> {
     /// As the caller sees it.
     pub fn request_id(&self) -> &str {
         self.request_id.as_str()
+    }
+
+    /// When it was admitted.
+    pub const fn opened_at(&self) -> jiff::Timestamp {
+        self.opened_at
+    }
+
+    /// Counters.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.sidecar.telemetry
+    }
+
+    /// The rule that decided.
+    pub fn rule(&self) -> Option<&str> {
+        let checked = self.now.policy.checked();
+        self.decided.as_ref().map(|decided| &*checked.rules[decided.rule.index()].name)
+    }
+
+    /// What is known about a request, in words.
+    pub fn words<R>(&self, asked: &Asked<'_>, tell: impl FnOnce(&FactsRecord<'_>) -> R) -> R {
+        let words = Words::of(self.now.policy.checked(), asked);
+        tell(&words.facts(asked, &words.attributes()))
     }
 
     /// RFC 3339 in UTC, with milliseconds.
@@ -179,7 +204,6 @@ impl<'a> Settlement<'a> {
     fn record_bare(&self, outcome: Outcome, status: u16, reason: Option<&str>, request: FactsRecord<'_>) {
         let time = self.admitted_at();
         let checked = self.now.policy.checked();
-        let rule = self.decided.as_ref().map(|decided| &*checked.rules[decided.rule.index()].name);
         self.sidecar.telemetry.record(&Record {
             schema: SCHEMA,
             time: &time,
@@ -192,7 +216,7 @@ impl<'a> Settlement<'a> {
             policy: &checked.name,
             policy_hash: self.now.policy.hash(),
             timezone: checked.timezone.iana_name(),
-            rule,
+            rule: self.rule(),
             tier: None,
             chain: &[],
             dropped: &[],
@@ -202,6 +226,7 @@ impl<'a> Settlement<'a> {
             served_model: None,
             drift: false,
             degraded: None,
+            ticket: None,
             usage: Usage::default(),
             cost_usd: None,
             first_token_ms: None,
@@ -251,7 +276,7 @@ impl<'a> Settlement<'a> {
             policy: &checked.name,
             policy_hash: self.now.policy.hash(),
             timezone: checked.timezone.iana_name(),
-            rule: decided.map(|decided| &*checked.rules[decided.rule.index()].name),
+            rule: self.rule(),
             tier: tier_name(decided.and_then(|decided| decided.tier)),
             chain: &chain,
             dropped: &dropped,
@@ -261,6 +286,7 @@ impl<'a> Settlement<'a> {
             served_model: watch.and_then(Watch::model),
             drift: watch.is_some_and(Watch::drifted),
             degraded: ending.degraded.as_deref(),
+            ticket: ending.ticket.as_deref(),
             usage,
             cost_usd: ending.hop.as_ref().and_then(|hop| cost(self.now, hop, &usage, &asked.admitted.facts)),
             first_token_ms: ending.first_token,

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::health::{Health, Healths, Shut};
 use super::policy::Policy;
+use super::queue::Queues;
 use super::tally::Tally;
 use crate::chain::breaker::Turned;
 use crate::config::{Config, Environment, Fixed, ProviderKind};
@@ -60,6 +61,8 @@ pub struct InForce {
     pub config: Arc<Config>,
     /// Compiled.
     pub policy: Policy,
+    /// Where requests wait for a person.
+    pub queues: Queues,
     /// Since when.
     pub loaded_at: jiff::Timestamp,
     upstreams: Vec<Option<Arc<Upstream>>>,
@@ -114,7 +117,7 @@ impl Sidecar {
         let pools = Arc::new(Pools::new(config.limits.pool));
         let (fixed, overridden) = (config.fixed.clone(), config.overridden());
         let healths = Healths::default();
-        let first = InForce::prepare(config, &pools, &healths)?;
+        let first = InForce::prepare(config, &pools, &healths)?.opened(None, &telemetry)?;
         let sidecar = Self {
             in_force: ArcSwap::from_pointee(first),
             origin,
@@ -130,6 +133,12 @@ impl Sidecar {
         };
         sidecar.announce(&sidecar.in_force());
         Ok(Arc::new(sidecar))
+    }
+
+    /// Prepares everything and throws it away; nothing is opened.
+    pub fn try_out(config: Config) -> Result<(), Rejected> {
+        let pools = Pools::new(config.limits.pool);
+        InForce::prepare(config, &pools, &Healths::default()).map(drop)
     }
 
     /// What holds for a request that begins now. It keeps it to its end, whatever is loaded meanwhile.
@@ -215,7 +224,7 @@ impl Sidecar {
         config.listen.clone_from(&before.config.listen);
         config.admin = before.config.admin;
         config.limits.threads = before.config.limits.threads;
-        let next = InForce::prepare(config, &self.pools, &self.healths)?;
+        let next = InForce::prepare(config, &self.pools, &self.healths)?.opened(Some(&before), &self.telemetry)?;
         if next.same_as(&before) {
             return Ok(Reloaded::Unchanged);
         }
@@ -282,9 +291,17 @@ impl InForce {
             rule_names: checked.rules.iter().map(|rule| printable(&rule.name)).collect(),
             tier_names: checked.tiers.iter().map(|tier| printable(&tier.name)).collect(),
             loaded_at: jiff::Timestamp::now(),
+            queues: Queues::default(),
             config: Arc::new(config),
             policy,
         })
+    }
+
+    /// With what only a running sidecar needs, taken over from what was in force before where that is the same.
+    fn opened(mut self, before: Option<&Self>, telemetry: &Telemetry) -> Result<Self, Rejected> {
+        let before = before.map(|before| &before.queues);
+        self.queues = Queues::open(&self.config, self.policy.checked(), before, telemetry)?;
+        Ok(self)
     }
 
     /// Whom to call for a snapshot; `None` when its provider is not configured here.

@@ -33,6 +33,10 @@ pub struct Metrics {
     attempts: IntCounterVec,
     fallbacks: IntCounterVec,
     degraded: IntCounterVec,
+    /// Tickets by queue, and whether they were kept.
+    pub tickets: IntCounterVec,
+    /// Tickets that wait for a person.
+    pub tickets_waiting: IntGauge,
     seconds: HistogramVec,
     first_token: HistogramVec,
     tokens: IntCounterVec,
@@ -88,6 +92,8 @@ impl Metrics {
             attempts: counters("wayside_attempts_total", "Attempts by snapshot and result", &["snapshot", "result"]),
             fallbacks: counters("wayside_fallbacks_total", "Answers from a later hop", &["rule", "from", "to"]),
             degraded: counters("wayside_degraded_total", "Answers from the degraded path", &["rule", "step"]),
+            tickets: counters("wayside_tickets_total", "Tickets for people: `kept`, or why not", &["queue", "result"]),
+            tickets_waiting: gauge("wayside_tickets_waiting", "Tickets on this disk, as last counted"),
             seconds: histograms(
                 "wayside_request_seconds",
                 "From admission to the last byte",

@@ -66,6 +66,9 @@ pub struct Record<'a> {
     /// The degrade step that answered: `template sorry`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub degraded: Option<&'a str>,
+    /// The ticket that the caller was given; `wayside queue show` has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<&'a str>,
     /// Tokens used, every attempt included.
     pub usage: Usage,
     /// What they cost; absent when the price is unknown.

@@ -268,8 +268,7 @@ async fn a_policy_with_errors_is_refused_with_its_findings() {
     let alias = POLICY.replace("openai/gpt-5.4-2026-03-05", "openai/gpt-5.4");
     std::fs::write(directory.path().join("policy.route"), alias).unwrap();
     let config = write_config(directory.path(), &simulator, "");
-    let origin = Origin { config: Some(config.clone()), policy: None };
-    let rejected = wayside::serve::check(read_config(&config).unwrap(), origin).unwrap_err().to_string();
+    let rejected = wayside::serve::check(read_config(&config).unwrap()).unwrap_err().to_string();
     assert!(rejected.contains("R201") && rejected.contains("policy.route:"), "{rejected}");
 }
 
@@ -280,8 +279,7 @@ async fn a_construct_that_is_not_carried_out_is_refused_by_name_and_place() {
     let extra = "budget night { limit $5_000 per day }\nguard pii { redact [email] in request }\n";
     std::fs::write(directory.path().join("policy.route"), format!("{POLICY}\n{extra}")).unwrap();
     let config = write_config(directory.path(), &simulator, "");
-    let origin = Origin { config: Some(config.clone()), policy: None };
-    let rejected = wayside::serve::check(read_config(&config).unwrap(), origin).unwrap_err().to_string();
+    let rejected = wayside::serve::check(read_config(&config).unwrap()).unwrap_err().to_string();
     for (name, line) in [("budget `night`", POLICY.lines().count() + 2), ("guard `pii`", POLICY.lines().count() + 3)] {
         let place = format!("policy.route:{line}:");
         let told = |text: &str| text.contains("R990") && text.contains(name) && text.contains(&place);

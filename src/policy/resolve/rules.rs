@@ -390,7 +390,6 @@ impl<'a> Resolver<'a> {
                 Some(Degrade::Cached { up_to })
             }
             ast::Degrade::Queue { name, within } => {
-                self.out.unsupported.push(("`degrade queue`".into(), whole));
                 let known = self.names.want(Sort::Queue, name, &mut self.desk).is_some();
                 let within = match within {
                     Some(value) => Some(self.desk.some_time(value, "`within`")?),

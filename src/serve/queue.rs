@@ -1,0 +1,150 @@
+//! The ticket that a request leaves when no model answered it and its policy has a person for that.
+//!
+//! In: a request and what is known about it, a queue's name. Out: a ticket that is kept, or why there is none. Must not know: how
+//! the caller is told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::settle::{Asked, Settlement};
+use super::sidecar::Rejected;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::policy::checked::{Checked, Degrade, Outcome};
+use crate::spool::{Refused, Spool, Ticket, TicketId};
+use crate::telemetry::{Facts, Telemetry};
+use crate::units::Millis;
+
+/// How long a caller waits for the disk. What is not begun by then is withdrawn, and the next step answers.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where tickets go.
+#[derive(Default)]
+pub struct Queues {
+    /// `None` when the policy has no queue.
+    spool: Option<Arc<Spool>>,
+    /// The last ticket was not kept; that is said once, not for every request.
+    refusing: AtomicBool,
+}
+
+impl Queues {
+    /// For a policy; what is open already under the same settings stays open.
+    pub fn open(
+        config: &Config,
+        checked: &Checked,
+        before: Option<&Self>,
+        telemetry: &Telemetry,
+    ) -> Result<Self, Rejected> {
+        if !has_queue(checked) {
+            return Ok(Self::default());
+        }
+        let open = before.and_then(|before| before.spool.as_ref()).filter(|spool| *spool.settings() == config.spool);
+        let spool = match open {
+            Some(spool) => Arc::clone(spool),
+            None => {
+                let waiting = telemetry.metrics.tickets_waiting.clone();
+                let count = move |tickets: u64| waiting.set(i64::try_from(tickets).unwrap_or(i64::MAX));
+                let now = milliseconds(jiff::Timestamp::now());
+                Arc::new(Spool::start(&config.spool, now, count).map_err(|error| cannot(config, &error))?)
+            }
+        };
+        Ok(Self { spool: Some(spool), refusing: AtomicBool::new(false) })
+    }
+
+    /// Keeps a ticket. When this returns one, it is on the disk for good.
+    pub async fn keep(
+        &self,
+        settlement: &Settlement<'_>,
+        asked: &Asked<'_>,
+        (queue, within): (&str, Option<Millis>),
+        last: Option<Failure>,
+    ) -> Result<TicketId, Refused> {
+        let id = TicketId::new(milliseconds(settlement.opened_at()), fastrand::u64(..));
+        let ticket = ticket(settlement, asked, (queue, within), last, id.clone());
+        let kept = self.hand_over(ticket, asked).await;
+        let result = kept.as_ref().err().map_or("kept", Refused::word);
+        settlement.telemetry().metrics.tickets.with_label_values(&[queue, result]).inc();
+        match &kept {
+            Ok(()) => self.refusing.store(false, Ordering::Relaxed),
+            Err(refused) if !self.refusing.swap(true, Ordering::Relaxed) => {
+                tracing::error!(queue, "a request got no ticket, its next step answers it: {refused}");
+            }
+            Err(_) => {}
+        }
+        kept.map(|()| id)
+    }
+
+    async fn hand_over(&self, ticket: Ticket, asked: &Asked<'_>) -> Result<(), Refused> {
+        let ended = || Refused::Failed("the thread that writes tickets has ended".to_owned());
+        let spool = self.spool.as_ref().ok_or_else(ended)?;
+        let (told, verdict) = oneshot::channel();
+        let pending = spool.put(ticket, asked.told.body.clone(), move |kept| {
+            // Whoever does not wait any more got something else.
+            let _ = told.send(kept);
+        })?;
+        match timeout(PATIENCE, verdict).await {
+            Ok(verdict) => verdict.unwrap_or_else(|_| Err(ended())),
+            Err(_) => {
+                pending.withdraw();
+                Err(Refused::Busy)
+            }
+        }
+    }
+}
+
+fn has_queue(checked: &Checked) -> bool {
+    checked.rules.iter().any(|rule| match &rule.outcome {
+        Outcome::Chain(chain) => chain.degrade.iter().any(|step| matches!(step, Degrade::Queue { .. })),
+        Outcome::Reject { .. } => false,
+    })
+}
+
+fn cannot(config: &Config, error: &std::io::Error) -> Rejected {
+    let shown = config.spool.directory.display();
+    Rejected(format!(
+        "spool.directory: tickets cannot be kept in `{shown}`: {error}; write a directory that survives a restart, like \
+         `/var/lib/wayside/spool`"
+    ))
+}
+
+fn milliseconds(at: jiff::Timestamp) -> u64 {
+    u64::try_from(at.as_millisecond()).unwrap_or_default()
+}
+
+fn ticket(
+    settlement: &Settlement<'_>,
+    asked: &Asked<'_>,
+    (queue, within): (&str, Option<Millis>),
+    last: Option<Failure>,
+    id: TicketId,
+) -> Ticket {
+    let received = settlement.opened_at();
+    let due = within.and_then(|within| received.checked_add(within.duration()).ok());
+    let checked = settlement.now.policy.checked();
+    let owned = |word: Option<&str>| word.map(str::to_owned);
+    settlement.words(asked, |facts: &Facts<'_>| Ticket {
+        schema: Ticket::SCHEMA,
+        ticket: id,
+        queue: queue.to_owned(),
+        received: format!("{received:.3}"),
+        due: due.map(|due| format!("{due:.3}")),
+        request_id: settlement.request_id().to_owned(),
+        endpoint: facts.endpoint.to_owned(),
+        policy: checked.name.to_string(),
+        policy_hash: settlement.now.policy.hash().to_string(),
+        rule: settlement.rule().unwrap_or_default().to_owned(),
+        failure: last.map(|last| last.word().to_owned()),
+        tenant: owned(facts.tenant),
+        user: owned(facts.user),
+        plan: owned(facts.plan),
+        feature: owned(facts.feature),
+        residency: owned(facts.residency),
+        attributes: facts.attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        body_bytes: 0,
+        body_sha256: String::new(),
+    })
+}
