@@ -33,6 +33,7 @@
 //! | [`lsp`] | an editor's messages ↔ what the policy tools know |
 //! | `dialect` | bytes of a provider's API ↔ what they mean: requests, answers, stream events, errors |
 //! | `facts` | request head and body → the raw facts the policy asks for; `prompt_tokens`, as lazily as they allow |
+//! | `cache` | complete answers → the same again, while they are young enough |
 //! | `chain` | a plan, what happened and when → what to do next. A state machine without I/O |
 //! | [`rehearse`] | tests and a tree → results, coverage, mutants, on a virtual clock |
 //! | `upstream` | one attempt → bytes on a pooled connection and back |
@@ -61,6 +62,8 @@
 //! *client*, *caller*: who called us. *Held*, *released*: before and after the first byte of an answer goes to the caller.
 //! *Degrade*: what the caller gets when no hop delivered. *Drift*: an answer that names another model than the pin.
 
+#[cfg(feature = "serve")]
+pub mod cache;
 pub mod catalog;
 pub mod chain;
 pub mod cli;

@@ -11,6 +11,8 @@ mod rig;
 mod bad_input;
 #[path = "proxy/binary.rs"]
 mod binary;
+#[path = "proxy/caching.rs"]
+mod caching;
 #[path = "proxy/falling_back.rs"]
 mod falling_back;
 #[path = "proxy/lifecycle.rs"]

@@ -436,7 +436,7 @@ fn an_allow_takes_a_finding_away_but_never_what_is_not_carried_out() {
   snapshot anthropic/claude-sonnet-5
   degrade template sorry
   # allow not-supported-yet: we like it
-  cache exact for 1h per [tenant]
+  cache semantic 0.97 for 1h per [tenant]
 }}
 "
     );

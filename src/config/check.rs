@@ -2,6 +2,7 @@
 //!
 //! In: the text of the file. Out: a [`Project`]. Must not know: what the codes mean.
 
+use super::cache::{self, CacheSettings};
 use super::raw::{Raw, RawCheck};
 use super::spool::{self, SpoolSettings};
 use super::{ConfigErrors, Known, keys, known};
@@ -30,6 +31,8 @@ pub struct Project {
     pub providers: Vec<Known>,
     /// The `spool:` section; its directory is relative to the file.
     pub spool: SpoolSettings,
+    /// The `cache:` section.
+    pub cache: CacheSettings,
 }
 
 /// Lint settings of a project.
@@ -72,10 +75,11 @@ pub fn project(text: &str) -> Result<Project, ConfigErrors> {
     let providers = known::known(&raw.providers, &mut errors);
     let check = meant(&raw.check, &mut errors);
     let spool = spool::meant(&raw.spool, &mut errors);
+    let cache = cache::meant(&raw.cache, &mut errors);
     if !errors.is_empty() {
         return Err(ConfigErrors(errors));
     }
-    Ok(Project { check, catalog: raw.catalog, providers, spool })
+    Ok(Project { check, catalog: raw.catalog, providers, spool, cache })
 }
 
 /// The file as typed, or every unknown key, or the first wrong type.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 use serde_yaml::Value;
 
-use super::raw::{Raw, RawBreakers, RawCheck, RawIdentity, RawLimits, RawLog, RawProvider, RawSpool};
+use super::raw::{Raw, RawBreakers, RawCache, RawCheck, RawIdentity, RawLimits, RawLog, RawProvider, RawSpool};
 use crate::names::nearest;
 
 /// A message for every unknown key, in page order.
@@ -33,6 +33,7 @@ pub fn unknown(tree: &Value, text: &str) -> Vec<String> {
     look("breakers.", tree.get("breakers"), fields::<RawBreakers>());
     look("log.", tree.get("log"), fields::<RawLog>());
     look("spool.", tree.get("spool"), fields::<RawSpool>());
+    look("cache.", tree.get("cache"), fields::<RawCache>());
     look("check.", tree.get("check"), fields::<RawCheck>());
     if let Some(Value::Mapping(providers)) = tree.get("providers") {
         for (name, provider) in providers {
@@ -114,6 +115,7 @@ mod tests {
             fields::<RawLimits>(),
             fields::<RawLog>(),
             fields::<RawSpool>(),
+            fields::<RawCache>(),
             fields::<RawCheck>(),
             fields::<RawProvider>(),
         ];

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::cache::{self, CacheSettings};
 use super::provider::Provider;
 use super::raw::{OneOrMany, Raw, RawBreakers, RawIdentity, RawLimits, Size};
 use super::secret::Secret;
@@ -64,6 +65,8 @@ pub struct Config {
     pub log_level: String,
     /// Where requests wait for a person.
     pub spool: SpoolSettings,
+    /// How much memory kept answers may take.
+    pub cache: CacheSettings,
     /// How policies are judged; what a project allows, `serve` allows too.
     pub check: check::Settings,
     /// Secret and CA files this was built from; a change of one is a change of the configuration.
@@ -198,6 +201,7 @@ impl Config {
         let check = check::meant(&raw.check, reader.errors);
         let mut spool = spool::meant(&raw.spool, reader.errors);
         spool.directory = base.join(spool.directory);
+        let cache = cache::meant(&raw.cache, reader.errors);
         let listen = match raw.listen {
             None => vec![DEFAULT_LISTEN.to_owned()],
             Some(OneOrMany::One(one)) => vec![one],
@@ -240,6 +244,7 @@ impl Config {
             request_log,
             log_level,
             spool,
+            cache,
             check,
             files: reader.files,
             fixed,

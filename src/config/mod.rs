@@ -7,6 +7,7 @@
 
 #[cfg(feature = "serve")]
 mod base_url;
+mod cache;
 pub mod check;
 mod keys;
 mod known;
@@ -28,6 +29,7 @@ pub use provider::{OutputCap, Provider};
 #[cfg(feature = "serve")]
 pub use secret::Secret;
 
+pub use cache::CacheSettings;
 pub use known::{Known, ProviderKind, shared_fates};
 pub use spool::SpoolSettings;
 

@@ -27,6 +27,7 @@ pub struct Raw {
     pub answer_headers: Option<bool>,
     pub log: RawLog,
     pub spool: RawSpool,
+    pub cache: RawCache,
     pub check: RawCheck,
 }
 
@@ -119,6 +120,15 @@ pub struct RawSpool {
     pub tickets: Option<u64>,
     pub bytes: Option<Size>,
     pub age: Option<String>,
+}
+
+/// `cache:`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawCache {
+    pub bytes: Option<Size>,
+    pub entries: Option<u64>,
+    pub entry: Option<Size>,
 }
 
 /// `check:`

@@ -10,9 +10,10 @@ use tokio::time::Instant;
 
 use super::app::Ended;
 use super::attempt::{Live, Said, Whole};
+use super::cached::{self, Again};
 use super::relay::{Relayed, Timing, relay};
 use super::reply::{self, Headers};
-use super::settle::{Ending, Settlement};
+use super::settle::{Asked, CacheUse, Ending, Settlement};
 use super::walk::Walk;
 use crate::chain::Start;
 use crate::failure::Failure;
@@ -35,6 +36,7 @@ pub async fn whole(
 ) -> Ending {
     let headers = from_hop(settlement, &hop);
     let bytes = whole.body.len() as u64;
+    cached::keep(walk, &hop, &whole.watch, || Bytes::copy_from_slice(&whole.body));
     let ended = reply::whole(session, 200, JSON, headers, whole.body).await;
     let elapsed = walk.elapsed();
     if ended == Ended::Broken {
@@ -71,13 +73,17 @@ pub async fn stream(
     let first_content = live.first_content.duration_since(Instant::from_std(walk.admitted));
     let elapsed = walk.elapsed();
     walk.chain.released(elapsed);
-    let sent = relay(session, head, live, timing).await;
+    let keep = walk.keeps.map(|_| settlement.now.config.cache.entry);
+    let mut sent = relay(session, head, live, timing, keep).await;
     let elapsed = walk.elapsed();
     let (outcome, ended, failure) = match sent.how {
         Relayed::Whole => {
             walk.chain.completed(elapsed);
             if sent.watch.drifted() {
                 walk.cut(&hop, Failure::ModelGone);
+            }
+            if let Some(events) = sent.kept.take() {
+                cached::keep(walk, &hop, &sent.watch, || events.into());
             }
             (Outcome::Answered, Ended::Whole, None)
         }
@@ -102,6 +108,7 @@ pub async fn stream(
         first_token: Some(crate::units::Millis(first_content.as_millis() as u64)),
         degraded: None,
         ticket: None,
+        cache: None,
         ended,
     }
 }
@@ -131,6 +138,41 @@ pub async fn said(
         hop: Some(hop),
         ..Ending::of(ended)
     }
+}
+
+/// What was answered before, as it was: a document, or the events of a stream.
+pub async fn again(
+    session: &mut ServerSession,
+    settlement: &Settlement<'_>,
+    asked: &Asked<'_>,
+    again: Again,
+) -> Ending {
+    let headers = from_before(settlement, &again);
+    let (bytes, ended) = before(session, asked, headers, &again).await;
+    let cache = Some(CacheUse { result: "hit", age: Some(again.age) });
+    Ending { outcome: Outcome::Answered, status: 200, bytes, cache, ..Ending::of(ended) }
+}
+
+/// Writes it; answers how many bytes that were.
+pub async fn before(session: &mut ServerSession, asked: &Asked<'_>, headers: Headers, again: &Again) -> (u64, Ended) {
+    let body = again.entry.body.clone();
+    let bytes = body.len() as u64;
+    let ended = if asked.told.scan.stream {
+        fixed_stream(session, 200, headers, body).await
+    } else {
+        reply::whole(session, 200, JSON, headers, body).await
+    };
+    (bytes, ended)
+}
+
+/// Who answered then, and how long ago that was (RFC 9111, section 5.1).
+pub fn from_before(settlement: &Settlement<'_>, again: &Again) -> Headers {
+    let mut headers = settlement.headers(None);
+    headers.push((http::header::AGE, HeaderValue::from(again.age.0 / 1000)));
+    if settlement.now.config.answer_headers {
+        headers.extend(HeaderValue::from_str(&again.entry.snapshot).ok().map(|name| (SNAPSHOT, name)));
+    }
+    headers
 }
 
 fn from_hop(settlement: &Settlement<'_>, hop: &PlannedHop) -> Headers {

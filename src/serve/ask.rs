@@ -96,7 +96,7 @@ pub fn admit(
 
 /// Does something that may take long. If it does, other requests of this thread move to another one meanwhile, which costs
 /// more than a short wait.
-fn aside<T>(long: bool, work: impl FnOnce() -> T) -> T {
+pub fn aside<T>(long: bool, work: impl FnOnce() -> T) -> T {
     if long { tokio::task::block_in_place(work) } else { work() }
 }
 

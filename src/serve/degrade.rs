@@ -8,10 +8,11 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 use pingora::protocols::http::ServerSession;
 
-use super::answer::fixed_stream;
+use super::answer::{self, fixed_stream};
 use super::app::Ended;
+use super::cached::{self, Again};
 use super::reply::{self, Problem};
-use super::settle::{Asked, Ending, Settlement};
+use super::settle::{Asked, CacheUse, Ending, Settlement};
 use super::walk::Walk;
 use crate::chain::degrade::{StandIn, stand_ins};
 use crate::dialect::chat::degraded;
@@ -61,11 +62,39 @@ pub async fn stand_in(
                 let error = CallerError::new(status, message).code("degraded").should_retry(false);
                 return error_answer(session, settlement, error.into(), Some("error"), last).await;
             }
-            // Refused at load (R990); were one here, the next step would stand in.
-            StandIn::Cached { .. } | StandIn::Exhausted(_) => {}
+            StandIn::Cached { up_to } => {
+                if let Some(again) = cached::stale(walk, asked, up_to) {
+                    return stale(session, settlement, asked, again, last).await;
+                }
+            }
+            StandIn::Exhausted(_) => {}
         }
     }
     error_answer(session, settlement, exhausted(last, refused).into(), None, last).await
+}
+
+/// What was answered before, older than the rule's cache would give it.
+async fn stale(
+    session: &mut ServerSession,
+    settlement: &Settlement<'_>,
+    asked: &Asked<'_>,
+    again: Again,
+    last: Option<Failure>,
+) -> Ending {
+    let mut headers = answer::from_before(settlement, &again);
+    if settlement.now.config.answer_headers {
+        headers.push((DEGRADED, HeaderValue::from_static("cached")));
+    }
+    let (bytes, ended) = answer::before(session, asked, headers, &again).await;
+    Ending {
+        outcome: Outcome::Degraded,
+        status: 200,
+        reason: last.map(Failure::word),
+        bytes,
+        degraded: Some("cached".to_owned()),
+        cache: Some(CacheUse { result: "stale", age: Some(again.age) }),
+        ..Ending::of(ended)
+    }
 }
 
 /// The last failure, and the queue that would have helped if it took tickets.

@@ -8,14 +8,15 @@ use std::time::Instant;
 use pingora::protocols::http::ServerSession;
 
 use super::app::Ended;
-use super::ask::{self, Admitted, Prompt};
+use super::ask::{self, Prompt};
 use super::health::Shut;
 use super::intake::NoBody;
 use super::settle::{Asked, Ending, Settlement};
 use super::sidecar::{InForce, Sidecar};
 use super::walk::{Found, Walk};
-use super::{answer, degrade};
+use super::{answer, cached, degrade};
 use crate::chain::Chain;
+use crate::policy::checked::RuleId;
 use crate::policy::decide::decide;
 use crate::policy::facts::Facts;
 use crate::policy::plan::{Action, DropReason, Plan, Run, plan};
@@ -55,8 +56,14 @@ pub async fn exchange(sidecar: &Sidecar, session: &mut ServerSession) -> Ended {
         Action::Run(run) => run,
     };
 
+    // 10. What was answered before, if the rule has a cache and it is fresh.
+    let mut walk = begin(sidecar, &now, admitted_at, &asked, (plan.rule, run));
+    if let Some(again) = cached::fresh(&walk) {
+        let ending = answer::again(session, &settlement, &asked, again).await;
+        return settlement.settle(&asked, &walk, ending);
+    }
+
     // 12. Walk the chain until a hop delivers.
-    let mut walk = begin(sidecar, &now, admitted_at, &admitted, run);
     let found = walk.walk(session, &told).await;
 
     // What was found goes to the caller; 13. a degrade step stands in where nothing was.
@@ -96,7 +103,15 @@ fn decide_and_plan(
     Some(plan(tree, rule, facts, prompt, readings, &usable))
 }
 
-fn begin<'a>(sidecar: &'a Sidecar, now: &'a InForce, since: Instant, admitted: &Admitted, run: Run) -> Walk<'a> {
+fn begin<'a>(
+    sidecar: &'a Sidecar,
+    now: &'a InForce,
+    since: Instant,
+    asked: &Asked<'_>,
+    (rule, run): (RuleId, Run),
+) -> Walk<'a> {
+    let admitted = asked.admitted;
     let chain = Chain::new(run, admitted.facts.streaming, admitted.deadline, fastrand::u64(..));
-    Walk { sidecar, now, admitted: since, chain, statuses: Default::default() }
+    let keeps = cached::keeps(now, rule, asked);
+    Walk { sidecar, now, admitted: since, keeps, chain, statuses: Default::default() }
 }

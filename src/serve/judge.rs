@@ -99,6 +99,15 @@ impl Watch {
         }
     }
 
+    /// Whether the same answer may be given twice.
+    pub fn repeatable(&self) -> bool {
+        let whole = match &self.said {
+            Said::Whole(answer) => answer.repeatable(),
+            Said::Stream(judge) => judge.repeatable(),
+        };
+        whole && !self.drifted()
+    }
+
     /// Another model than the pin answered. A server that names none is believed.
     pub fn drifted(&self) -> bool {
         self.model().is_some_and(|model| !same(&self.pin, model))

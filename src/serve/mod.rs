@@ -15,6 +15,7 @@ mod answer;
 mod app;
 mod ask;
 mod attempt;
+mod cached;
 mod degrade;
 mod drain;
 mod events;

@@ -57,22 +57,31 @@ pub struct Sent {
     pub bytes: u64,
     /// What the stream said about itself.
     pub watch: Watch,
+    /// Everything that was sent, if that was asked for and is no larger.
+    pub kept: Option<Vec<u8>>,
 }
 
-/// Writes the head and every event.
-pub async fn relay(session: &mut ServerSession, head: ResponseHeader, live: Live, timing: Timing) -> Sent {
-    let silence = Silence::new(timing.idle, timing.until);
-    let mut relay = Relay { events: live.events, watch: live.watch, silence, batch: Batch::default(), bytes: 0 };
+/// Writes the head and every event; keeps a copy of up to `keep` bytes.
+pub async fn relay(
+    session: &mut ServerSession,
+    head: ResponseHeader,
+    live: Live,
+    timing: Timing,
+    keep: Option<u64>,
+) -> Sent {
+    let kept = keep.map(|limit| (Vec::new(), limit));
+    let (silence, batch) = (Silence::new(timing.idle, timing.until), Batch::default());
+    let mut relay = Relay { events: live.events, watch: live.watch, silence, batch, bytes: 0, kept };
     let how = match session.write_response_header(Box::new(head)).await {
         Ok(()) => relay.run(session, live.held, live.complete).await,
         Err(_) => Relayed::ClientGone,
     };
-    let Relay { events, watch, bytes, .. } = relay;
+    let Relay { events, watch, bytes, kept, .. } = relay;
     if how == Relayed::Whole {
         // The last event is there; what is left is the end of the body.
         tail(events).await;
     }
-    Sent { how, bytes, watch }
+    Sent { how, bytes, watch, kept: kept.map(|(kept, _)| kept) }
 }
 
 struct Relay {
@@ -81,6 +90,7 @@ struct Relay {
     silence: Silence,
     batch: Batch,
     bytes: u64,
+    kept: Option<(Vec<u8>, u64)>,
 }
 
 /// Whether the stream goes on.
@@ -144,8 +154,19 @@ impl Relay {
         if batch.is_empty() {
             return Ok(());
         }
-        self.bytes += batch.len() as u64;
+        self.sent(&batch);
         session.write_response_body(batch, false).await
+    }
+
+    fn sent(&mut self, batch: &Bytes) {
+        self.bytes += batch.len() as u64;
+        if let Some((kept, limit)) = &mut self.kept {
+            if self.bytes > *limit {
+                self.kept = None;
+            } else {
+                kept.extend_from_slice(batch);
+            }
+        }
     }
 
     async fn end(&mut self, session: &mut ServerSession, ended: Result<(), Failure>) -> Relayed {
@@ -156,7 +177,7 @@ impl Relay {
         self.batch.add(last);
         let whole = ended.is_ok();
         let batch = self.batch.take();
-        self.bytes += batch.len() as u64;
+        self.sent(&batch);
         if session.write_response_body(batch, whole).await.is_err() {
             return Relayed::ClientGone;
         }

@@ -82,8 +82,19 @@ pub struct Ending {
     pub degraded: Option<String>,
     /// The ticket that the caller was given.
     pub ticket: Option<String>,
+    /// What the cache had; a miss is known without it.
+    pub cache: Option<CacheUse>,
     /// Whether the connection can go on.
     pub ended: Ended,
+}
+
+/// What a cache did for a request.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheUse {
+    /// `hit`, `miss` or `stale`.
+    pub result: &'static str,
+    /// Of the answer it had.
+    pub age: Option<Millis>,
 }
 
 impl Ending {
@@ -100,6 +111,7 @@ impl Ending {
             first_token: None,
             degraded: None,
             ticket: None,
+            cache: None,
             ended,
         }
     }
@@ -227,6 +239,8 @@ impl<'a> Settlement<'a> {
             drift: false,
             degraded: None,
             ticket: None,
+            cache: None,
+            cache_age_ms: None,
             usage: Usage::default(),
             cost_usd: None,
             first_token_ms: None,
@@ -264,6 +278,7 @@ impl<'a> Settlement<'a> {
         let time = self.admitted_at();
         let decided = self.decided.as_ref();
         let watch = ending.watch.as_ref();
+        let cache = ending.cache.or(walk.keeps.map(|_| CacheUse { result: "miss", age: None }));
         self.sidecar.telemetry.record(&Record {
             schema: SCHEMA,
             time: &time,
@@ -287,6 +302,8 @@ impl<'a> Settlement<'a> {
             drift: watch.is_some_and(Watch::drifted),
             degraded: ending.degraded.as_deref(),
             ticket: ending.ticket.as_deref(),
+            cache: cache.map(|cache| cache.result),
+            cache_age_ms: cache.and_then(|cache| cache.age),
             usage,
             cost_usd: ending.hop.as_ref().and_then(|hop| cost(self.now, hop, &usage, &asked.admitted.facts)),
             first_token_ms: ending.first_token,

@@ -12,6 +12,7 @@ use http::HeaderValue;
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use super::cached::Answers;
 use super::health::{Health, Healths, Shut};
 use super::policy::Policy;
 use super::queue::Queues;
@@ -63,6 +64,8 @@ pub struct InForce {
     pub policy: Policy,
     /// Where requests wait for a person.
     pub queues: Queues,
+    /// Answers that may be given again.
+    pub answers: Answers,
     /// Since when.
     pub loaded_at: jiff::Timestamp,
     upstreams: Vec<Option<Arc<Upstream>>>,
@@ -292,6 +295,7 @@ impl InForce {
             tier_names: checked.tiers.iter().map(|tier| printable(&tier.name)).collect(),
             loaded_at: jiff::Timestamp::now(),
             queues: Queues::default(),
+            answers: Answers::default(),
             config: Arc::new(config),
             policy,
         })
@@ -299,8 +303,10 @@ impl InForce {
 
     /// With what only a running sidecar needs, taken over from what was in force before where that is the same.
     fn opened(mut self, before: Option<&Self>, telemetry: &Telemetry) -> Result<Self, Rejected> {
-        let before = before.map(|before| &before.queues);
-        self.queues = Queues::open(&self.config, self.policy.checked(), before, telemetry)?;
+        let checked = self.policy.checked();
+        let queues = before.map(|before| &before.queues);
+        self.queues = Queues::open(&self.config, checked, queues, telemetry)?;
+        self.answers = Answers::open(&self.config, checked, before.map(|before| &before.answers));
         Ok(self)
     }
 

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::ask::Told;
 use super::attempt::{Live, Said, StreamLimits, Tried, Try, Whole, attempt, client_gone};
+use super::cached::Keeps;
 use super::health::Health;
 use super::sidecar::{InForce, Sidecar};
 use crate::chain::breaker::{Pass, Turned};
@@ -42,6 +43,8 @@ pub struct Walk<'a> {
     pub now: &'a InForce,
     /// When it was admitted.
     pub admitted: Instant,
+    /// How the rule's cache knows the request; `None` without one.
+    pub keeps: Option<Keeps>,
     /// What to do next.
     pub chain: Chain,
     /// The upstream's status of each attempt, in order.

@@ -33,6 +33,7 @@ pub struct Metrics {
     attempts: IntCounterVec,
     fallbacks: IntCounterVec,
     degraded: IntCounterVec,
+    cache: IntCounterVec,
     /// Tickets by queue, and whether they were kept.
     pub tickets: IntCounterVec,
     /// Tickets that wait for a person.
@@ -92,6 +93,11 @@ impl Metrics {
             attempts: counters("wayside_attempts_total", "Attempts by snapshot and result", &["snapshot", "result"]),
             fallbacks: counters("wayside_fallbacks_total", "Answers from a later hop", &["rule", "from", "to"]),
             degraded: counters("wayside_degraded_total", "Answers from the degraded path", &["rule", "step"]),
+            cache: counters(
+                "wayside_cache_total",
+                "Requests of rules with a cache: hit, miss, stale",
+                &["rule", "result"],
+            ),
             tickets: counters("wayside_tickets_total", "Tickets for people: `kept`, or why not", &["queue", "result"]),
             tickets_waiting: gauge("wayside_tickets_waiting", "Tickets on this disk, as last counted"),
             seconds: histograms(
@@ -211,6 +217,9 @@ impl Metrics {
         self.seconds.with_label_values(&[snapshot, streaming]).observe(seconds);
         if let Some(step) = record.degraded {
             self.degraded.with_label_values(&[rule, step]).inc();
+        }
+        if let Some(result) = record.cache {
+            self.cache.with_label_values(&[rule, result]).inc();
         }
         self.count_answer(record, rule, snapshot);
     }

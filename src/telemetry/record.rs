@@ -69,6 +69,12 @@ pub struct Record<'a> {
     /// The ticket that the caller was given; `wayside queue show` has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ticket: Option<&'a str>,
+    /// What the rule's cache had: `hit`, `miss`, or `stale` where nothing else answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<&'a str>,
+    /// Since that answer was complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_age_ms: Option<Millis>,
     /// Tokens used, every attempt included.
     pub usage: Usage,
     /// What they cost; absent when the price is unknown.

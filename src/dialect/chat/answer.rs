@@ -99,6 +99,13 @@ impl Answer {
         }
     }
 
+    /// Whether the same answer may be given twice: no choice was refused or filtered, and none calls a tool, which is something
+    /// to do and not to read.
+    pub fn repeatable(&self) -> bool {
+        let told = |finish: &Option<Finish>| matches!(finish, Some(Finish::Stop | Finish::Length | Finish::Other));
+        self.error.is_none() && !self.refused && !self.choices.is_empty() && self.choices.iter().all(told)
+    }
+
     fn member(&mut self, cursor: &mut Cursor<'_>, key: &str, failed: &mut bool) -> Result<(), JsonError> {
         let kind = cursor.kind()?;
         match (key, kind) {

@@ -43,6 +43,7 @@ pub struct StreamJudge {
     malformed: u32,
     malformed_in_a_row: u32,
     content_bytes: u64,
+    once: bool,
     id: Option<Box<str>>,
     model: Option<Box<str>>,
     usage: Option<Usage>,
@@ -68,6 +69,7 @@ impl StreamJudge {
             malformed: 0,
             malformed_in_a_row: 0,
             content_bytes: 0,
+            once: false,
             id: None,
             model: None,
             usage: None,
@@ -110,6 +112,12 @@ impl StreamJudge {
     pub const fn complete(&self) -> bool {
         let all_seen = self.finished.count_ones() >= self.expected;
         self.finished != 0 && self.seen == self.finished && (self.done || all_seen)
+    }
+
+    /// Whether the same answer may be given twice: it is whole, no choice was refused or filtered, and none calls a tool, which
+    /// is something to do and not to read.
+    pub const fn repeatable(&self) -> bool {
+        self.complete() && !self.once
     }
 
     /// `[DONE]` was seen.
@@ -178,6 +186,7 @@ impl StreamJudge {
                     let content = Content::read(cursor)?;
                     chunk.content |= content.any;
                     chunk.refused |= content.refused;
+                    self.once |= content.refused;
                     self.content_bytes += content.bytes;
                 }
                 ("finish_reason", Kind::String) => {
@@ -191,6 +200,7 @@ impl StreamJudge {
         })?;
         let bit = 1 << index.min(u64::from(MAX_CHOICES - 1));
         self.seen |= bit;
+        self.once |= matches!(finish, Some(Finish::ContentFilter | Finish::ToolCalls));
         if finish.is_some() {
             self.finished |= bit;
             chunk.finish = finish;

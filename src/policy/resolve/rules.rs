@@ -224,7 +224,7 @@ impl<'a> Resolver<'a> {
             }
             RuleStmtKind::Ladder(name) => self.single(&mut draft.ladder, (name, span), "`ladder`"),
             RuleStmtKind::Degrade(step) => {
-                let step = self.degrade(step, whole);
+                let step = self.degrade(step);
                 draft.degrade.push((step, span));
             }
             RuleStmtKind::Reject { status, message } => {
@@ -237,7 +237,9 @@ impl<'a> Resolver<'a> {
             }
             RuleStmtKind::NoCache => draft.extras.no_cache = draft.extras.no_cache.or(Some(whole)),
             RuleStmtKind::Cache { similarity, fresh, per } => {
-                self.out.unsupported.push(("`cache`".into(), whole));
+                if similarity.is_some() {
+                    self.out.unsupported.push(("`cache semantic`".into(), whole));
+                }
                 let cache = self.cache(similarity.as_ref(), fresh, per.as_deref(), whole);
                 self.keep(&mut draft.extras.cache, cache, "`cache`", |one| one.span);
             }
@@ -374,7 +376,7 @@ impl<'a> Resolver<'a> {
         503
     }
 
-    fn degrade(&mut self, step: &'a ast::Degrade, whole: Span) -> Option<Degrade> {
+    fn degrade(&mut self, step: &'a ast::Degrade) -> Option<Degrade> {
         match step {
             ast::Degrade::Template(name) => {
                 self.names.want(Sort::Template, name, &mut self.desk)?;
@@ -382,7 +384,6 @@ impl<'a> Resolver<'a> {
                 Some(Degrade::Template(TemplateId(at as u16)))
             }
             ast::Degrade::Cached(up_to) => {
-                self.out.unsupported.push(("`degrade cached`".into(), whole));
                 let up_to = match up_to {
                     Some(value) => self.desk.some_time(value, "`up to`")?,
                     None => Millis::MAX,
