@@ -252,7 +252,7 @@ impl Context {
         let place = |name: &String| values.iter().position(|one| **one == **name).map(|at| at as u32);
         let mut list: Vec<u32> = names.iter().filter_map(place).collect();
         list.sort_unstable();
-        (!list.is_empty()).then(|| Cond::Test { column: ColumnId(at as u16), values: Values::Enum(list), span })
+        (!list.is_empty()).then_some(Cond::Test { column: ColumnId(at as u16), values: Values::Enum(list), span })
     }
 
     /// What an outcome is for these requests, on the old side (0) or the new one (1): hops that may not run are gone, limits are
