@@ -209,6 +209,17 @@ fn a_fix_that_would_bring_an_error_is_withheld() {
 }
 
 #[test]
+fn an_alias_is_pinned_to_what_it_stands_for_and_a_moving_name_without_one_is_not() {
+    let place = Place::with(&alias());
+    assert_eq!(place.check(&["--fix", "p.route"]).code, 0);
+    assert_eq!(place.text("p.route"), GOOD);
+    let gone = GOOD.replace("gpt-5.4-2026-03-05", "gpt-4-0314");
+    let place = Place::with(&gone);
+    assert_eq!(place.check(&["--fix", "p.route"]).code, 1);
+    assert_eq!(place.text("p.route"), gone);
+}
+
+#[test]
 fn unsafe_fixes_are_made_only_when_asked_for() {
     let place = Place::with(&GOOD.replace("sorry", "SoSorry"));
     let safe = place.check(&["--select", "R906", "--fix", "p.route"]);

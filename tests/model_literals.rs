@@ -22,7 +22,9 @@ fn literal(name: &str) -> Model {
 fn said(catalog: &Catalog, name: &str, accepted: bool) -> Option<(&'static str, Level, String, String, Vec<String>)> {
     let found = judge(catalog, &literal(name), TODAY, accepted)?;
     let texts = found.fixes.iter().flat_map(|fix| fix.edits.iter().map(|edit| edit.text.clone())).collect();
-    assert!(found.fixes.iter().all(|fix| !fix.safe), "{name}: a fix that changes routing is not safe");
+    // Only what an alias stands for today is no choice of a model.
+    let alias = matches!(found.code.code, "R201" | "R202");
+    assert!(found.fixes.iter().all(|fix| !fix.safe || alias), "{name}: a fix that changes routing is not safe");
     Some((found.code.code, found.level, found.message, found.help.unwrap(), texts))
 }
 

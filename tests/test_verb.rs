@@ -61,6 +61,28 @@ fn every_file_gives_the_same_bytes_twice_and_the_format_never_changes_the_code()
     }
 }
 
+/// `golden/NAME.txt`: arguments in the first line, below it what is printed and the exit code. `WAYSIDE_BLESS=1` writes them anew.
+#[test]
+fn what_is_printed_is_as_written() {
+    let mut cases: Vec<PathBuf> =
+        fs::read_dir(corpus().join("golden")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() >= 6, "{}", cases.len());
+    let mut wrong = Vec::new();
+    for case in cases {
+        let text = fs::read_to_string(&case).unwrap();
+        let (arguments, expected) = text.split_once('\n').unwrap();
+        let ran = wayside(&corpus(), &arguments.split_whitespace().collect::<Vec<_>>());
+        let actual = format!("{}{}exit code {}\n", ran.out, ran.err, ran.code);
+        if std::env::var_os("WAYSIDE_BLESS").is_some() {
+            fs::write(&case, format!("{arguments}\n{actual}")).unwrap();
+        } else if actual != expected {
+            wrong.push(format!("{}\n--- expected\n{expected}--- actual\n{actual}", case.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn what_must_fail_fails_and_what_must_pass_passes() {
     for file in files() {

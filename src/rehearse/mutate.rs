@@ -59,9 +59,9 @@ pub fn mutate(
 ) -> Result<Mutation, String> {
     let checked = tree.checked();
     let mut mutation = Mutation::default();
-    let places = places(checked);
-    mutation.left_out = places.len().saturating_sub(MAX_MUTANTS);
-    for (rule, leaf, span) in places.into_iter().take(MAX_MUTANTS) {
+    let (places, left_out) = limited(places(checked));
+    mutation.left_out = left_out;
+    for (rule, leaf, span) in places {
         let mut mutant = Checked::clone(checked);
         let mut at = leaf;
         flip(&mut mutant.rules[rule.index()].when, &mut at);
@@ -81,6 +81,13 @@ pub fn mutate(
         mutation.survived.push(Survivor { rule, span, witness: group.witness, was: group.was, now: group.now });
     }
     Ok(mutation)
+}
+
+/// As many as are tried, and how many are not.
+fn limited<T>(mut places: Vec<T>) -> (Vec<T>, usize) {
+    let left_out = places.len().saturating_sub(MAX_MUTANTS);
+    places.truncate(MAX_MUTANTS);
+    (places, left_out)
 }
 
 /// Whether some case fails on the mutant. Those that the changed rule decides are the likeliest, and come first.
@@ -138,5 +145,20 @@ fn flip(cond: &mut Cond, at: &mut usize) -> bool {
             *at -= 1;
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_thousand_mutants_are_tried_and_one_more_is_counted() {
+        let tried = |count: usize| {
+            let (places, left_out) = limited(vec![(); count]);
+            (places.len(), left_out)
+        };
+        assert_eq!(tried(MAX_MUTANTS), (MAX_MUTANTS, 0));
+        assert_eq!(tried(MAX_MUTANTS + 1), (MAX_MUTANTS, 1));
     }
 }

@@ -12,8 +12,8 @@ use crate::policy::checked::{Hold, SnapshotId};
 use crate::policy::plan::Run;
 use crate::units::Millis;
 
-/// Attempts of one walk. A policy may ask for millions of retries that each fail at once, and on a virtual clock nothing else
-/// would end that.
+/// Attempts of one walk: more than any policy can ask for. Each may fail at once, and on a virtual clock nothing else would end a
+/// chain that goes on.
 pub const MAX_ATTEMPTS: usize = 10_000;
 
 /// How one attempt goes.

@@ -10,14 +10,15 @@ use jiff::civil::Date;
 use super::super::ast::Model;
 use super::super::diagnostic::{Diagnostic, Level, R106, R201, R202, R204, R205, R217, R218, R219};
 use super::super::source::Span;
-use crate::catalog::{Catalog, Entry, Pin, Verdict};
+use crate::catalog::{Catalog, Entry, Pin, Resolved, Verdict};
 
 /// Most snapshots that a finding offers.
 const MAX_OFFERS: usize = 3;
 
 /// What is wrong with a model literal, if anything is. `accepted`: the header's `accept_undated` lists it.
 ///
-/// Fixes change which model answers, so none of them is safe.
+/// A fix that writes what an alias stands for today is safe: a policy with an alias is not loaded, so it decides nothing yet. Every
+/// other fix is a choice of a model.
 pub fn judge(catalog: &Catalog, model: &Model, today: Date, accepted: bool) -> Option<Diagnostic> {
     let name = format!("{}/{}", model.provider, model.id);
     match catalog.verdict(&model.provider, &model.id, today) {
@@ -36,7 +37,15 @@ pub fn judge(catalog: &Catalog, model: &Model, today: Date, accepted: bool) -> O
             } else {
                 Diagnostic::new(&R201, model.span, format!("{name} is an alias, not a snapshot")).here("an alias")
             };
-            Some(offer(found.note(target), model, &candidates, today))
+            let mut found = offer(found.note(target), model, &candidates, today);
+            let stands_for = match catalog.resolve(&name) {
+                Resolved::Known(entry) => Some(entry.name()),
+                Resolved::Unknown => None,
+            };
+            for fix in &mut found.fixes {
+                fix.safe = fix.edits.iter().all(|edit| Some(&edit.text) == stands_for.as_ref());
+            }
+            Some(found)
         }
         Verdict::Retired(entry) => Some(retired(catalog, &name, model, &entry, today)),
         Verdict::Rerouted(entry) => Some(rerouted(catalog, &name, model, &entry, today)),

@@ -6,10 +6,12 @@ use super::super::atom_set::AtomSet;
 use super::super::atoms::{Mentions, Space};
 use super::super::boxes::{AtomBox, boxes_of};
 use super::super::checked::{
-    Checked, ColumnId, Cond, Domain, Metric, MetricOf, Outcome, RuleId, Signal, SnapshotId, Subject, UNKNOWN, Values,
+    Checked, ColumnId, Cond, Domain, Metric, MetricOf, Observed, Outcome, Rule, RuleId, Signal, SnapshotId, Subject,
+    UNKNOWN, Values,
 };
-use super::super::diagnostic::{Diagnostic, R821, R822, R823, R824};
+use super::super::diagnostic::{Diagnostic, Edit, Fix, R821, R822, R823, R824};
 use super::super::fingerprint;
+use super::super::shown::measured;
 use super::super::source::Span;
 use super::calls::Via;
 use super::witness::Claim;
@@ -172,7 +174,64 @@ fn raw_metrics(checked: &Checked, rule: RuleId, findings: &mut Vec<Diagnostic>) 
         let found = Diagnostic::new(&R821, span, title).here("flaps, and starves itself");
         let found = found.note("once its traffic leaves, the metric becomes unknown, and the traffic returns");
         let help = format!("declare `signal NAME {{ on when {name} > .., off when {name} < .. }}` and test `NAME`");
-        findings.push(found.help(help));
+        findings.push(match in_place(checked, one, &one.when, column, span) {
+            Some(fix) => Diagnostic { fixes: vec![fix.clone()], ..found.help(fix.title) },
+            None => found.help(help),
+        });
+    }
+}
+
+/// A signal behind the rule that goes on where the rule's own test would, and off at two thirds of that. What the rule decides
+/// while the signal holds its state is another thing, so the fix is not safe. Nothing for a test of low or unknown values.
+fn in_place(checked: &Checked, rule: &Rule, cond: &Cond, column: ColumnId, span: Span) -> Option<Fix> {
+    let Subject::Metric(at) = checked.column(column)?.subject else { return None };
+    let metric = checked.moving.metrics.get(usize::from(at))?;
+    let from = from_where(cond, span, metric.observed.most())?;
+    let of = match &metric.of {
+        MetricOf::Snapshot(id) => checked.snapshots[id.index()].model.provider.clone(),
+        MetricOf::Provider(name) => name.clone(),
+        MetricOf::Rollout(_) => return None,
+    };
+    let word = if metric.observed == Observed::P95 { "slow" } else { "failing" };
+    let signals = &checked.moving.signals;
+    let names = (1..).map(|n| if n == 1 { format!("{word}_{of}") } else { format!("{word}_{of}_{n}") });
+    let name = names.take(signals.len() + 1).find(|name| !signals.iter().any(|one| *one.name == **name))?;
+    let shown = |value: u64| match metric.observed {
+        Observed::P95 if value.is_multiple_of(1000) => format!("{}s", value / 1000),
+        Observed::P95 => format!("{value}ms"),
+        Observed::Errors | Observed::Score => measured(metric.observed, value),
+    };
+    let metric_name = &checked.column(column)?.name;
+    // Half-open: more than 9s begins a millisecond later.
+    let (op, on) = if (from - 1).is_multiple_of(100) { (">", from - 1) } else { (">=", from) };
+    let off = match on * 2 / 3 {
+        low if low >= 1000 => low / 1000 * 1000,
+        low => low,
+    };
+    if off == 0 {
+        return None;
+    }
+    let (on, off) = (shown(on), shown(off));
+    let text = format!("\n\nsignal {name} {{\n  on when {metric_name} {op} {on}\n  off when {metric_name} < {off}\n}}");
+    let behind = Span { lo: rule.whole.hi, ..rule.whole };
+    let edits = vec![Edit { span, text: name.clone() }, Edit { span: behind, text }];
+    let title = format!(
+        "declare `signal {name} {{ on when {metric_name} {op} {on}, off when {metric_name} < {off} }}` and test `{name}`"
+    );
+    Some(Fix { safe: false, title, edits })
+}
+
+/// Where a test of high values begins, by its place.
+fn from_where(cond: &Cond, place: Span, most: u64) -> Option<u64> {
+    match cond {
+        Cond::True => None,
+        Cond::Any(parts) | Cond::All(parts) => parts.iter().find_map(|part| from_where(part, place, most)),
+        Cond::Not(inner) => from_where(inner, place, most),
+        Cond::Test { values: Values::Ranges(ranges), span, .. } if *span == place => match ranges.as_slice() {
+            [(from, to)] if *from > 0 && *from <= most && *to > most && *to <= UNKNOWN => Some(*from),
+            _ => None,
+        },
+        Cond::Test { .. } => None,
     }
 }
 
