@@ -165,7 +165,7 @@ fn logged(policy: &Policy, request: &str, change: impl FnOnce(&mut Value)) -> St
             "user": &*facts.user, "requested_model": &*facts.requested_model,
             "prompt_tokens": [asked.prompt_tokens, asked.prompt_tokens], "modality": "text", "priority": "interactive",
         },
-        "readings": asked.readings, "policy": "desk", "policy_hash": &**policy.tree.hash(),
+        "readings": asked.readings.named(checked), "policy": "desk", "policy_hash": &**policy.tree.hash(),
         "timezone": "UTC", "rule": checked.rules[plan.rule.index()].name.to_string(), "tier": tier(plan.tier),
         "chain": chain,
     });

@@ -23,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("dialect", &["names", "units", "failure", "usage", "policy"]),
     ("facts", &["names", "units", "policy", "dialect", "config"]),
     ("cache", &["units", "config"]),
-    ("chain", &["names", "units", "failure", "policy"]),
+    ("chain", &["names", "units", "failure", "policy", "config"]),
     ("rehearse", &["names", "units", "failure", "catalog", "policy", "chain"]),
     ("upstream", &["names", "units", "failure", "config"]),
     ("telemetry", &["names", "units", "failure", "usage", "policy"]),

@@ -13,44 +13,15 @@
 
 use serde::Serialize;
 
+use crate::config::{BreakerSettings, MAX_WINDOW};
 use crate::failure::{Failure, FailureSet};
 use crate::units::Millis;
-
-/// Seconds that the window counts at most: a counter is kept for each.
-pub const MAX_WINDOW: Millis = Millis::secs(120);
 
 /// Failures that say something about the provider's health.
 const SICK: FailureSet =
     FailureSet::EMPTY.with(Failure::ServerError).with(Failure::Timeout).with(Failure::Network).with(Failure::Overload);
 /// Failures that the next attempt meets as surely.
 const GONE: FailureSet = FailureSet::EMPTY.with(Failure::Auth).with(Failure::QuotaExhausted).with(Failure::ModelGone);
-
-/// When breakers open, and for how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Attempts that ended this lately count.
-    pub window: Millis,
-    /// With fewer of them, nothing is known.
-    pub attempts: u32,
-    /// A breaker opens when more than this share of them failed.
-    pub percent: u32,
-    /// The first pause; each failed probe doubles it …
-    pub pause: Millis,
-    /// … to this.
-    pub longest_pause: Millis,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            window: Millis::secs(30),
-            attempts: 20,
-            percent: 50,
-            pause: Millis::secs(30),
-            longest_pause: Millis::secs(300),
-        }
-    }
-}
 
 /// How an attempt ended, as far as its provider's health goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +99,7 @@ impl Breaker {
     }
 
     /// It ended, or a stream's answer began.
-    pub fn end(&mut self, Pass(kind): Pass, ended: Ended, now: Millis, settings: &Settings) -> Option<Turned> {
+    pub fn end(&mut self, Pass(kind): Pass, ended: Ended, now: Millis, settings: &BreakerSettings) -> Option<Turned> {
         match (self.state, kind, ended) {
             (State::Closed, _, Ended::Canceled) => None,
             (State::Closed, _, Ended::Answered) => {
@@ -158,7 +129,7 @@ impl Breaker {
     }
 
     /// A stream whose answer had begun broke off. As an attempt it was counted before.
-    pub fn cut(&mut self, failure: Failure, now: Millis, settings: &Settings) -> Option<Turned> {
+    pub fn cut(&mut self, failure: Failure, now: Millis, settings: &BreakerSettings) -> Option<Turned> {
         if self.state != State::Closed {
             return None;
         }
@@ -166,7 +137,7 @@ impl Breaker {
         self.judge(failure, now, settings)
     }
 
-    fn judge(&mut self, failure: Failure, now: Millis, settings: &Settings) -> Option<Turned> {
+    fn judge(&mut self, failure: Failure, now: Millis, settings: &BreakerSettings) -> Option<Turned> {
         let (ended, failed) = self.window.sums(now, settings.window);
         let sick = ended >= settings.attempts && failed * 100 > ended * settings.percent;
         (sick || GONE.contains(failure)).then(|| self.open(settings.pause, now))
@@ -232,7 +203,7 @@ impl Window {
 mod tests {
     use super::*;
 
-    const SETTINGS: Settings = Settings {
+    const SETTINGS: BreakerSettings = BreakerSettings {
         window: Millis::secs(30),
         attempts: 20,
         percent: 50,

@@ -2,6 +2,7 @@
 //!
 //! In: the text of the file. Out: a [`Project`]. Must not know: what the codes mean.
 
+use super::breakers;
 use super::cache::{self, CacheSettings};
 use super::raw::{Raw, RawCheck};
 use super::spool::{self, SpoolSettings};
@@ -75,6 +76,7 @@ pub fn project(text: &str) -> Result<Project, ConfigErrors> {
     let providers = known::known(&raw.providers, &mut errors);
     let check = meant(&raw.check, &mut errors);
     let spool = spool::meant(&raw.spool, &mut errors);
+    breakers::meant(&raw.breakers, &mut errors);
     let cache = cache::meant(&raw.cache, &mut errors);
     if !errors.is_empty() {
         return Err(ConfigErrors(errors));

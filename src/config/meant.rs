@@ -7,13 +7,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::breakers::{self, BreakerSettings};
 use super::cache::{self, CacheSettings};
 use super::provider::Provider;
-use super::raw::{OneOrMany, Raw, RawBreakers, RawIdentity, RawLimits, Size};
+use super::raw::{OneOrMany, Raw, RawIdentity, RawLimits, Size};
 use super::secret::Secret;
 use super::spool::{self, SpoolSettings};
 use super::{ConfigErrors, Known, check};
-use crate::chain::breaker::{self, MAX_WINDOW};
 use crate::names::ProviderName;
 use crate::units::{Bytes, Millis};
 
@@ -56,7 +56,7 @@ pub struct Config {
     /// Bounds.
     pub limits: Limits,
     /// When snapshots that fail are left alone.
-    pub breakers: breaker::Settings,
+    pub breakers: BreakerSettings,
     /// Whether answers carry `x-wayside-*`.
     pub answer_headers: bool,
     /// Where the line of each request goes.
@@ -215,7 +215,7 @@ impl Config {
         let admin = if admin == "off" { None } else { reader.socket("admin", admin) };
         let providers = reader.providers(&raw.providers);
         let limits = reader.limits(&raw.limits);
-        let breakers = reader.breakers(&raw.breakers);
+        let breakers = breakers::meant(&raw.breakers, reader.errors);
         let request_log = match raw.log.requests.as_deref() {
             None | Some("stdout") => RequestLog::Stdout,
             Some("off") => RequestLog::Off,
@@ -327,27 +327,6 @@ impl Reader<'_> {
             pool: raw.pool.unwrap_or(256),
             threads: raw.threads.unwrap_or(threads),
         }
-    }
-
-    fn breakers(&mut self, raw: &RawBreakers) -> breaker::Settings {
-        let usual = breaker::Settings::default();
-        let settings = breaker::Settings {
-            window: self.time("breakers.window", raw.window.as_deref(), usual.window),
-            attempts: raw.attempts.unwrap_or(usual.attempts),
-            percent: raw.percent.unwrap_or(usual.percent),
-            pause: self.time("breakers.pause", raw.pause.as_deref(), usual.pause),
-            longest_pause: self.time("breakers.longest_pause", raw.longest_pause.as_deref(), usual.longest_pause),
-        };
-        let wrong = [
-            (settings.window.0 == 0, "breakers.window: nothing ends within 0 s; write `30s`"),
-            (settings.window > MAX_WINDOW, "breakers.window: longer than the 120s that are remembered"),
-            (settings.attempts == 0, "breakers.attempts: 0 attempts say nothing; write at least 1"),
-            (settings.percent >= 100, "breakers.percent: more than 100 % never fail; write at most 99"),
-            (settings.pause.0 == 0, "breakers.pause: 0 would leave nothing alone; write `30s`"),
-            (settings.longest_pause < settings.pause, "breakers.longest_pause: shorter than `breakers.pause`"),
-        ];
-        self.errors.extend(wrong.into_iter().filter(|(wrong, _)| *wrong).map(|(_, error)| error.to_owned()));
-        settings
     }
 
     pub(super) fn time(&mut self, key: &str, text: Option<&str>, default: Millis) -> Millis {

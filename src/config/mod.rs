@@ -7,6 +7,7 @@
 
 #[cfg(feature = "serve")]
 mod base_url;
+mod breakers;
 mod cache;
 pub mod check;
 mod keys;
@@ -29,6 +30,7 @@ pub use provider::{OutputCap, Provider};
 #[cfg(feature = "serve")]
 pub use secret::Secret;
 
+pub use breakers::{BreakerSettings, MAX_WINDOW};
 pub use cache::CacheSettings;
 pub use known::{Known, ProviderKind, shared_fates};
 pub use spool::SpoolSettings;

@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use crate::chain::breaker::{Breaker, Ended, Pass, Settings, Turned};
+use crate::chain::breaker::{Breaker, Ended, Pass, Turned};
 use crate::chain::cooldown::Cooldown;
+use crate::config::BreakerSettings;
 use crate::failure::Failure;
 use crate::names::ModelRef;
 use crate::units::Millis;
@@ -85,7 +86,7 @@ impl Health {
     }
 
     /// It was answered; for a stream, its first content is here.
-    pub fn answered(&self, pass: Pass, now: Millis, settings: &Settings) -> Option<Turned> {
+    pub fn answered(&self, pass: Pass, now: Millis, settings: &BreakerSettings) -> Option<Turned> {
         self.change(|inner| {
             inner.cooldown.succeeded();
             inner.breaker.end(pass, Ended::Answered, now, settings)
@@ -99,7 +100,7 @@ impl Health {
         failure: Failure,
         retry_after: Option<Millis>,
         now: Millis,
-        settings: &Settings,
+        settings: &BreakerSettings,
     ) -> Option<Turned> {
         self.change(|inner| {
             inner.cooldown.failed(failure, retry_after, now);
@@ -108,12 +109,12 @@ impl Health {
     }
 
     /// Nobody waits for it any more.
-    pub fn canceled(&self, pass: Pass, now: Millis, settings: &Settings) {
+    pub fn canceled(&self, pass: Pass, now: Millis, settings: &BreakerSettings) {
         self.change(|inner| inner.breaker.end(pass, Ended::Canceled, now, settings));
     }
 
     /// A stream whose answer had begun broke off.
-    pub fn cut(&self, failure: Failure, now: Millis, settings: &Settings) -> Option<Turned> {
+    pub fn cut(&self, failure: Failure, now: Millis, settings: &BreakerSettings) -> Option<Turned> {
         self.change(|inner| inner.breaker.cut(failure, now, settings))
     }
 
@@ -132,8 +133,8 @@ mod tests {
 
     const NOW: Millis = Millis(1000);
 
-    fn settings() -> Settings {
-        Settings::default()
+    fn settings() -> BreakerSettings {
+        BreakerSettings::default()
     }
 
     #[test]
