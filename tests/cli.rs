@@ -308,6 +308,13 @@ fn without_hash(text: &str) -> String {
     lines.collect()
 }
 
+/// Words as a shell takes them, which may stand in single quotes.
+fn words(line: &str) -> Vec<String> {
+    let parts =
+        line.split('\'').enumerate().map(|(at, part)| if at % 2 == 0 { part.replace(' ', "\n") } else { part.into() });
+    parts.collect::<String>().lines().filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
 /// The cases of `tests/corpus/explain`: a policy, and files whose first line is the request and whose rest is what is printed.
 /// `WAYSIDE_BLESS=1` writes the rest.
 #[test]
@@ -326,7 +333,8 @@ fn explanations_read_as_they_did() {
         if case.extension().is_some_and(|end| end == "json") {
             args.extend(["--format", "json"]);
         }
-        args.extend(request.trim_start_matches("// ").split_whitespace());
+        let words = words(request.trim_start_matches("// "));
+        args.extend(words.iter().map(String::as_str));
         let ran = run_in(&corpus, &args);
         let actual = without_hash(&format!("{}{}", ran.out, ran.err));
         if std::env::var_os("WAYSIDE_BLESS").is_some() {

@@ -38,7 +38,9 @@ Examples:
 
 A request has: endpoint tenant user plan residency feature region requested_model prompt_tokens max_tokens
 streaming tools json_schema modality priority, and the policy's attributes. The clock is `now`, or `time` and `day`.
-What is not given is assumed, and said.
+Readings are said by name, or with their kind before it: `budget B=spent`, `switch S=on`, `signal S=on`, `classifier C=LABEL`,
+`rollout R=25%`, `p95 of M=9s`, `errors of M=2%`, `fastest TIER=[M,M]`, and `draw=4200` for rollouts without `by`.
+A name with a space in it, or a list, is quoted: 'errors of openai=6%'. What is not given is assumed, and said.
 
 Exit codes: 0 explained, 1 the decision is not the one that was logged, 2 could not do the job.")]
 pub struct Args {

@@ -21,7 +21,7 @@ use crate::failure::FailureSet;
 use crate::units::{Millis, Tokens};
 
 pub(in crate::policy) use expand::asked_for;
-pub use rollouts::{asks, bucket};
+pub use rollouts::{Stance, asks, bucket, stance};
 
 /// What to do with one request.
 #[derive(Clone, Debug)]

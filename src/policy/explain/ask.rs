@@ -3,22 +3,20 @@
 //! In: pairs of words, a policy. Out: [`Asked`], or every [`Mistake`] at once. Must not know: argument parsing, files. Witnesses
 //! and tests are written in the same words.
 
-mod metrics;
+mod moving;
+pub(super) mod words;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::civil::{Date, DateTime, Time};
 
+use self::words::{Meant, Word, Words};
 use super::super::admit::{Claims, Defaults, Door, Reason, Refusal};
-use super::super::atom_set::AtomId;
-use super::super::checked::{
-    Attribute, AttributeDomain, BudgetId, Checked, ClassifierId, ColumnId, Domain, Endpoint, Modality, RolloutId,
-    SnapshotId, Subject, TenantId,
-};
+use super::super::checked::{Attribute, AttributeDomain, Checked, Endpoint, Modality, SnapshotId, Subject, TenantId};
 use super::super::facts::{Facts, ModalitySet, Priority};
 use super::super::plan::DropReason;
-use super::super::readings::{BudgetState, Readings};
+use super::super::readings::Readings;
 use super::super::tree::Tree;
 use crate::catalog::Catalog;
 use crate::names;
@@ -26,30 +24,8 @@ use crate::names;
 /// Tokens of a prompt that nobody described.
 pub const ASSUMED_PROMPT: u64 = 1000;
 
-/// Words that are not attributes.
-const BUILT_IN: [&str; 18] = [
-    "endpoint",
-    "tenant",
-    "user",
-    "plan",
-    "residency",
-    "feature",
-    "region",
-    "requested_model",
-    "prompt_tokens",
-    "max_tokens",
-    "streaming",
-    "tools",
-    "json_schema",
-    "modality",
-    "priority",
-    "now",
-    "time",
-    "day",
-];
-
-/// Before the name of a rollout whose stage is given.
-const ROLLOUT: &str = "rollout ";
+/// Words of conditions that no request says, and what they follow from.
+const DERIVED: [(&str, &str); 2] = [("stakes", "feature"), ("requested_tier", "requested_model")];
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
@@ -60,25 +36,12 @@ pub struct Asked {
     pub facts: Facts,
     /// As given, or assumed.
     pub prompt_tokens: u64,
-    /// The clock.
+    /// The clock, and what stands beside it.
     pub readings: Readings,
-    /// Every budget, switch, signal and classifier that rules look at.
-    pub states: Vec<State>,
     /// Snapshots that only the proxy knew not to use; for a request that it logged.
     pub unusable: Vec<(SnapshotId, DropReason)>,
     /// What nobody said and had to be chosen, with the value chosen.
     pub assumed: Vec<(String, String)>,
-}
-
-/// A reading other than the clock.
-#[derive(Clone, Debug)]
-pub struct State {
-    /// Which column.
-    pub column: ColumnId,
-    /// Its value, to decide with.
-    pub atom: AtomId,
-    /// Its value, to read.
-    pub value: String,
 }
 
 /// What is wrong with one pair of a request, or with the request as a whole.
@@ -90,6 +53,8 @@ pub struct Mistake {
     pub what: Wrong,
     /// One sentence.
     pub message: String,
+    /// How the nearest is written on the command line: `plan=pro`.
+    pub example: Option<String>,
 }
 
 /// The kinds of mistake.
@@ -111,7 +76,8 @@ pub enum Wrong {
 
 impl std::fmt::Display for Mistake {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        self.example.as_ref().map_or(Ok(()), |example| write!(f, ", written `{example}`"))
     }
 }
 
@@ -129,6 +95,7 @@ pub fn ask(tree: &Tree, catalog: &Arc<Catalog>, today: Date, pairs: &[(String, S
 pub struct Asker<'a> {
     tree: &'a Tree,
     door: Door,
+    words: Words,
 }
 
 impl<'a> Asker<'a> {
@@ -137,7 +104,8 @@ impl<'a> Asker<'a> {
     /// # Errors
     /// None that can happen: there are no defaults to be undeclared.
     pub fn new(tree: &'a Tree, catalog: &Arc<Catalog>) -> Result<Self, Refusal> {
-        Ok(Self { tree, door: Door::new(tree.checked().clone(), catalog.clone(), Defaults::default())? })
+        let door = Door::new(tree.checked().clone(), catalog.clone(), Defaults::default())?;
+        Ok(Self { tree, door, words: Words::of(tree.checked()) })
     }
 
     /// Understands one request. Dates are judged on `today` unless `now` says otherwise.
@@ -149,15 +117,14 @@ impl<'a> Asker<'a> {
             tree: self.tree,
             checked: self.tree.checked(),
             door: &self.door,
-            pairs,
+            words: &self.words,
+            said: Vec::new(),
             errors: Vec::new(),
             assumed: Vec::new(),
         };
-        reader.known_keys();
+        reader.understand(pairs);
         let mut readings = reader.readings(today);
-        let mut states = reader.states();
         reader.moving(&mut readings);
-        states.extend(reader.metrics(&mut readings));
         let facts = reader.facts();
         let prompt_tokens = reader.number("prompt_tokens").unwrap_or_else(|| {
             reader.assume("prompt_tokens", "1k");
@@ -169,7 +136,7 @@ impl<'a> Asker<'a> {
         }
         match facts {
             Some(facts) if reader.errors.is_empty() => {
-                Ok(Asked { facts, prompt_tokens, readings, states, unusable: Vec::new(), assumed: reader.assumed })
+                Ok(Asked { facts, prompt_tokens, readings, unusable: Vec::new(), assumed: reader.assumed })
             }
             _ => Err(reader.errors),
         }
@@ -180,26 +147,38 @@ struct Reader<'a> {
     tree: &'a Tree,
     checked: &'a Checked,
     door: &'a Door,
-    pairs: &'a [(String, String)],
+    words: &'a Words,
+    said: Vec<Said<'a>>,
     errors: Vec<Mistake>,
     assumed: Vec<(String, String)>,
 }
 
+/// A pair whose name is understood.
+struct Said<'a> {
+    /// The one name of what it is about.
+    name: &'a str,
+    /// As typed.
+    typed: &'a str,
+    value: &'a str,
+}
+
 impl<'a> Reader<'a> {
-    fn get(&self, key: &str) -> Option<&'a str> {
-        self.pairs
-            .iter()
-            .find(|(name, _)| bare(name) == key)
-            .map(|(_, value)| value.trim())
-            .filter(|value| !value.is_empty())
+    fn get(&self, name: &str) -> Option<&'a str> {
+        let said = self.said.iter().find(|one| one.name == name);
+        said.map(|one| one.value).filter(|value| !value.is_empty())
+    }
+
+    /// A name as it was typed.
+    fn typed(&self, name: &str) -> String {
+        self.said.iter().find(|one| one.name == name).map_or(name, |one| one.typed).to_owned()
     }
 
     fn assume(&mut self, key: &str, value: &str) {
         self.assumed.push((key.to_owned(), value.to_owned()));
     }
 
-    fn wrong_pair(&mut self, key: &str, what: Wrong, message: String) {
-        self.errors.push(Mistake { key: key.to_owned(), what, message });
+    fn wrong_pair(&mut self, name: &str, what: Wrong, message: String) {
+        self.errors.push(Mistake { key: self.typed(name), what, message, example: None });
     }
 
     fn refused(&mut self, refusal: Refusal) {
@@ -209,44 +188,79 @@ impl<'a> Reader<'a> {
             reason => format!(" {}", reason.word()),
         };
         let message = format!("the request is refused with {status}{word}: {refusal}");
-        self.wrong_pair(&refusal.about.clone(), Wrong::Refused(refusal), message);
+        let (about, key) = (&refusal.about, self.typed(&refusal.about));
+        let near = self.nearest_declared(&refusal);
+        let example = near.and_then(|near| Some(self.words.named(about)?.with(near)));
+        self.errors.push(Mistake { key, what: Wrong::Refused(refusal), message, example });
     }
 
-    /// Keys nobody knows, keys twice, keys without a value.
-    fn known_keys(&mut self) {
-        let moving = &self.checked.moving;
-        let attributes = self.checked.attributes.iter().map(|one| &*one.name);
-        let budgets = moving.budgets.iter().map(|one| &*one.name);
-        let named = budgets.chain(moving.signals.iter().map(|one| &*one.name));
-        let switches = moving.switches.iter().map(|one| &*one.name);
-        let classifiers = moving.classifiers.iter().map(|one| &*one.name);
-        let known = BUILT_IN.into_iter().chain(attributes).chain(named).chain(switches).chain(classifiers);
-        let known: Vec<&str> = known.chain(metrics::names(self.tree)).collect();
-        for (at, (name, value)) in self.pairs.iter().enumerate() {
-            let key = bare(name);
-            if let Some((_, from)) =
-                [("stakes", "feature"), ("requested_tier", "requested_model")].iter().find(|(one, _)| *one == key)
-            {
-                let message = format!("`{key}` follows from `{from}`; give that instead");
-                self.wrong_pair(key, Wrong::Derived(from), message);
-            } else if !known.contains(&key) && !self.is_rollout(key) {
-                let (near, message) = unknown_key(key, &known);
-                self.wrong_pair(key, Wrong::Key(near), message);
-            } else if self.pairs[..at].iter().any(|(earlier, _)| bare(earlier) == key) {
-                self.wrong_pair(key, Wrong::Twice, format!("`{key}` is given twice"));
-            } else if value.trim().is_empty() {
-                self.wrong_pair(key, Wrong::Form, format!("`{key}` has no value; write `{key}=…`"));
+    /// The declared name nearest to one that is not declared.
+    fn nearest_declared(&self, refusal: &Refusal) -> Option<&'a str> {
+        let value = self.get(&refusal.about)?;
+        let known: Vec<&str> = match refusal.reason {
+            Reason::UnknownPlan => self.checked.plans.iter().map(|one| &**one).collect(),
+            Reason::UnknownFeature => self.checked.features.iter().map(|one| &*one.name).collect(),
+            Reason::UnknownResidency => self.checked.residencies.iter().map(|one| &*one.name).collect(),
+            _ => return None,
+        };
+        names::nearest(value, known).first().copied()
+    }
+
+    /// Finds out what each pair is about: names nobody knows, names twice, names without a value.
+    fn understand(&mut self, pairs: &'a [(String, String)]) {
+        for (typed, value) in pairs {
+            let (typed, value) = (typed.trim(), value.trim());
+            if let Some((_, from)) = DERIVED.iter().find(|(one, _)| *one == typed) {
+                let message = format!("`{typed}` follows from `{from}`; give that instead");
+                self.wrong_pair(typed, Wrong::Derived(from), message);
+                continue;
+            }
+            let word = match self.words.meant(typed) {
+                Meant::One(word) => word,
+                Meant::Several(words) => {
+                    let all: Vec<String> = words.iter().map(|word| format!("`{}`", word.name)).collect();
+                    let message = format!("`{typed}` means several things here; write {}", all.join(" or "));
+                    self.wrong_pair(typed, Wrong::Key(None), message);
+                    continue;
+                }
+                Meant::Nothing(near) => {
+                    self.unknown(typed, near);
+                    continue;
+                }
+            };
+            if self.said.iter().any(|one| one.name == word.name) {
+                self.wrong_pair(typed, Wrong::Twice, format!("`{typed}` is given twice"));
+            } else if value.is_empty() {
+                let message = format!("`{typed}` has no value; write it like `{}`", word.example());
+                self.wrong_pair(typed, Wrong::Form, message);
+            } else {
+                self.said.push(Said { name: &word.name, typed, value });
             }
         }
     }
 
-    fn wrong(&mut self, key: &str, value: &str, known: &[&str]) {
+    fn unknown(&mut self, typed: &str, near: Option<&Word>) {
+        let message = match near {
+            Some(near) => format!("nothing is called `{typed}` here; the nearest is `{}`", near.typed()),
+            None => format!("nothing is called `{typed}` here; this policy knows {}", self.words.list()),
+        };
+        let what = Wrong::Key(near.map(|near| near.typed().to_owned()));
+        self.errors.push(Mistake { key: typed.to_owned(), what, message, example: near.map(Word::example) });
+    }
+
+    fn wrong(&mut self, name: &str, value: &str, known: &[&str]) {
         let near = names::nearest(value, known.iter().copied()).first().map(ToString::to_string);
         let instead = match &near {
             Some(near) => format!("the nearest is `{near}`"),
             None => format!("it is one of {}", known.join(", ")),
         };
-        self.wrong_pair(key, Wrong::Value(near), format!("`{key}` cannot be `{value}`; {instead}"));
+        let key = self.typed(name);
+        let message = format!("`{key}` cannot be `{value}`; {instead}");
+        // In a list the nearest is one of several.
+        let whole = self.get(name) == Some(value);
+        let word = self.words.named(name).filter(|_| whole);
+        let example = near.as_ref().and_then(|near| Some(word?.with(near)));
+        self.errors.push(Mistake { key, what: Wrong::Value(near), message, example });
     }
 
     fn number(&mut self, key: &str) -> Option<u64> {
@@ -281,9 +295,8 @@ impl<'a> Reader<'a> {
 
     fn modality(&mut self) -> ModalitySet {
         let Some(text) = self.get("modality") else { return ModalitySet::TEXT };
-        let list = text.trim_start_matches('[').trim_end_matches(']');
         let mut set = ModalitySet::EMPTY;
-        for word in list.split(['+', ',']).map(str::trim) {
+        for word in list(text).flat_map(|part| part.split('+')).map(str::trim) {
             match Modality::ALL.into_iter().find(|one| one.word() == word) {
                 Some(member) => set = set.with(member),
                 None => self.wrong("modality", word, &Modality::ALL.map(Modality::word)),
@@ -444,107 +457,12 @@ impl<'a> Reader<'a> {
             }
         }
     }
-
-    /// The state of everything that moves and that rules look at: given, or as it is when nothing has happened.
-    fn states(&mut self) -> Vec<State> {
-        let space = self.tree.space();
-        let mut states = Vec::new();
-        for id in space.ids() {
-            let column = space.column(id);
-            let moving = &self.checked.moving;
-            let (name, quiet) = match column.subject {
-                Subject::Budget(at) => (&moving.budgets[usize::from(at)].name, "ok"),
-                Subject::Signal(at) => (&moving.signals[usize::from(at)].name, "off"),
-                Subject::Classifier(at) => (&moving.classifiers[usize::from(at)].name, "unsure"),
-                Subject::Switch(at) => {
-                    let switch = &moving.switches[usize::from(at)];
-                    (&switch.name, if switch.default { "on" } else { "off" })
-                }
-                _ => continue,
-            };
-            let value = self.get(name).unwrap_or(quiet);
-            let atom = match &column.domain {
-                Domain::Bool => match value {
-                    "on" | "yes" | "true" => Some(AtomId(1)),
-                    "off" | "no" | "false" => Some(AtomId(0)),
-                    _ => None,
-                },
-                _ => space.atoms(id).of_name(value),
-            };
-            match atom {
-                Some(atom) => states.push(State { column: id, atom, value: value.to_owned() }),
-                None => {
-                    let known: Vec<&str> = match &column.domain {
-                        Domain::Enum { values, .. } => values.iter().map(|one| &**one).collect(),
-                        _ => vec!["on", "off"],
-                    };
-                    self.wrong(name, value, &known);
-                }
-            }
-        }
-        states
-    }
 }
 
-impl Reader<'_> {
-    /// Whether a pair gives the stage of a rollout: `rollout NAME`.
-    fn is_rollout(&self, key: &str) -> bool {
-        let rollout = key.strip_prefix(ROLLOUT).unwrap_or_default();
-        self.checked.moving.rollouts.iter().any(|one| *one.name == *rollout)
-    }
-
-    /// What was given of budgets, switches, signals, classifiers and rollouts, whether or not a rule looks at it: the conditions
-    /// of rollouts do. Values that a column would refuse are refused with it.
-    fn moving(&mut self, readings: &mut Readings) {
-        let moving = &self.checked.moving;
-        let on = |value: Option<&str>| value.map(|value| matches!(value, "on" | "yes" | "true"));
-        for (at, one) in moving.budgets.iter().enumerate() {
-            let state =
-                self.get(&one.name).and_then(|value| BudgetState::ALL.into_iter().find(|own| own.word() == value));
-            if let Some(state) = state {
-                readings.set_budget(BudgetId(at as u16), state);
-            }
-        }
-        for (at, one) in moving.classifiers.iter().enumerate() {
-            let label = self.get(&one.name).and_then(|value| one.labels.iter().position(|own| **own == *value));
-            if let Some(label) = label {
-                readings.set_label(ClassifierId(at as u16), Some(label as u16));
-            }
-        }
-        for (at, one) in moving.switches.iter().enumerate() {
-            if let Some(on) = on(self.get(&one.name)) {
-                readings.standing_mut().set_switch(at as u16, on);
-            }
-        }
-        for (at, one) in moving.signals.iter().enumerate() {
-            if let Some(on) = on(self.get(&one.name)) {
-                readings.standing_mut().set_signal(at as u16, on);
-            }
-        }
-        for (at, one) in moving.rollouts.iter().enumerate() {
-            let key = format!("{ROLLOUT}{}", one.name);
-            let Some(text) = self.get(&key) else { continue };
-            match text.parse() {
-                Ok(stage) => readings.standing_mut().set_stage(RolloutId(at as u16), stage),
-                Err(_) => self.wrong_pair(&key, Wrong::Form, format!("`{key}` is a share, like 25%, not `{text}`")),
-            }
-        }
-    }
-}
-
-/// `model` and `budget b` are what people type first.
-fn bare(key: &str) -> &str {
-    match key.trim() {
-        "model" => "requested_model",
-        key => key.strip_prefix("budget ").map_or(key, str::trim),
-    }
-}
-
-fn unknown_key(key: &str, known: &[&str]) -> (Option<String>, String) {
-    match names::nearest(key, known.iter().copied()).first() {
-        Some(near) => (Some((*near).to_owned()), format!("nothing is called `{key}` here; the nearest is `{near}`")),
-        None => (None, format!("nothing is called `{key}` here; this policy knows {}", known.join(", "))),
-    }
+/// The members of `[a, b]`, with or without its brackets; none of `[]`.
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    inner.split(',').map(str::trim).filter(|word| !word.is_empty())
 }
 
 /// `250`, `2,000`, `1_000`, `64k`, `2M`.

@@ -10,8 +10,9 @@ use super::super::checked::{Chain, Claim, Class, Degrade, Hold, Promise, Retry};
 use super::super::plan::{Action, PlannedHop, Run};
 use super::super::shown::options as written;
 use super::super::source::{Sources, Span};
+use super::rollouts::{Met, Why};
 use super::{Explanation, detail};
-use crate::units::{Millis, Usd};
+use crate::units::{Millis, Share, Usd};
 
 /// Where the place of the rule begins.
 pub(super) const PLACE_COLUMN: usize = 72;
@@ -80,11 +81,8 @@ impl Explanation<'_> {
         if !run.hops.is_empty() {
             page.line("time", &time(run, self.asked.facts.streaming));
         }
-        for id in &run.rollouts {
-            let rollout = &self.checked().moving.rollouts[id.index()];
-            let old = &self.checked().snapshots[rollout.replace.node.index()].model;
-            let stage = self.asked.readings.stage(*id);
-            page.line("rollout", &format!("{} at {stage}, in front of {old}", rollout.name));
+        for met in self.rollouts() {
+            self.rollout(page, &met);
         }
         for dropped in &run.dropped {
             let name = dropped
@@ -93,6 +91,20 @@ impl Explanation<'_> {
             let why = detail::detail(self.checked(), chain, dropped, &self.asked.facts);
             page.line("dropped", &format!("{name}: {why}"));
         }
+    }
+
+    /// What a rollout does here; one at 0% does nothing for anybody.
+    fn rollout(&self, page: &mut Page, met: &Met<'_>) {
+        let old = &self.checked().snapshots[met.rollout.replace.node.index()].model;
+        let does = match met.why {
+            Why::Idle => return,
+            Why::Acts => format!("in front of {old}"),
+            Why::WaitsFor(other) => format!("but it waits for {other} to stand at its last stage"),
+            Why::Above => format!("which this request, at {}, is above", Share(met.bucket)),
+            Why::Outside => "but this request is outside its `where`".to_owned(),
+            Why::BehindAnother => format!("but another snapshot is in front of {old} already"),
+        };
+        page.line("rollout", &format!("{} at {}, {does}", met.rollout.name, met.stage));
     }
 
     /// One line for each hop: claim, snapshot, limit, bound on cost.

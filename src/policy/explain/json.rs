@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::ast::Intent;
 use super::super::bounds;
 use super::super::checked::{
-    AttributeDomain, AttributeValue, Checked, Claim, Degrade, Extras, Hedge, Similarity, Subject,
+    AttributeDomain, AttributeValue, Checked, Claim, Degrade, Extras, Hedge, Similarity, SnapshotId, Subject,
 };
 use super::super::eligible;
 use super::super::facts::Facts;
@@ -60,7 +60,7 @@ struct Decision<'a> {
     cache: Value,
     guards: Vec<String>,
     shadow: Value,
-    rollouts: Vec<Value>,
+    rollouts: Vec<Rollout>,
     deadline_ms: Option<u64>,
     worst_time_ms: Option<u64>,
 }
@@ -97,6 +97,19 @@ struct Drop {
     snapshot: Option<String>,
     reason: &'static str,
     detail: String,
+}
+
+/// A rollout whose old snapshot is on the chain.
+#[derive(Serialize)]
+struct Rollout {
+    name: String,
+    replace: String,
+    with: String,
+    stage: String,
+    /// Where the request stands, 0 to 9,999: below the stage in ten-thousandths it is inside.
+    bucket: u16,
+    acts: bool,
+    why: &'static str,
 }
 
 #[derive(Serialize)]
@@ -209,14 +222,17 @@ impl Explanation<'_> {
         decision.shadow = shadow(self.checked(), &chain.extras);
         let guards = &self.checked().moving.guards;
         decision.guards = chain.extras.guards.iter().map(|one| guards[one.node.index()].name.to_string()).collect();
-        decision.rollouts = run
-            .rollouts
-            .iter()
-            .map(|id| {
-                let name = &self.checked().moving.rollouts[id.index()].name;
-                json!({"name": &**name, "stage": self.asked.readings.stage(*id).to_string()})
-            })
-            .collect();
+        let model = |id: SnapshotId| self.checked().snapshots[id.index()].model.to_string();
+        let rollouts = self.rollouts().into_iter().map(|met| Rollout {
+            name: met.rollout.name.to_string(),
+            replace: model(met.rollout.replace.node),
+            with: model(met.rollout.with.node),
+            stage: met.stage.to_string(),
+            bucket: met.bucket,
+            acts: met.acts,
+            why: met.why.word(),
+        });
+        decision.rollouts = rollouts.collect();
         decision.deadline_ms = Some(run.deadline.0);
         let worst = bounds::worst_time(run, self.asked.facts.streaming);
         decision.worst_time_ms = Some(worst.min(run.deadline).0);

@@ -43,7 +43,6 @@ impl Asked {
             facts: replay.facts.clone(),
             prompt_tokens: tokens,
             readings: replay.readings.clone(),
-            states: Vec::new(),
             unusable: replay.unusable.clone(),
             assumed,
         }

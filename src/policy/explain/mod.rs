@@ -10,16 +10,19 @@ mod human;
 mod json;
 mod logged;
 pub mod pages;
+mod rollouts;
 
-pub use self::ask::{Asked, Asker, Mistake, State, Wrong, ask};
+use self::ask::words;
+pub use self::ask::{Asked, Asker, Mistake, Wrong, ask};
 pub use self::effective::{Effective, effective};
 pub use self::human::{dollars, seconds};
 pub use self::json::VERSION;
 pub use self::logged::Compared;
-use super::atom_set::{AtomId, AtomSet};
+use super::ast::Order;
+use super::atom_set::AtomSet;
 pub use super::bounds::{worst_time, worst_times};
 use super::checked::{Chain, Checked, ColumnId, Hedge, Outcome, Rule, RuleId, Similarity, Subject, Target};
-use super::decide::{Fetch, FromReadings, PassedOver, Tap, decide, passed_over};
+use super::decide::{Fetch, PassedOver, Tap, decide, passed_over};
 use super::plan::{Action, Plan, PlannedHop, Run, plan};
 use super::request::Values;
 use super::tree::Tree;
@@ -51,23 +54,10 @@ pub struct Read {
     pub value: String,
 }
 
-/// Readings as given, and the clock.
-struct Given<'a> {
-    states: &'a [State],
-    clock: FromReadings<'a>,
-}
-
-impl Fetch for Given<'_> {
-    fn atom(&mut self, column: ColumnId) -> AtomId {
-        let given = self.states.iter().find(|state| state.column == column);
-        given.map_or_else(|| self.clock.atom(column), |state| state.atom)
-    }
-}
-
 impl Asked {
     /// Its readings, for a decision.
     pub fn fetch<'a>(&'a self, tree: &'a Tree) -> impl Fetch + 'a {
-        Given { states: &self.states, clock: tree.fetch(&self.readings) }
+        tree.fetch(&self.readings)
     }
 }
 
@@ -81,19 +71,12 @@ pub fn explain<'a>(tree: &'a Tree, asked: &'a Asked) -> Explanation<'a> {
     let space = tree.space();
     let used: Vec<ColumnId> = tap.reads().collect();
     let reads = used.into_iter().map(|column| {
-        let state = asked.states.iter().find(|state| state.column == column).map(|state| state.value.clone());
-        let value = state.or_else(|| values.show(tree, column));
+        let value = values.show(tree, column);
         let value = value.unwrap_or_else(|| space.shown(column, &AtomSet::one(tap.atom(column), space.count(column))));
         Read { column, value }
     });
     let reads = reads.collect();
-    let mut passed = passed_over(tree, &request, &mut tap, &values, rule);
-    for one in &mut passed {
-        // An atom may stand for several states; the one that was given is clearer.
-        if let Some(state) = asked.states.iter().find(|state| state.column == one.column) {
-            one.is.clone_from(&state.value);
-        }
-    }
+    let passed = passed_over(tree, &request, &mut tap, &values, rule);
     let unusable = |id| asked.unusable.iter().find(|(one, _)| *one == id).map(|(_, reason)| *reason);
     let plan = rule.map(|rule| plan(tree, rule, &asked.facts, &mut prompt, &asked.readings, &unusable));
     Explanation { tree, asked, rule, plan, reads, passed, logged: None }
@@ -108,10 +91,29 @@ impl Explanation<'_> {
         self.rule.map(|id| &self.checked().rules[id.index()])
     }
 
-    /// What had to be chosen and may have mattered: the clock counts only when it was read.
+    /// What had to be chosen and may have mattered: the clock when it was read, an order when the chain has it, a draw when it let a
+    /// rollout in.
     fn assumed(&self) -> impl Iterator<Item = &(String, String)> {
+        let checked = self.checked();
         let clock = self.reads.iter().any(|read| self.tree.space().column(read.column).subject == Subject::Clock);
-        self.asked.assumed.iter().filter(move |(key, _)| clock || !matches!(key.as_str(), "time" | "day"))
+        let tier = self.plan.as_ref().and_then(|plan| plan.tier);
+        let ordered = tier.filter(|_| self.chain().is_some_and(|chain| chain.order == Order::Fastest));
+        let ordered = ordered.map(|tier| words::fastest(&checked.tiers[tier.index()]));
+        let acting = self.planned().map_or(&[][..], |run| &run.rollouts);
+        let drawn = acting.iter().any(|id| checked.moving.rollouts[id.index()].by.is_none());
+        self.asked.assumed.iter().filter(move |(key, _)| match key.as_str() {
+            "time" | "day" => clock,
+            words::DRAW => drawn,
+            key if key.starts_with(words::FASTEST) => ordered.as_deref() == Some(key),
+            _ => true,
+        })
+    }
+
+    fn planned(&self) -> Option<&Run> {
+        match &self.plan.as_ref()?.action {
+            Action::Run(run) => Some(run),
+            Action::Reject { .. } => None,
+        }
     }
 
     /// The most one answer of a hop can cost.
@@ -123,7 +125,7 @@ impl Explanation<'_> {
     /// The most that one answered request can cost: the dearest hop that can answer, with the legs that may run beside it. Nothing
     /// where no hop is tried; `None` where no bound is known.
     pub fn worst_cost(&self) -> Option<Usd> {
-        let Some(Action::Run(run)) = self.plan.as_ref().map(|plan| &plan.action) else { return Some(Usd::default()) };
+        let Some(run) = self.planned() else { return Some(Usd::default()) };
         let mut each = (0..run.hops.len()).map(|at| self.legs_cost(run, at));
         each.try_fold(Usd::default(), |most, cost| Some(most.max(cost?)))
     }

@@ -23,7 +23,7 @@ pub(super) fn rewrite<'a>(seen: &Seen<'_>, list: &mut Vec<Candidate<'a>>, prompt
         if list[place].replaced || list[..place].iter().any(|one| one.snapshot == Some(rollout.with.node)) {
             continue;
         }
-        if !stands(seen, id, rollout) || !inside(seen, rollout, prompt) {
+        if stance(seen, id, prompt) != Stance::In {
             continue;
         }
         // Further down it would be tried a second time.
@@ -35,20 +35,46 @@ pub(super) fn rewrite<'a>(seen: &Seen<'_>, list: &mut Vec<Candidate<'a>>, prompt
     }
 }
 
+/// Where a request with the old snapshot on its chain stands in a rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stance {
+    /// It gets the new snapshot.
+    In,
+    /// Nobody does: the stage is 0%.
+    Idle,
+    /// Nobody does until another rollout stands at its last stage.
+    Waiting(RolloutId),
+    /// Its own place, [`bucket`], is above the stage.
+    Above,
+    /// It is not what `where` asks for.
+    Outside,
+}
+
+/// Where a request stands in a rollout, whatever other rollouts do.
+pub fn stance(seen: &Seen<'_>, id: RolloutId, prompt: &mut dyn PromptSize) -> Stance {
+    let Some(rollout) = seen.checked.moving.rollouts.get(id.index()) else { return Stance::Idle };
+    let stage = seen.readings.stage(id);
+    match rollout.after {
+        _ if stage == Share(0) => Stance::Idle,
+        Some(after) if !is_done(seen, after.node) => Stance::Waiting(after.node),
+        _ if bucket(seen.checked, rollout, seen.facts, seen.readings) >= stage.0 => Stance::Above,
+        _ if rollout.within.as_ref().is_none_or(|within| seen.holds(&within.node, prompt)) => Stance::In,
+        _ => Stance::Outside,
+    }
+}
+
+/// Whether a rollout stands at its last stage.
+fn is_done(seen: &Seen<'_>, id: RolloutId) -> bool {
+    let last = seen.checked.moving.rollouts.get(id.index()).and_then(|one| one.stages.last());
+    last.is_some_and(|last| seen.readings.stage(id) >= last.node)
+}
+
 /// Whether the stage takes this request in, and what the rollout waits for is done.
 fn stands(seen: &Seen<'_>, id: RolloutId, rollout: &Rollout) -> bool {
     let stage = seen.readings.stage(id);
-    let done = |before: RolloutId| {
-        let last = seen.checked.moving.rollouts.get(before.index()).and_then(|one| one.stages.last());
-        last.is_some_and(|last| seen.readings.stage(before) >= last.node)
-    };
     stage > Share(0)
-        && rollout.after.is_none_or(|after| done(after.node))
+        && rollout.after.is_none_or(|after| is_done(seen, after.node))
         && bucket(seen.checked, rollout, seen.facts, seen.readings) < stage.0
-}
-
-fn inside(seen: &Seen<'_>, rollout: &Rollout, prompt: &mut dyn PromptSize) -> bool {
-    rollout.within.as_ref().is_none_or(|within| seen.holds(&within.node, prompt))
 }
 
 /// Where a request stands in a rollout, 0 to 9,999: it gets the new snapshot when its stage is above that.
