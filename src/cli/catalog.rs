@@ -19,6 +19,7 @@ use crate::catalog::{Catalog, Entry, Kind, Life, Overlay, Resolved, Status, fiel
 use crate::names::{self, ModelRef};
 use crate::policy::ast::Model;
 use crate::policy::check::models::judge;
+use crate::policy::render::json::{Document, Head};
 use crate::policy::source::{FileId, Span};
 use crate::units::Millis;
 
@@ -146,8 +147,9 @@ fn lay_over(catalog: Catalog, file: &Path) -> Result<Catalog, String> {
 impl Desk {
     fn json(&self, command: &str, key: &str, value: serde_json::Value) -> String {
         let as_of = self.catalog.as_of().to_string();
-        let page = json!({"schema": 1, "tool": "wayside", "command": command, "as_of": as_of, key: value});
-        format!("{page:#}\n")
+        let page = Document::new(Head::of(command), json!({"as_of": as_of, key: value}));
+        // Plain data is always text.
+        page.pretty().unwrap_or_default()
     }
 
     fn providers(&self) -> (String, u8) {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::position::Encoding;
-use crate::policy::explain::VERSION;
+use crate::policy::render::json::VERSION;
 
 /// The answer.
 pub fn result(client: &Client) -> InitializeResult {

@@ -8,16 +8,11 @@ use serde::ser::{SerializeMap as _, Serializer};
 use super::coverage::{Coverage, Part};
 use super::judge::{Check, Shown, rule_name};
 use super::{FileRun, PolicyRun, Ran};
-use crate::policy::explain::VERSION;
-use crate::policy::render::json::{Finding, Place, SCHEMA, findings, place};
+use crate::policy::render::json::{Document, Finding, Head, Place, findings, place};
 use crate::policy::source::Sources;
 
 #[derive(Serialize)]
-struct Document<'a> {
-    schema: u32,
-    tool: &'static str,
-    version: &'static str,
-    command: &'static str,
+struct Body<'a> {
     summary: Summary,
     #[serde(skip_serializing_if = "Option::is_none")]
     coverage: Option<Covered>,
@@ -117,18 +112,14 @@ pub fn json(files: &[FileRun<'_>], policies: &[PolicyRun<'_>]) -> Result<String,
     let failed = ran().filter(|ran| !ran.passed()).count();
     let total = ran().count();
     let coverage = policies.iter().filter_map(|one| one.coverage.as_ref());
-    let document = Document {
-        schema: SCHEMA,
-        tool: "wayside",
-        version: VERSION,
-        command: "test",
+    let body = Body {
         summary: Summary { passed: total - failed, failed, total },
         coverage: coverage.cloned().reduce(Coverage::and).map(covered),
         mutants: mutants(policies),
         tests: files.iter().flat_map(|file| file.ran.iter().map(|ran| test(ran, file.sources))).collect(),
         findings: files.iter().flat_map(|file| findings(file.findings, file.sources)).collect(),
     };
-    Ok(serde_json::to_string_pretty(&document)? + "\n")
+    Document::new(Head::of("test"), body).pretty()
 }
 
 fn test<'a>(ran: &'a Ran, sources: &Sources) -> Test<'a> {

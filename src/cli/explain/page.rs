@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::super::{CLEAN, screen};
 use super::Format;
 use crate::policy::diagnostic::{CODES, Code};
-use crate::policy::explain::{VERSION, pages};
-use crate::policy::render::json::SCHEMA;
+use crate::policy::explain::pages;
+use crate::policy::render::json::{Document, Head};
 
 /// The finding that is meant by a code or a name.
 pub fn find(subject: &str) -> Option<&'static Code> {
@@ -61,9 +61,7 @@ pub fn list(format: Format) -> ExitCode {
         let rows: Vec<Value> = codes
             .map(|(code, what)| json!({"code": code.code, "name": code.name, "level": code.level.word(), "what": what}))
             .collect();
-        return document(
-            &json!({"schema": SCHEMA, "tool": "wayside", "version": VERSION, "command": "explain", "codes": rows}),
-        );
+        return document(&Document::new(Head::of("explain"), json!({"codes": rows})));
     }
     let widest = CODES.iter().map(|code| code.name.len()).max().unwrap_or(0);
     let mut text = String::new();
@@ -73,9 +71,9 @@ pub fn list(format: Format) -> ExitCode {
     screen::show(&text, CLEAN)
 }
 
-fn document(value: &Value) -> ExitCode {
-    match serde_json::to_string_pretty(value) {
-        Ok(text) => screen::show(&(text + "\n"), CLEAN),
+fn document(document: &Document<Value>) -> ExitCode {
+    match document.pretty() {
+        Ok(text) => screen::show(&text, CLEAN),
         Err(error) => screen::broken(&error.to_string()),
     }
 }

@@ -5,19 +5,12 @@
 use serde::Serialize;
 
 use super::super::declared::Change;
-use super::super::explain::VERSION;
-use super::super::render::json::{Example, SCHEMA, example};
+use super::super::render::json::{Document, Example, Head, example};
 use super::text::Names;
 use super::{Diff, Does, Group, Raised, Traffic};
 
 #[derive(Serialize)]
-struct Document<'a> {
-    schema: u32,
-    tool: &'static str,
-    version: &'static str,
-    command: &'static str,
-    policy: &'a str,
-    today: &'a str,
+struct Body<'a> {
     old: Policy<'a>,
     new: Policy<'a>,
     equal: bool,
@@ -62,13 +55,8 @@ struct One<'a> {
 /// # Errors
 /// None that can happen: every part is plain data.
 pub fn document(diff: &Diff, names: &Names, today: &str) -> Result<String, serde_json::Error> {
-    let document = Document {
-        schema: SCHEMA,
-        tool: "wayside",
-        version: VERSION,
-        command: "diff",
-        policy: &diff.policy,
-        today,
+    let head = Head { policy: Some(diff.policy.clone()), today: Some(today.to_owned()), ..Head::of("diff") };
+    let body = Body {
         old: Policy { name: &names.old, hash: &diff.old_hash },
         new: Policy { name: &names.new, hash: &diff.new_hash },
         equal: diff.is_equal(),
@@ -80,7 +68,7 @@ pub fn document(diff: &Diff, names: &Names, today: &str) -> Result<String, serde
         ignored: &diff.ignored,
         traffic: diff.traffic.as_ref(),
     };
-    Ok(serde_json::to_string_pretty(&document)? + "\n")
+    Document::new(head, body).pretty()
 }
 
 fn group(group: &Group) -> One<'_> {

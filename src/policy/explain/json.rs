@@ -13,24 +13,14 @@ use super::super::checked::{
 use super::super::eligible;
 use super::super::facts::Facts;
 use super::super::plan::{Action, PlannedHop, Run};
-use super::super::render::json::{Place, SCHEMA, place};
+use super::super::render::json::{Document, Head, Place, place};
 use super::super::shown::options as written;
 use super::super::source::Sources;
 use super::{Explanation, detail};
 use crate::units::{Tokens, Usd};
 
-/// The version of this tool, as every document carries it.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 #[derive(Serialize)]
-struct Document<'a> {
-    schema: u32,
-    tool: &'static str,
-    version: &'static str,
-    command: &'static str,
-    policy: &'a str,
-    policy_hash: &'a str,
-    today: String,
+struct Body<'a> {
     request: Ordered,
     readings: Ordered,
     assumed: Ordered,
@@ -136,14 +126,9 @@ impl Explanation<'_> {
     /// None that can happen: every part is plain data.
     pub fn json(&self, sources: &Sources) -> Result<String, serde_json::Error> {
         let name = |at: super::ColumnId| &*self.tree.space().column(at).name;
-        let document = Document {
-            schema: SCHEMA,
-            tool: "wayside",
-            version: VERSION,
-            command: "explain",
-            policy: &self.checked().name,
-            policy_hash: self.tree.hash(),
-            today: self.asked.readings.today.to_string(),
+        let head = Head::of_policy("explain", &self.checked().name, self.tree.hash());
+        let head = Head { today: Some(self.asked.readings.today.to_string()), ..head };
+        let body = Body {
             request: self.request(),
             readings: Ordered(
                 self.reads.iter().map(|read| (name(read.column).to_owned(), read.value.clone().into())).collect(),
@@ -163,7 +148,7 @@ impl Explanation<'_> {
                 .collect(),
             logged: self.logged.as_ref().map(super::Compared::json),
         };
-        Ok(serde_json::to_string_pretty(&document)? + "\n")
+        Document::new(head, body).pretty()
     }
 
     fn decision_json<'a>(&'a self, sources: &Sources) -> Decision<'a> {

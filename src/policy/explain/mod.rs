@@ -16,7 +16,6 @@ use self::ask::words;
 pub use self::ask::{Asked, Asker, Mistake, Wrong, ask};
 pub use self::effective::{Effective, effective};
 pub use self::human::{dollars, seconds};
-pub use self::json::VERSION;
 pub use self::logged::Compared;
 use super::ast::Order;
 use super::atom_set::AtomSet;

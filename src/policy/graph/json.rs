@@ -5,27 +5,14 @@
 use serde::Serialize;
 
 use super::super::checked::{Checked, SnapshotId};
-use super::super::explain::VERSION;
 use super::super::fingerprint;
-use super::super::render::json::SCHEMA;
+use super::super::render::json::{Document, Head};
 use super::super::source::Sources;
 use super::reduced::{Branch, Diagram, Leaf, name};
 use super::{Link, Row, rows};
 
 #[derive(Serialize)]
-struct Head<'a> {
-    schema: u32,
-    tool: &'static str,
-    version: &'static str,
-    command: &'static str,
-    policy: &'a str,
-    policy_hash: String,
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    #[serde(flatten)]
-    head: Head<'a>,
+struct Body<'a> {
     rules: Vec<One<'a>>,
     tiers: Vec<Tier<'a>>,
 }
@@ -59,8 +46,6 @@ struct Tier<'a> {
 
 #[derive(Serialize)]
 struct Reduced<'a> {
-    #[serde(flatten)]
-    head: Head<'a>,
     start: Target,
     nodes: Vec<Question<'a>>,
 }
@@ -86,9 +71,8 @@ enum Target {
     Rule(String),
 }
 
-fn head(checked: &Checked) -> Head<'_> {
-    let policy_hash = fingerprint::of(checked).to_string();
-    Head { schema: SCHEMA, tool: "wayside", version: VERSION, command: "graph", policy: &checked.name, policy_hash }
+fn head(checked: &Checked) -> Head {
+    Head::of_policy("graph", &checked.name, &fingerprint::of(checked))
 }
 
 /// Rules, chains and tiers, ending in a newline.
@@ -104,12 +88,8 @@ pub fn document(checked: &Checked, sources: &Sources) -> Result<String, serde_js
         members: names(&tier.members),
         candidates: names(&tier.candidates),
     });
-    let document = Document {
-        head: head(checked),
-        rules: rows.iter().map(|row| one(checked, row)).collect(),
-        tiers: tiers.collect(),
-    };
-    Ok(serde_json::to_string_pretty(&document)? + "\n")
+    let body = Body { rules: rows.iter().map(|row| one(checked, row)).collect(), tiers: tiers.collect() };
+    Document::new(head(checked), body).pretty()
 }
 
 fn one<'a>(checked: &'a Checked, row: &'a Row) -> One<'a> {
@@ -149,6 +129,6 @@ pub fn reduced_document(checked: &Checked, diagram: &Diagram) -> Result<String, 
         answers: diagram.answers(node).into_iter().map(|(leaf, is)| Answer { is, to: target(leaf) }).collect(),
     };
     let nodes = diagram.nodes.iter().map(question).collect();
-    let document = Reduced { head: head(checked), start: target(diagram.start), nodes };
-    Ok(serde_json::to_string_pretty(&document)? + "\n")
+    let body = Reduced { start: target(diagram.start), nodes };
+    Document::new(head(checked), body).pretty()
 }

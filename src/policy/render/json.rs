@@ -9,9 +9,39 @@ use crate::policy::source::{Sources, Span};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// Version of every document's shape.
-pub const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 1;
 
-/// What a document says about itself, before its findings.
+/// The version of this tool, as every document carries it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A document: every one begins alike, whatever it is about.
+#[derive(Debug, serde::Serialize)]
+pub struct Document<Body> {
+    schema: u32,
+    tool: &'static str,
+    version: &'static str,
+    #[serde(flatten)]
+    head: Head,
+    #[serde(flatten)]
+    body: Body,
+}
+
+impl<Body: Serialize> Document<Body> {
+    /// With what it is about, and what it says.
+    pub const fn new(head: Head, body: Body) -> Self {
+        Self { schema: SCHEMA, tool: "wayside", version: VERSION, head, body }
+    }
+
+    /// As text, ending in a newline.
+    ///
+    /// # Errors
+    /// None that can happen for plain data.
+    pub fn pretty(&self) -> Result<String, serde_json::Error> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+}
+
+/// What a document is about.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Head {
     /// The verb: `check`.
@@ -30,14 +60,21 @@ pub struct Head {
     pub today: Option<String>,
 }
 
-/// `{"schema":1,"tool":"wayside",…,"summary":{…},"findings":[…]}`
+impl Head {
+    /// Of a verb.
+    pub fn of(command: &str) -> Self {
+        Self { command: command.to_owned(), ..Self::default() }
+    }
+
+    /// Of a verb about one policy.
+    pub fn of_policy(command: &str, policy: &str, hash: &str) -> Self {
+        Self { policy: Some(policy.to_owned()), policy_hash: Some(hash.to_owned()), ..Self::of(command) }
+    }
+}
+
+/// What `check` says.
 #[derive(Debug, serde::Serialize)]
-pub struct Document {
-    schema: u32,
-    tool: &'static str,
-    version: &'static str,
-    #[serde(flatten)]
-    head: Head,
+pub struct Checked {
     summary: Summary,
     findings: Vec<Finding>,
 }
@@ -129,15 +166,9 @@ fn whole_number(text: &str) -> Option<u64> {
 }
 
 /// A whole document.
-pub fn document(head: Head, findings: &[Diagnostic], suppressed: usize, sources: &Sources) -> Document {
-    Document {
-        schema: SCHEMA,
-        tool: "wayside",
-        version: env!("CARGO_PKG_VERSION"),
-        head,
-        summary: Summary::of(findings, suppressed),
-        findings: self::findings(findings, sources),
-    }
+pub fn document(head: Head, findings: &[Diagnostic], suppressed: usize, sources: &Sources) -> Document<Checked> {
+    let summary = Summary::of(findings, suppressed);
+    Document::new(head, Checked { summary, findings: self::findings(findings, sources) })
 }
 
 /// The findings alone, for documents of other shapes.

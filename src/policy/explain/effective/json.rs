@@ -7,21 +7,14 @@ use serde::ser::{SerializeMap as _, Serializer};
 use serde_json::Value;
 
 use super::super::super::checked::{Checked, Feature, Hop, Origin, Promise, Rule, WrittenAt};
-use super::super::super::render::json::{Place, SCHEMA, place};
+use super::super::super::render::json::{Document, Head, Place, place};
 use super::super::super::shown::options as written;
 use super::super::super::source::Sources;
-use super::super::VERSION;
 use super::{Effective, From, GUARD, Setting, chain, claim, of_chain, of_hop, target};
 use crate::units::Tokens;
 
 #[derive(Serialize)]
-struct Document<'a> {
-    schema: u32,
-    tool: &'static str,
-    version: &'static str,
-    command: &'static str,
-    policy: &'a str,
-    policy_hash: &'a str,
+struct Body<'a> {
     effective: Vec<OfRule<'a>>,
     features: Vec<OfFeature<'a>>,
 }
@@ -108,17 +101,11 @@ impl Effective<'_> {
     /// None that can happen: every part is plain data.
     pub fn json(&self, sources: &Sources) -> Result<String, serde_json::Error> {
         let checked = self.tree.checked();
-        let document = Document {
-            schema: SCHEMA,
-            tool: "wayside",
-            version: VERSION,
-            command: "explain",
-            policy: &checked.name,
-            policy_hash: self.tree.hash(),
+        let body = Body {
             effective: self.rules.iter().map(|rule| of_rule(checked, rule, sources)).collect(),
             features: self.features().map(|one| of_feature(one, sources)).collect(),
         };
-        Ok(serde_json::to_string_pretty(&document)? + "\n")
+        Document::new(Head::of_policy("explain", &checked.name, self.tree.hash()), body).pretty()
     }
 }
 

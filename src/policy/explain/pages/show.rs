@@ -6,8 +6,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use super::super::super::diagnostic::Code;
-use super::super::super::render::json::SCHEMA;
-use super::super::VERSION;
+use super::super::super::render::json::{Document, Head};
 use super::{Example, examples, section};
 
 /// Columns of a terminal that everybody has.
@@ -65,14 +64,10 @@ fn wrap(text: &mut String, paragraph: &str) {
 }
 
 /// For a program.
-pub fn json(code: &Code, page: &'static str) -> Value {
+pub fn json(code: &Code, page: &'static str) -> Document<Value> {
     let flat = |heading: &str| section(page, heading).replace('\n', " ");
     let of = |wrong: bool| examples(page).iter().filter(|one| one.wrong == wrong).map(example).collect::<Vec<_>>();
-    json!({
-        "schema": SCHEMA,
-        "tool": "wayside",
-        "version": VERSION,
-        "command": "explain",
+    let body = json!({
         "code": code.code,
         "name": code.name,
         "level": code.level.word(),
@@ -82,7 +77,8 @@ pub fn json(code: &Code, page: &'static str) -> Value {
         "right": of(false),
         "allow": flat("Allow"),
         "markdown": page,
-    })
+    });
+    Document::new(Head::of("explain"), body)
 }
 
 fn example(example: &Example) -> Value {
