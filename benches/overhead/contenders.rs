@@ -137,7 +137,8 @@ impl Contender {
         }
     }
 
-    /// nginx as a reverse proxy without logs, if it is installed.
+    /// nginx as a reverse proxy without logs, if it is installed. The fallback row is the same to it: first a server that
+    /// answers 503, then one that does not.
     pub fn nginx(upstream: &Upstream) -> Option<Self> {
         let program =
             ["/usr/sbin/nginx", "/usr/bin/nginx"].map(PathBuf::from).into_iter().find(|path| path.exists())?;
@@ -149,8 +150,10 @@ impl Contender {
              proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;\n\
              keepalive_requests 1000000000;\n\
              upstream up {{ server {up}; keepalive 64; keepalive_requests 1000000000; }}\n\
-             server {{ listen {address}; location / {{ proxy_pass http://up; proxy_http_version 1.1;\n\
-             proxy_set_header Connection \"\"; proxy_buffering off; }} }} }}\n",
+             map $http_x_wayside_feature $first {{ fallback /down; default \"\"; }}\n\
+             proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_buffering off;\n\
+             server {{ listen {address}; location / {{ proxy_pass http://up$first$request_uri;\n\
+             proxy_intercept_errors on; error_page 503 = @next; }} location @next {{ proxy_pass http://up; }} }} }}\n",
             dir = files.path().display(),
             up = upstream.address,
         );
@@ -168,7 +171,7 @@ impl Contender {
             address,
             pids,
             counts: false,
-            falls_back: false,
+            falls_back: true,
             _process: Some(process),
             _files: files,
         })
