@@ -154,6 +154,59 @@ async fn interim_answers_are_skipped() {
 }
 
 #[tokio::test]
+async fn sixteen_interim_answers_are_skipped_and_not_one_more() {
+    for (count, wanted) in [(16, Ok(200)), (17, Err(Reached::Connection))] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            request(&mut stream).await;
+            let interim = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(count);
+            stream.write_all(format!("{interim}{OK}").as_bytes()).await.unwrap();
+            let _ = stream.read(&mut [0; 1]).await;
+        });
+        let answer = whole(&upstream("127.0.0.1", port), "{}").await;
+        assert_eq!(answer.map(|(status, _)| status).map_err(|error| error.reached), wanted, "{count}");
+    }
+}
+
+#[tokio::test]
+async fn when_all_pooled_connections_close_under_a_call_a_new_one_serves_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    // Answers when all of the first four have asked, so that each has a connection of its own; then closes at the next request.
+    let together = Arc::new(tokio::sync::Barrier::new(4));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let number = counted.fetch_add(1, Ordering::Relaxed);
+            let together = Arc::clone(&together);
+            tokio::spawn(async move {
+                request(&mut stream).await;
+                if number < 4 {
+                    together.wait().await;
+                }
+                stream.write_all(OK.as_bytes()).await.unwrap();
+                request(&mut stream).await;
+            });
+        }
+    });
+    let upstream = upstream("127.0.0.1", port);
+    let call = || {
+        let upstream = Arc::clone(&upstream);
+        tokio::spawn(async move { whole(&upstream, "{}").await.map(|(status, _)| status) })
+    };
+    let first: Vec<_> = (0..4).map(|_| call()).collect();
+    for one in first {
+        assert_eq!(one.await.unwrap(), Ok(200));
+    }
+    // Two that close under it, and a new one.
+    assert_eq!(call().await.unwrap(), Ok(200));
+    assert_eq!(connections.load(Ordering::Relaxed), 5);
+}
+
+#[tokio::test]
 async fn how_far_a_failed_call_got_is_said() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     assert_eq!(whole(&upstream("127.0.0.1", free), "{}").await.unwrap_err().reached, Reached::Nothing);

@@ -72,7 +72,9 @@ impl Upstream {
     pub async fn call(self: &Arc<Self>, body: &[Bytes]) -> Result<Answer, CallError> {
         let mut stale = 0;
         loop {
-            let (line, place) = match self.waiting() {
+            // Connections that wait often end together; after a few of them, only a new one can tell.
+            let waiting = if stale < MAX_STALE { self.waiting() } else { None };
+            let (line, place) = match waiting {
                 Some(waiting) => waiting,
                 // Opening a connection takes a large future, and most calls need none.
                 None => Box::pin(self.connect()).await?,
@@ -187,7 +189,7 @@ async fn read_head(session: &mut HttpSession) -> pingora::Result<()> {
     if session.response_header().is_some_and(|head| !head.status.is_informational()) {
         return Ok(());
     }
-    for _ in 0..MAX_INTERIM {
+    for _ in 0..=MAX_INTERIM {
         session.read_response_header().await?;
         let interim = session.response_header().is_some_and(|head| head.status.is_informational());
         if !interim {
