@@ -70,7 +70,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("hyper_util", &["simulate", "demo"]),
     ("lsp_server", &["lsp"]),
     ("gen_lsp_types", &["lsp"]),
-    ("percent_encoding", &["lsp/uri"]),
+    ("percent_encoding", &["lsp/uri", "config/tunnel"]),
     ("ureq", &["cli/check/live"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),

@@ -41,8 +41,16 @@ impl BaseUrl {
 
     /// The `Host` header: the port only where it is not the scheme's own.
     pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == if self.tls { 443 } else { 80 } { host } else { format!("{host}:{}", self.port) }
+        if self.port == if self.tls { 443 } else { 80 } { self.bracketed() } else { self.host_and_port() }
+    }
+
+    /// As `CONNECT` wants it: with the port in any case.
+    pub fn host_and_port(&self) -> String {
+        format!("{}:{}", self.bracketed(), self.port)
+    }
+
+    fn bracketed(&self) -> String {
+        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
     }
 }
 

@@ -69,7 +69,7 @@ pub struct Config {
     pub cache: CacheSettings,
     /// How policies are judged; what a project allows, `serve` allows too.
     pub check: check::Settings,
-    /// Secret and CA files this was built from; a change of one is a change of the configuration.
+    /// Files with secrets and certificates that this was built from; a change of one is a change of the configuration.
     pub files: Vec<PathBuf>,
     /// What was read about that which only a start can change, whatever the command line put in its place.
     pub fixed: Fixed,
@@ -272,7 +272,6 @@ impl Identity {
 }
 
 /// Turns words into types and remembers what was wrong and which files were read.
-/// What all of the reading shares.
 pub(super) struct Reader<'a> {
     pub base: &'a Path,
     pub environment: &'a dyn Environment,
@@ -357,11 +356,15 @@ impl Reader<'_> {
         let Some(path) = written.strip_prefix("file:") else {
             return self.filled(key, written).map(|text| Secret::new(&text));
         };
+        self.read(key, path).map(|(_, text)| Secret::new(&text))
+    }
+
+    /// A file whose change is a change of the configuration.
+    pub(super) fn read(&mut self, key: &str, path: &str) -> Option<(PathBuf, String)> {
         let path = self.base.join(path);
-        let read = self.environment.file(&path);
         self.files.push(path.clone());
-        match read {
-            Ok(text) => Some(Secret::new(&text)),
+        match self.environment.file(&path) {
+            Ok(text) => Some((path, text)),
             Err(error) => {
                 self.errors.push(format!("{key}: cannot read `{}`: {error}", path.display()));
                 None

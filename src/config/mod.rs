@@ -15,20 +15,28 @@ mod known;
 #[cfg(feature = "serve")]
 mod meant;
 #[cfg(feature = "serve")]
+mod pem;
+#[cfg(feature = "serve")]
 mod provider;
 mod raw;
 #[cfg(feature = "serve")]
 mod secret;
 mod spool;
+#[cfg(feature = "serve")]
+mod tunnel;
 
 #[cfg(feature = "serve")]
 pub use base_url::BaseUrl;
 #[cfg(feature = "serve")]
 pub use meant::{Config, Environment, Fixed, Identity, Limits, Listen, RequestLog};
 #[cfg(feature = "serve")]
+pub use pem::{ClientCertificate, Pem};
+#[cfg(feature = "serve")]
 pub use provider::{OutputCap, Provider};
 #[cfg(feature = "serve")]
 pub use secret::Secret;
+#[cfg(feature = "serve")]
+pub use tunnel::Tunnel;
 
 pub use breakers::{BreakerSettings, MAX_WINDOW};
 pub use cache::CacheSettings;

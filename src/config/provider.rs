@@ -4,14 +4,15 @@
 //! know: policies, sockets.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::base_url::BaseUrl;
 use super::known::{self, ProviderKind};
 use super::meant::Reader;
+use super::pem::{ClientCertificate, Pem};
 use super::raw::RawProvider;
 use super::secret::Secret;
+use super::tunnel::Tunnel;
 use crate::names::{ProviderName, nearest};
 use crate::units::Millis;
 
@@ -33,7 +34,7 @@ const KNOWN_PROVIDERS: [(&str, &str, &str); 8] = [
 const ONLY_MAX_TOKENS: [&str; 3] = ["mistral", "deepseek", "cohere"];
 
 /// Whom to call, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {
     /// As policies write it.
     pub name: ProviderName,
@@ -45,9 +46,13 @@ pub struct Provider {
     pub key: Option<Secret>,
     /// Sent with every request.
     pub headers: Vec<(String, Secret)>,
-    /// A PEM file of certificate authorities to trust instead of the system's.
-    pub ca_file: Option<PathBuf>,
-    /// TCP and TLS together.
+    /// Certificate authorities to trust instead of the system's.
+    pub authorities: Option<Pem>,
+    /// Shown to a server that asks who calls.
+    pub client_certificate: Option<ClientCertificate>,
+    /// The proxy that leads there; without one, calls go straight.
+    pub tunnel: Option<Tunnel>,
+    /// TCP, the way through a proxy and TLS together.
     pub connect_timeout: Millis,
     /// Providers with the same word fail together.
     pub shares_fate: Option<Arc<str>>,
@@ -124,8 +129,9 @@ impl Reader<'_> {
             Some((header.to_ascii_lowercase(), value))
         });
         let headers = headers.collect();
-        let ca_file = raw.ca_file.as_ref().map(|path| self.base.join(path));
-        self.files.extend(ca_file.clone());
+        let authorities = self.authorities(&at, raw);
+        let client_certificate = self.client_certificate(&at, raw, base_url.as_ref());
+        let tunnel = raw.proxy.as_ref().and_then(|proxy| self.tunnel(&format!("{at}.proxy"), proxy));
         let connect_timeout =
             self.time(&format!("{at}.connect_timeout"), raw.connect_timeout.as_deref(), Millis::secs(5));
         let output_cap = self.output_cap(&at, raw.output_cap.as_deref(), OutputCap::usual(name, kind));
@@ -135,11 +141,18 @@ impl Reader<'_> {
             base_url: base_url?,
             key,
             headers,
-            ca_file,
+            authorities,
+            client_certificate,
+            tunnel,
             connect_timeout,
             shares_fate: raw.shares_fate.as_deref().map(Into::into),
             output_cap,
         })
+    }
+
+    fn tunnel(&mut self, key: &str, written: &str) -> Option<Tunnel> {
+        let url = self.secret(key, written)?;
+        Tunnel::parse(url.expose()).map_err(|error| self.errors.push(format!("{key}: {error}"))).ok()
     }
 
     fn output_cap(&mut self, at: &str, written: Option<&str>, usual: OutputCap) -> OutputCap {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 /// A key. Only [`Secret::expose`] gives it away, so every use can be found by name.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Secret(Arc<str>);
 
 impl Secret {

@@ -24,7 +24,7 @@ use crate::policy::checked::{RuleId, SnapshotId, TierId};
 use crate::policy::readings::Readings;
 use crate::telemetry::Telemetry;
 use crate::units::Millis;
-use crate::upstream::{Pools, Upstream, keep_resolved};
+use crate::upstream::{Pools, Upstream};
 
 /// One running sidecar.
 pub struct Sidecar {
@@ -120,7 +120,7 @@ impl Sidecar {
         let pools = Arc::new(Pools::new(config.limits.pool));
         let (fixed, overridden) = (config.fixed.clone(), config.overridden());
         let healths = Healths::default();
-        let first = InForce::prepare(config, &pools, &healths)?.opened(None, &telemetry)?;
+        let first = InForce::prepare(config, None, &pools, &healths)?.opened(None, &telemetry)?;
         let sidecar = Self {
             in_force: ArcSwap::from_pointee(first),
             origin,
@@ -141,7 +141,7 @@ impl Sidecar {
     /// Prepares everything and throws it away; nothing is opened.
     pub fn try_out(config: Config) -> Result<(), Rejected> {
         let pools = Pools::new(config.limits.pool);
-        InForce::prepare(config, &pools, &Healths::default()).map(drop)
+        InForce::prepare(config, None, &pools, &Healths::default()).map(drop)
     }
 
     /// What holds for a request that begins now. It keeps it to its end, whatever is loaded meanwhile.
@@ -227,7 +227,8 @@ impl Sidecar {
         config.listen.clone_from(&before.config.listen);
         config.admin = before.config.admin;
         config.limits.threads = before.config.limits.threads;
-        let next = InForce::prepare(config, &self.pools, &self.healths)?.opened(Some(&before), &self.telemetry)?;
+        let next = InForce::prepare(config, Some(&before), &self.pools, &self.healths)?;
+        let next = next.opened(Some(&before), &self.telemetry)?;
         if next.same_as(&before) {
             return Ok(Reloaded::Unchanged);
         }
@@ -264,20 +265,23 @@ impl Sidecar {
 
     /// Starts looking names up. Needs a runtime.
     pub fn keep_resolved(&self, now: &InForce) {
-        for upstream in now.upstreams.iter().flatten() {
-            tokio::spawn(keep_resolved(Arc::downgrade(upstream)));
-        }
+        now.upstreams.iter().flatten().for_each(Upstream::keep_resolved);
     }
 }
 
 impl InForce {
-    fn prepare(config: Config, pools: &Pools, healths: &Healths) -> Result<Self, Rejected> {
+    /// Providers that are as they were `before` keep their upstreams, and with them the addresses that their names had.
+    fn prepare(config: Config, before: Option<&Self>, pools: &Pools, healths: &Healths) -> Result<Self, Rejected> {
         let policy = Policy::load(&config)?;
         let checked = policy.checked();
         let mut ready: Vec<Arc<Upstream>> = Vec::new();
         for provider in config.providers.values() {
             if checked.snapshots.iter().any(|snapshot| snapshot.model.provider == provider.name) {
-                ready.push(Arc::new(Upstream::new(Arc::clone(provider), pools).map_err(Rejected)?));
+                let mut known = before.iter().flat_map(|before| before.upstreams.iter().flatten());
+                ready.push(match known.find(|upstream| upstream.provider == *provider) {
+                    Some(same) => Arc::clone(same),
+                    None => Arc::new(Upstream::new(Arc::clone(provider), pools).map_err(Rejected)?),
+                });
             }
         }
         let of = |name: &str| ready.iter().find(|upstream| &*upstream.provider.name == name).cloned();
@@ -356,14 +360,10 @@ impl InForce {
         self.tier_names.get(tier.index()).cloned()
     }
 
-    /// Whether a reload would change nothing. `Debug` hides secrets, so keys are compared by themselves.
+    /// Whether a reload would change nothing. `Debug` hides secrets and certificates, so providers are compared by themselves.
     fn same_as(&self, other: &Self) -> bool {
-        let keys = |config: &Config| {
-            let of = |provider: &Arc<crate::config::Provider>| (provider.key.clone(), provider.headers.clone());
-            config.providers.values().map(of).collect::<Vec<_>>()
-        };
         self.policy.hash() == other.policy.hash()
-            && keys(&self.config) == keys(&other.config)
+            && self.config.providers == other.config.providers
             && format!("{:?}", self.config) == format!("{:?}", other.config)
     }
 }
@@ -406,5 +406,53 @@ impl Environment for Process {
 
     fn file(&self, path: &Path) -> Result<String, String> {
         std::fs::read_to_string(path).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::Sink;
+
+    const POLICY: &str = r#"route 1
+policy kept { deadline 20s }
+tier mid {
+  anthropic/claude-sonnet-5
+  openai/gpt-5.4-2026-03-05
+}
+template sorry "edition 0"
+otherwise {
+  tier mid
+  snapshot anthropic/claude-sonnet-5
+  fallback peer openai/gpt-5.4-2026-03-05
+  degrade template sorry
+}
+"#;
+
+    #[tokio::test]
+    async fn a_reload_keeps_the_upstreams_of_providers_that_are_as_they_were() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("wayside.yaml");
+        let write = |edition: &str| {
+            let providers = format!(
+                "{{anthropic: {{base_url: 'http://127.0.0.1:1', key: same}}, openai: {{base_url: 'http://127.0.0.1:1', key: {edition}}}}}"
+            );
+            std::fs::write(&path, format!("providers: {providers}\n")).unwrap();
+            let policy = POLICY.replace("edition 0", edition);
+            std::fs::write(directory.path().join("policy.route"), policy).unwrap();
+        };
+        write("one");
+        let origin = Origin { config: Some(path.clone()), policy: None };
+        let telemetry = Telemetry::new(Sink::Off).unwrap();
+        let sidecar = Sidecar::new(read_config(&path).unwrap(), origin, telemetry).unwrap();
+        let before = sidecar.in_force();
+        write("two");
+        assert_eq!(sidecar.reload("test").await, Ok(Reloaded::Changed));
+        let after = sidecar.in_force();
+        for (before, after) in before.upstreams.iter().flatten().zip(after.upstreams.iter().flatten()) {
+            let same = &*before.provider.name == "anthropic";
+            assert_eq!(Arc::ptr_eq(before, after), same, "{}", before.provider.name);
+        }
+        assert_eq!(after.upstreams.iter().flatten().count(), 2);
     }
 }

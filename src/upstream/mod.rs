@@ -9,8 +9,9 @@ mod attempt;
 mod connector;
 mod idle;
 mod peers;
+mod tunnel;
 mod wire;
 
 pub use attempt::{Answer, CallError, Reached};
 pub use connector::Pools;
-pub use peers::{Upstream, keep_resolved};
+pub use peers::Upstream;

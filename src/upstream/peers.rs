@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,9 +15,11 @@ use pingora::http::RequestHeader;
 use pingora::protocols::ALPN;
 use pingora::protocols::http::v1::client::http_req_header_to_wire;
 use pingora::upstreams::peer::{HttpPeer, Peer};
+use tokio::task::AbortHandle;
 
-use super::connector::{Pool, Pools, Trust};
+use super::connector::{Pool, Pools, Security};
 use super::idle::KEPT;
+use super::tunnel::Through;
 use crate::config::Provider;
 
 /// Streams on one HTTP/2 connection; pingora's default is 1.
@@ -39,6 +41,8 @@ pub struct Upstream {
     peers: ArcSwap<Vec<Arc<Place>>>,
     /// Which of `peers` is used; moved on when it cannot be reached.
     turn: AtomicUsize,
+    /// Looks the name up now and then; ends with this.
+    resolver: OnceLock<AbortHandle>,
     chat: Head,
 }
 
@@ -57,16 +61,22 @@ struct Head {
 }
 
 impl Upstream {
-    /// Prepares a provider. No name is resolved yet: see [`keep_resolved`].
+    /// Prepares a provider. No name is resolved yet: see [`Self::keep_resolved`].
     pub fn new(provider: Arc<Provider>, pools: &Pools) -> Result<Self, String> {
         let at = |error: String| format!("providers.{}: {error}", provider.name);
-        let trust = Trust::of(provider.base_url.tls, provider.ca_file.as_deref()).map_err(at)?;
-        let pool = pools.trusting(trust).map_err(at)?;
+        let pool = pools.with(Security::of(&provider)).map_err(at)?;
         let chat = Head::of(&provider, "/chat/completions").map_err(at)?;
-        let upstream =
-            Self { pool, peers: ArcSwap::default(), turn: AtomicUsize::new(0), chat, provider: provider.clone() };
-        if let Ok(address) = provider.base_url.host.parse::<IpAddr>() {
-            upstream.know(vec![SocketAddr::new(address, provider.base_url.port)]);
+        let upstream = Self {
+            pool,
+            peers: ArcSwap::default(),
+            turn: AtomicUsize::new(0),
+            resolver: OnceLock::new(),
+            chat,
+            provider,
+        };
+        let (host, port) = upstream.first_stop();
+        if let Ok(address) = host.parse::<IpAddr>() {
+            upstream.know(vec![SocketAddr::new(address, port)]);
         }
         Ok(upstream)
     }
@@ -105,18 +115,33 @@ impl Upstream {
         self.turn.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Where connections are opened to: the provider, or the proxy that leads there.
+    fn first_stop(&self) -> (&str, u16) {
+        match &self.provider.tunnel {
+            Some(tunnel) => (&tunnel.host, tunnel.port),
+            None => (&self.provider.base_url.host, self.provider.base_url.port),
+        }
+    }
+
     /// Whether the name must be looked up at all.
     fn is_named(&self) -> bool {
-        self.provider.base_url.host.parse::<IpAddr>().is_err()
+        self.first_stop().0.parse::<IpAddr>().is_err()
+    }
+
+    /// Looks the name up now and then for as long as somebody holds this. Once is enough; needs a runtime.
+    pub fn keep_resolved(self: &Arc<Self>) {
+        if self.is_named() {
+            self.resolver.get_or_init(|| tokio::spawn(resolve_again_and_again(Arc::downgrade(self))).abort_handle());
+        }
     }
 
     /// Looks the name up once. The last good answer is kept when there is none.
     pub(super) async fn resolve(&self) -> Result<(), String> {
-        let base = &self.provider.base_url;
-        let found = tokio::net::lookup_host((base.host.as_str(), base.port)).await;
-        let found: Vec<_> = found.map_err(|error| format!("cannot resolve `{}`: {error}", base.host))?.collect();
+        let (host, port) = self.first_stop();
+        let found = tokio::net::lookup_host((host, port)).await;
+        let found: Vec<_> = found.map_err(|error| format!("cannot resolve `{host}`: {error}"))?.collect();
         if found.is_empty() {
-            return Err(format!("`{}` has no address", base.host));
+            return Err(format!("`{host}` has no address"));
         }
         self.know(found);
         Ok(())
@@ -136,8 +161,12 @@ impl Upstream {
         // An empty name would turn certificate verification off, so the address itself stands in for a missing one.
         let mut peer = HttpPeer::new(address, base.tls, base.host.clone());
         let mut hasher = DefaultHasher::new();
-        (self.pool.key, &self.provider.name).hash(&mut hasher);
+        // pingora's own key leaves out what a connection leads to beyond its first stop, and who it was opened as.
+        (self.pool.key, &self.provider.name, &self.provider.tunnel, base.host_and_port()).hash(&mut hasher);
         peer.group_key = hasher.finish();
+        if let Some(tunnel) = &self.provider.tunnel {
+            peer.options.custom_l4 = Some(Arc::new(Through::new(tunnel, base)));
+        }
         peer.options.total_connection_timeout = Some(self.provider.connect_timeout.duration());
         peer.options.connection_timeout = Some(self.provider.connect_timeout.duration());
         peer.options.max_h2_streams = H2_STREAMS;
@@ -149,10 +178,17 @@ impl Upstream {
     }
 }
 
-/// Resolves the upstream's name now and then for as long as somebody holds it. Ends at once where there is only an address.
-pub async fn keep_resolved(upstream: Weak<Upstream>) {
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        if let Some(resolver) = self.resolver.get() {
+            resolver.abort();
+        }
+    }
+}
+
+async fn resolve_again_and_again(upstream: Weak<Upstream>) {
     loop {
-        let Some(alive) = upstream.upgrade().filter(|upstream| upstream.is_named()) else { return };
+        let Some(alive) = upstream.upgrade() else { return };
         let pause = match alive.resolve().await {
             Ok(()) => RESOLVE_EVERY,
             Err(error) => {
@@ -197,5 +233,118 @@ impl Head {
         let open = whole.strip_suffix(b"\r\n").unwrap_or(&whole);
         let wire = [open, CONTENT_LENGTH.as_str().as_bytes(), b": "].concat().into();
         Ok(Self { fields, wire })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{BaseUrl, OutputCap, ProviderKind};
+    use crate::units::Millis;
+    use bytes::Bytes;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    fn upstream(host: &str) -> Arc<Upstream> {
+        let provider = Provider {
+            name: "lab".into(),
+            kind: ProviderKind::Hosted,
+            base_url: BaseUrl::parse(&format!("http://{host}:80/v1")).unwrap(),
+            key: None,
+            headers: Vec::new(),
+            authorities: None,
+            client_certificate: None,
+            tunnel: None,
+            connect_timeout: Millis(2000),
+            shares_fate: None,
+            output_cap: OutputCap::MaxTokens,
+        };
+        Arc::new(Upstream::new(Arc::new(provider), &Pools::new(8)).unwrap())
+    }
+
+    /// A name that cannot be asked about: a label may have 63 letters.
+    fn unresolvable() -> String {
+        "a".repeat(64)
+    }
+
+    /// Answers one request on each connection.
+    async fn alive() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.read(&mut [0; 4096]).await;
+                stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.unwrap();
+            }
+        });
+        address
+    }
+
+    /// Nobody listens there.
+    async fn dead() -> SocketAddr {
+        TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+    }
+
+    async fn status(upstream: &Arc<Upstream>) -> Result<u16, String> {
+        let answer = upstream.call(&[Bytes::from_static(b"{}")]).await;
+        answer.map(|answer| answer.status()).map_err(|error| error.reason)
+    }
+
+    #[tokio::test]
+    async fn an_address_that_cannot_be_reached_gives_its_turn_to_the_next_for_good() {
+        let upstream = upstream(&unresolvable());
+        let (dead, alive) = (dead().await, alive().await);
+        upstream.know(vec![dead, alive]);
+        assert_eq!(status(&upstream).await, Ok(204));
+        assert_eq!(upstream.place().unwrap().peer._address.as_inet(), Some(&alive));
+        assert_eq!(status(&upstream).await, Ok(204));
+        assert_eq!(upstream.turn.load(Ordering::Relaxed), 1, "the dead one was asked once");
+    }
+
+    #[tokio::test]
+    async fn three_addresses_are_tried_in_one_call_and_the_fourth_in_the_next() {
+        let (one, two, three, alive) = (dead().await, dead().await, dead().await, alive().await);
+        let near = upstream(&unresolvable());
+        near.know(vec![one, two, alive]);
+        assert_eq!(status(&near).await, Ok(204));
+        let far = upstream(&unresolvable());
+        far.know(vec![one, two, three, alive]);
+        assert!(status(&far).await.unwrap_err().contains("refused"));
+        assert_eq!(status(&far).await, Ok(204));
+    }
+
+    #[tokio::test]
+    async fn a_failed_look_up_keeps_the_last_good_addresses() {
+        let upstream = upstream(&unresolvable());
+        assert!(status(&upstream).await.unwrap_err().contains("cannot resolve"));
+        upstream.know(vec![alive().await]);
+        assert!(upstream.resolve().await.unwrap_err().contains("cannot resolve"));
+        assert_eq!((upstream.addresses(), status(&upstream).await), (1, Ok(204)));
+    }
+
+    #[test]
+    fn of_one_name_sixteen_addresses_are_known() {
+        let upstream = upstream(&unresolvable());
+        let addresses = |count: u8| (1..=count).map(|last| SocketAddr::from(([127, 0, 0, last], 1))).collect();
+        for (count, known) in [(16, 16), (17, 16)] {
+            upstream.know(addresses(count));
+            assert_eq!(upstream.addresses(), known);
+        }
+    }
+
+    #[tokio::test]
+    async fn one_task_looks_a_name_up_and_ends_with_its_upstream() {
+        let upstream = upstream(&unresolvable());
+        upstream.keep_resolved();
+        let resolver = upstream.resolver.get().unwrap().clone();
+        upstream.keep_resolved();
+        assert_eq!(upstream.resolver.get().unwrap().id(), resolver.id());
+        drop(upstream);
+        while !resolver.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        let addressed = super::tests::upstream("127.0.0.1");
+        addressed.keep_resolved();
+        assert!(addressed.resolver.get().is_none(), "an address is no name");
     }
 }

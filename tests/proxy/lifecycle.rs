@@ -196,6 +196,40 @@ async fn reloading_the_same_files_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_changed_certificate_is_taken_up_and_one_that_cannot_be_used_is_not() {
+    let simulator = wayside::simulate::start(Default::default()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    let signed = || rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (one, two) = (signed(), signed());
+    put("policy.route", POLICY);
+    put("ca.pem", &one.cert.pem());
+    put("me.pem", &one.cert.pem());
+    put("me.key", &one.signing_key.serialize_pem());
+    let config = write_config(directory.path(), &simulator, "");
+    let openai = format!("'{}'", simulator.base_url("openai"));
+    let secured = "'https://localhost:1/v1', ca_file: ca.pem, client_cert_file: me.pem, client_key_file: me.key";
+    let text = std::fs::read_to_string(&config).unwrap().replace(&openai, secured);
+    std::fs::write(&config, text).unwrap();
+    let origin = Origin { config: Some(config.clone()), policy: None };
+    let options = Options { config: read_config(&config).unwrap(), origin, sink: Some(Sink::Off), watch: false };
+    let sidecar = start(options).unwrap();
+    assert_eq!(sidecar.reload(), Ok(Reloaded::Unchanged));
+    put("ca.pem", &two.cert.pem());
+    assert_eq!(sidecar.reload(), Ok(Reloaded::Changed));
+    put("me.key", &two.signing_key.serialize_pem());
+    let rejected = sidecar.reload().unwrap_err().to_string();
+    assert!(rejected.contains("providers.openai: ") && rejected.contains("me.key"), "{rejected}");
+    assert!(!rejected.contains("BEGIN"), "{rejected}");
+    put("me.pem", &two.cert.pem());
+    assert_eq!(sidecar.reload(), Ok(Reloaded::Changed));
+    std::fs::remove_file(directory.path().join("me.pem")).unwrap();
+    let rejected = sidecar.reload().unwrap_err().to_string();
+    assert!(rejected.contains("providers.openai.client_cert_file: cannot read"), "{rejected}");
+    assert_eq!(post(sidecar.address().unwrap(), &chat("m", "x"), &[]).await.status, 200);
+}
+
+#[tokio::test]
 async fn operators_see_health_readiness_metrics_and_status() {
     let rig = Rig::new().await;
     assert_eq!(post(rig.address, &chat("m", "x"), &[("x-wayside-tenant", "acme")]).await.status, 200);
