@@ -21,6 +21,10 @@ mod lifecycle;
 mod limits;
 #[path = "proxy/load.rs"]
 mod load;
+#[path = "proxy/outage.rs"]
+mod outage;
+#[path = "proxy/patience.rs"]
+mod patience;
 #[path = "proxy/queueing.rs"]
 mod queueing;
 #[path = "proxy/replaying.rs"]

@@ -18,6 +18,11 @@ fn serve(directory: &std::path::Path) -> Started {
         .arg("serve")
         .current_dir(directory)
         .env("WAYSIDE_LOG", "debug")
+        // Nobody listens there, and nobody should be asked: the configuration alone says which way calls go.
+        .envs(
+            ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"]
+                .map(|name| (name, "http://127.0.0.1:1")),
+        )
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

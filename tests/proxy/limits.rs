@@ -121,3 +121,30 @@ async fn all_bodies_together_are_taken_to_their_limit_and_not_a_byte_beyond() {
     rig.lines.wait(3).await;
     assert_eq!(post(rig.address, &sized(1000), &[]).await.status, 200);
 }
+
+#[tokio::test]
+async fn operators_have_limits_of_their_own() {
+    const HEAD: usize = 16 << 10;
+    const CONNECTIONS: usize = 64;
+    let rig = Rig::new().await;
+    let bare = request("GET", "/healthz", "", &[("x-fill", "")]).len();
+    for (size, status) in [(HEAD, 200), (HEAD + 1, 431)] {
+        let mut connection = Connection::open(rig.admin).await;
+        connection.send(&request("GET", "/healthz", "", &[("x-fill", &"f".repeat(size - bare))])).await;
+        assert_eq!(connection.answer().await.status, status, "{size}");
+        drop(connection);
+    }
+    // Those two are let go first.
+    let mut open = Vec::new();
+    while open.len() < CONNECTIONS {
+        let mut connection = Connection::open(rig.admin).await;
+        let answer = connection.get("/healthz").await;
+        if answer.status == 200 {
+            open.push(connection);
+        }
+    }
+    let mut one_more = Connection::open(rig.admin).await;
+    assert_eq!(one_more.answer().await.code(), "too_many_connections");
+    assert_eq!(open[0].get("/healthz").await.text(), "ok\n");
+    assert_eq!(post(rig.address, &chat("m", "x"), &[]).await.status, 200, "callers are counted apart");
+}

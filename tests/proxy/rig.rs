@@ -91,6 +91,8 @@ pub struct Rig {
 /// What differs from one test to the next.
 pub struct Setup<'a> {
     pub policy: &'a str,
+    /// Where callers connect.
+    pub listen: &'a str,
     /// More keys of `wayside.yaml`.
     pub config: &'a str,
     pub faults: &'a str,
@@ -102,7 +104,7 @@ pub struct Setup<'a> {
 
 impl Default for Setup<'_> {
     fn default() -> Self {
-        Self { policy: POLICY, config: "", faults: "", anthropic: None, openai: "" }
+        Self { policy: POLICY, listen: "127.0.0.1:0", config: "", faults: "", anthropic: None, openai: "" }
     }
 }
 
@@ -122,6 +124,7 @@ impl Rig {
         std::fs::write(directory.path().join("policy.route"), setup.policy).unwrap();
         let config = write_config(directory.path(), &simulator, setup.config);
         let mut text = std::fs::read_to_string(&config).unwrap();
+        text = text.replace("listen: 127.0.0.1:0", &format!("listen: {}", setup.listen));
         if let Some(there) = setup.anthropic {
             text = text.replace(&format!("base_url: '{}'", simulator.base_url("anthropic")), there);
         }
