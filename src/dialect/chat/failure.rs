@@ -5,7 +5,7 @@
 //!
 //! Shapes that are understood: `{"error":{message,type,param,code}}` (OpenAI, Azure, vLLM, most others), `{"error":"text"}`
 //! (Ollama), `{"object":"error",message,type,code}` (Mistral, older vLLM), `{"detail":…}` (FastAPI), Google's
-//! `[{"error":{code,message,status,details}}]`, and text. Seen in the providers' documentation on 2026-11-22; one case for
+//! `[{"error":{code,message,status,details}}]`, `{message}` with `x-amzn-errortype` (Bedrock), and text. Seen in the providers' documentation on 2026-11-22; one case for
 //! each in `tests/chat_failures.yaml`, where a new one is a new row.
 
 use jiff::Timestamp;
@@ -43,7 +43,10 @@ impl UpstreamError {
 
     /// From an answer whose status is no success. `body` may be cut at [`MAX_ERROR_BODY`].
     pub fn from_response(status: u16, headers: &(impl Headers + ?Sized), body: &[u8], now: Timestamp) -> Self {
-        let fields = Fields::read(body);
+        let mut fields = Fields::read(body);
+        if let Some(kind) = headers.get("x-amzn-errortype") {
+            join(&mut fields.kind, &kind.split(':').next().unwrap_or_default().to_ascii_lowercase());
+        }
         let failure = fields.judge(Some(status));
         let retry_after = retry_after(headers, now).or(fields.retry_delay);
         Self { status: Some(status), retry_after, ..fields.into_error(failure) }
@@ -82,7 +85,7 @@ struct Fields {
     code: String,
     kind: String,
     param: Option<String>,
-    /// Azure's `innererror.content_filter_result`.
+    /// Azure's `innererror.content_filter_result`, OpenRouter's `metadata.flagged_input`.
     filtered: bool,
     /// Google's `RetryInfo`.
     retry_delay: Option<Millis>,
@@ -129,6 +132,11 @@ impl Fields {
                         Ok(())
                     }
                     ("innererror" | "metadata", Kind::Object) => self.inner(cursor),
+                    ("details", Kind::Object) => self.value(cursor),
+                    ("error_code", Kind::String) => {
+                        join(&mut self.code, &cursor.string()?.decode().to_ascii_lowercase());
+                        Ok(())
+                    }
                     ("details", Kind::Array) => cursor.items(|cursor| self.details(cursor)),
                     _ => cursor.skip().map(|_| ()),
                 }
@@ -145,7 +153,7 @@ impl Fields {
                 }
                 Ok(())
             }
-            "content_filter_result" | "content_filter_results" => {
+            "content_filter_result" | "content_filter_results" | "flagged_input" => {
                 self.filtered = true;
                 cursor.skip().map(|_| ())
             }
@@ -189,19 +197,30 @@ impl Fields {
         let is = |wanted: &[u16]| status.is_some_and(|status| wanted.contains(&status));
         let client = status.is_none_or(|status| (400..500).contains(&status));
         let rejected = status.is_none() || is(&[400, 413, 422]);
-        let rows: [(bool, Failure); 12] = [
-            (is(&[408, 504]) || status.is_none() && self.says(&["timeout"]), Failure::Timeout),
+        let late = status.is_none() && self.says(&["timeout", "deadline_exceeded"]);
+        let rows: [(bool, Failure); 14] = [
+            // 499 is Google's word for a call that it gave up.
+            (is(&[408, 499, 504]) || late, Failure::Timeout),
             (is(&[402]) || client && (self.says(QUOTA_CODES) || self.tells(QUOTA_PHRASES)), Failure::QuotaExhausted),
             (self.says(&["modelnotready"]), Failure::Overload),
             (is(&[429]) || client && self.says(RATE_CODES), Failure::RateLimit),
             (is(&[503, 529]) || status.is_none() && self.overloaded(), Failure::Overload),
             (status.is_some_and(|status| !(400..500).contains(&status)), Failure::ServerError),
+            // A model's own failure, which Bedrock passes on with a status of 424.
+            (self.says(&["modelerrorexception"]), Failure::ServerError),
             (rejected && (self.says(LENGTH_CODES) || self.tells(LENGTH_PHRASES)), Failure::ContextLength),
-            (client && (self.filtered || self.says(FILTER_CODES)), Failure::ContentFilter),
+            (
+                client && (self.filtered || self.says(FILTER_CODES) || self.tells(FILTER_PHRASES)),
+                Failure::ContentFilter,
+            ),
+            (rejected && self.says(OUTPUT_CODES), Failure::InvalidOutput),
             (is(&[401, 403]) || client && (self.says(AUTH_CODES) || self.tells(AUTH_PHRASES)), Failure::Auth),
             (is(&[404, 410]) && self.param.as_deref().is_none_or(|param| param == "model"), Failure::ModelGone),
             (rejected && (self.says(MODEL_CODES) || self.tells(MODEL_PHRASES)), Failure::ModelGone),
-            (status.is_some() || self.says(&["invalid_request", "invalid_argument"]), Failure::BadRequest),
+            (
+                status.is_some() || self.says(&["invalid_request", "invalid_argument", "validation"]),
+                Failure::BadRequest,
+            ),
         ];
         rows.into_iter().find(|(fits, _)| *fits).map_or(Failure::ServerError, |(_, failure)| failure)
     }
@@ -243,9 +262,14 @@ const LENGTH_PHRASES: &[&str] = &[
     "maximum input length is",
     "longer than the maximum model length",
     "exceeds the available context size",
+    "`max_new_tokens` must be <=",
+    "too many tokens",
 ];
 const FILTER_CODES: &[&str] =
     &["content_filter", "content_policy_violation", "invalid_prompt", "moderation_blocked", "data_inspection_failed"];
+const FILTER_PHRASES: &[&str] = &["violates usage guidelines"];
+/// Servers that hold answers against schemas themselves, and have nothing to give when one fails.
+const OUTPUT_CODES: &[&str] = &["json_validate_failed", "tool_use_failed"];
 const AUTH_CODES: &[&str] = &["invalid_api_key", "authentication", "unauthenticated", "permission"];
 const AUTH_PHRASES: &[&str] = &["api key not valid"];
 const MODEL_CODES: &[&str] = &[
