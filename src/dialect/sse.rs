@@ -149,6 +149,7 @@ impl Framer {
     pub fn finish(&mut self) -> Option<Event> {
         self.keep();
         let mut rest = std::mem::take(&mut self.partial);
+        (self.line_start, self.scanned) = (0, 0);
         if rest.iter().all(u8::is_ascii_whitespace) {
             return None;
         }
@@ -310,5 +311,17 @@ mod tests {
         framer.push(chunk.clone());
         let event = framer.next_event().unwrap().unwrap();
         assert_eq!(event.raw.as_ptr(), chunk.as_ptr());
+    }
+
+    #[test]
+    fn after_the_end_of_a_body_there_is_nothing_more_and_no_panic() {
+        for half in ["data: {\"a\":1}\n", "data: {\"a\"", "\n \n "] {
+            let mut framer = Framer::default();
+            framer.push(half.into());
+            while framer.next_event().unwrap().is_some() {}
+            assert_eq!(framer.finish().is_some(), half.contains("data"), "{half:?}");
+            assert!(framer.next_event().unwrap().is_none(), "{half:?}");
+            assert_eq!(framer.pending(), 0, "{half:?}");
+        }
     }
 }
