@@ -11,7 +11,7 @@ mod caller;
 #[path = "soak/process.rs"]
 mod process;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -112,14 +112,14 @@ fn config(simulator: &simulate::Handle) -> String {
 }
 
 /// Writes a new policy now and then, and every fourth time one that is wrong.
-async fn keep_changing(policy: &Path) {
+async fn keep_changing(policy: PathBuf) {
     for edition in 1_u64.. {
         tokio::time::sleep(Duration::from_millis(700)).await;
         let text = match edition % 4 {
             0 => "route 1\nrule broken {".to_owned(),
             _ => POLICY.replace("edition 0", &format!("edition {edition}")),
         };
-        std::fs::write(policy, text).unwrap();
+        std::fs::write(&policy, text).unwrap();
     }
 }
 
@@ -146,13 +146,18 @@ async fn nothing_is_lost_hung_or_cut_short() {
         callers.spawn(caller::call_until(Arc::clone(&stop), number, way, place.clone(), Arc::clone(&counts)));
     }
     let policy = directory.path().join("policy.route");
-    let changing = tokio::spawn(async move { keep_changing(&policy).await });
+    let changing = tokio::spawn(keep_changing(policy.clone()));
 
     Life::of(&sidecar, length / 2).await.is_flat();
     let before = sidecar.reloads().await;
     let (code, printed) = sidecar.terminate().await;
     assert_eq!(code, Some(0), "{printed}");
+    // Nobody starts a process with a policy that is known to be wrong.
+    changing.abort();
+    assert!(changing.await.unwrap_err().is_cancelled());
+    std::fs::write(&policy, POLICY).unwrap();
     let sidecar = Sidecar::start(directory.path());
+    let changing = tokio::spawn(keep_changing(policy));
     let idle_files = sidecar.open_files();
     tell.send(sidecar.place.clone()).unwrap();
     Life::of(&sidecar, length / 2).await.is_flat();
@@ -182,10 +187,9 @@ async fn nothing_is_lost_hung_or_cut_short() {
     }
     let ended = count(&counts.answered) + count(&counts.degraded) + count(&counts.errors) + count(&counts.cut);
     assert!(count(&counts.answered) * 2 > ended, "{counts:?}");
-    // Only the restart can close a connection under a request, and only once for a caller.
-    assert!(count(&counts.closed_under) <= CALLERS, "{counts:?}");
-    // Who connects at the last moment and says nothing for a while finds the door closed: a few, and nobody whose request was read.
-    assert!(count(&counts.turned_away) <= CALLERS / 10, "{counts:?}");
+    // The restart closes connections that nothing is asked on; a request that is on its way at that moment, or a connection that
+    // is just being made, meets the end of it. Few do, and none whose request was read.
+    assert!(count(&counts.closed_under) + count(&counts.turned_away) <= CALLERS / 50, "{counts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -119,17 +119,21 @@ pub async fn call_until(
     let mut kept: Option<Line> = None;
     let mut turn = 0;
     while !stop.load(Ordering::Relaxed) {
-        let reused = kept.is_some();
         let here = place.borrow_and_update().clone();
-        let mut line = match kept.take() {
-            Some(line) => line,
-            None => match Line::open(way, &here).await {
-                Some(line) => line,
-                None => {
-                    tokio::time::timeout(HANG, place.changed()).await.expect("a sidecar that listens").unwrap();
-                    continue;
-                }
-            },
+        // Whoever keeps a connection looks whether it is still there.
+        let is_there = match &mut kept {
+            Some(line) => line.is_ready().await,
+            None => false,
+        };
+        let idle = kept.take().filter(|_| is_there);
+        let reused = idle.is_some();
+        let line = match idle {
+            Some(line) => Some(line),
+            None => Line::open(way, &here).await,
+        };
+        let Some(mut line) = line else {
+            tokio::time::timeout(HANG, place.changed()).await.expect("a sidecar that listens").unwrap();
+            continue;
         };
         turn += 1;
         let stream = turn % 2 == 0;
@@ -160,9 +164,7 @@ pub async fn call_until(
             panic!("{text} ({way:?}): {why}\n{head:?}\nclean: {clean}\n{}", String::from_utf8_lossy(&bytes))
         });
         ended.fetch_add(1, Ordering::Relaxed);
-        if clean && line.is_ready().await {
-            kept = Some(line);
-        }
+        kept = clean.then_some(line);
         tokio::time::sleep(PAUSE).await;
     }
 }

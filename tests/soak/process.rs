@@ -121,7 +121,9 @@ impl Sidecar {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                return (status.code(), self.printed.lock().unwrap().clone());
+                let printed = self.printed.lock().unwrap().clone();
+                assert!(!printed.contains("panicked"), "{printed}");
+                return (status.code(), printed);
             }
             assert!(begun.elapsed() < END, "it does not end");
             tokio::time::sleep(LOOK).await;
