@@ -23,6 +23,7 @@ fn hop(position: u8, retry: Retry) -> PlannedHop {
         idle: Millis::secs(3),
         stream_limit: Millis::secs(600),
         retry,
+        hedge: None,
         on: FailureSet::MOVES_ON,
         max_output: None,
         max_input: Tokens(100_000),

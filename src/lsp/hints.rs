@@ -10,8 +10,8 @@ use jiff::civil::Date;
 
 use super::position::Encoding;
 use super::set::Set;
-use crate::failure::Failure;
 use crate::policy::ast::OnCut;
+use crate::policy::bounds::Extra;
 use crate::policy::check::time::worst_time;
 use crate::policy::checked::{Chain, Checked, Hop, Outcome, RuleId, Target};
 use crate::policy::eligible;
@@ -69,10 +69,9 @@ pub fn hints(set: &Set, file: FileId, (lo, hi): (u32, u32), encoding: Encoding, 
 
 /// Whether a request pays for one answer at most: no second leg, no second try of something that may have been billed.
 fn one_answer(chain: &Chain) -> bool {
-    let again = |hop: &Hop| {
-        hop.options.hedge.is_some() || hop.options.retry.is_some_and(|retry| retry.on.contains(Failure::Timeout))
-    };
-    chain.on_cut != OnCut::Resume && !chain.hops.iter().any(again)
+    let resumes = chain.on_cut == OnCut::Resume;
+    let extra = |hop: &Hop| Extra::of(hop.options.hedge, hop.options.retry, resumes, chain.hops.len());
+    chain.hops.iter().all(|hop| extra(hop).is_nothing())
 }
 
 fn worst_cost(checked: &Checked, hop: &Hop, reach: &Reach, today: Date) -> Option<Bound> {

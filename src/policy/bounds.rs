@@ -2,10 +2,11 @@
 //!
 //! In: a planned hop, the request. Out: bounds. Must not know: how they are printed.
 
-use super::checked::{Checked, Hold, Retry};
+use super::checked::{Checked, Hedge, Hold, Retry};
 use super::eligible;
 use super::facts::Facts;
 use super::plan::{PlannedHop, Run};
+use crate::failure::Failure;
 use crate::units::{Millis, Tokens, Usd};
 use jiff::civil::Date;
 
@@ -36,6 +37,47 @@ pub fn worst_times(run: &Run, streaming: bool) -> impl Iterator<Item = Millis> +
 /// The most time the chain would take if nothing bounded the whole.
 pub fn worst_time(run: &Run, streaming: bool) -> Millis {
     worst_times(run, streaming).fold(Millis(0), |sum, one| sum + one)
+}
+
+/// What one answered request can be billed for besides the answer of its hop (clarification 16.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extra {
+    /// Legs of a hedge that may run beside it.
+    pub legs: usize,
+    /// A call of the same hop that timed out may still run to its end.
+    pub again: bool,
+    /// A later hop may go on with a stream that broke.
+    pub resumed: bool,
+}
+
+impl Extra {
+    /// Of a hop with these options and so many hops behind it.
+    pub fn of(hedge: Option<Hedge>, retry: Option<Retry>, resumes: bool, behind: usize) -> Self {
+        Self {
+            legs: hedge.map_or(0, |hedge| usize::from(hedge.legs)).min(behind),
+            again: retry.is_some_and(|retry| retry.count > 0 && retry.on.contains(Failure::Timeout)),
+            resumed: resumes && behind > 0,
+        }
+    }
+
+    /// Whether one answer is all that is billed.
+    pub const fn is_nothing(self) -> bool {
+        self.legs == 0 && !self.again && !self.resumed
+    }
+
+    /// The most that all of it can cost: the hop's own answer, and those of the hops behind it, of which the dearest count. These
+    /// are asked for only where one of them can be billed.
+    pub fn bill<E>(self, own: Usd, behind: impl IntoIterator<Item = Result<Usd, E>>) -> Result<Usd, E> {
+        let mut later: Vec<Usd> = Vec::new();
+        if self.legs > 0 || self.resumed {
+            later = behind.into_iter().collect::<Result<_, E>>()?;
+            later.sort_unstable_by(|a, b| b.cmp(a));
+        }
+        let legs = later.iter().take(self.legs);
+        let again = self.again.then_some(&own);
+        let resumed = later.first().filter(|_| self.resumed);
+        Ok(legs.chain(again).chain(resumed).fold(own, |sum, one| sum + *one))
+    }
 }
 
 /// The most one answer of a hop can cost.

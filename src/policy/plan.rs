@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use self::expand::Candidate;
 use super::ast::OnCut;
-use super::checked::{Chain, Checked, Claim, Degrade, Hold, Outcome, Retry, RolloutId, RuleId, SnapshotId, TierId};
+use super::checked::{
+    Chain, Checked, Claim, Degrade, Hedge, Hold, Outcome, Retry, RolloutId, RuleId, SnapshotId, TierId,
+};
 use super::eligible;
 use super::facts::{Facts, PromptSize};
 use super::forbidden::is_forbidden;
@@ -87,6 +89,8 @@ pub struct PlannedHop {
     pub stream_limit: Millis,
     /// Attempts again on this hop. The default of 5.4 is already resolved: one on the first hop, none later.
     pub retry: Retry,
+    /// Legs beside a slow attempt.
+    pub hedge: Option<Hedge>,
     /// Failures that move on.
     pub on: FailureSet,
     /// The least cap that policy puts on the answer; sent upstream when it is below the caller's own.
@@ -309,6 +313,7 @@ fn planned(checked: &Checked, candidate: &Candidate<'_>, snapshot: SnapshotId, f
         idle: options.idle,
         stream_limit: options.stream_limit,
         retry: Retry::NONE,
+        hedge: options.hedge,
         on: options.on,
         max_output: eligible::policy_cap(options, feature),
         max_input: Tokens(window.unwrap_or(u64::MAX)),

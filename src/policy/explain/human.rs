@@ -128,10 +128,14 @@ impl Explanation<'_> {
             Some(cost) => format!("up to ${}", dollars(cost)),
             None => "no bound on its cost is known".to_owned(),
         };
-        if self.hedge(hop).is_some() {
-            let _ = match self.legs_cost(run, at) {
-                Some(cost) => write!(notes, ", hedged up to ${}", dollars(cost)),
-                None => write!(notes, ", hedged"),
+        let extra = self.extra(run, at);
+        if !extra.is_nothing() {
+            let words = [(extra.legs > 0, "hedged"), (extra.again, "billed twice"), (extra.resumed, "resumed")];
+            let words: Vec<&str> = words.into_iter().filter_map(|(so, word)| so.then_some(word)).collect();
+            let words = words.join(" and ");
+            let _ = match self.bill(run, at) {
+                Some(cost) => write!(notes, ", {words} up to ${}", dollars(cost)),
+                None => write!(notes, ", {words}"),
             };
         }
         let usual = if at == 0 { Retry::DEFAULT } else { Retry::NONE };

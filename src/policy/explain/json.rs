@@ -247,7 +247,7 @@ impl Explanation<'_> {
             stream_limit_ms: hop.stream_limit.0,
             retry: Retry { count: hop.retry.count, on: hop.retry.on, backoff_ms: hop.retry.backoff.0 },
             on: hop.on,
-            hedge: self.hedge(hop).map(hedge),
+            hedge: hop.hedge.map(hedge),
             max_output: longest,
             regions: regions.map(|list| list.iter().map(ToString::to_string).collect()).unwrap_or_default(),
             worst_cost_usd: self.hop_cost(hop),

@@ -17,10 +17,11 @@ pub use self::ask::{Asked, Asker, Mistake, Wrong, ask};
 pub use self::effective::{Effective, effective};
 pub use self::human::{dollars, seconds};
 pub use self::logged::Compared;
-use super::ast::Order;
+use super::ast::{OnCut, Order};
 use super::atom_set::AtomSet;
+use super::bounds::Extra;
 pub use super::bounds::{worst_time, worst_times};
-use super::checked::{Chain, Checked, ColumnId, Hedge, Outcome, Rule, RuleId, Similarity, Subject, Target};
+use super::checked::{Chain, Checked, ColumnId, Outcome, Rule, RuleId, Similarity, Subject};
 use super::decide::{Fetch, PassedOver, Tap, decide, passed_over};
 use super::plan::{Action, Plan, PlannedHop, Run, plan};
 use super::request::Values;
@@ -121,19 +122,25 @@ impl Explanation<'_> {
         super::bounds::worst_cost(self.checked(), hop, &self.asked.facts, prompt, today)
     }
 
-    /// The most that one answered request can cost: the dearest hop that can answer, with the legs that may run beside it. Nothing
-    /// where no hop is tried; `None` where no bound is known.
+    /// The most that one answered request can cost: the dearest hop that can answer, with what may be billed besides. Nothing where
+    /// no hop is tried; `None` where no bound is known.
     pub fn worst_cost(&self) -> Option<Usd> {
         let Some(run) = self.planned() else { return Some(Usd::default()) };
-        let mut each = (0..run.hops.len()).map(|at| self.legs_cost(run, at));
+        let mut each = (0..run.hops.len()).map(|at| self.bill(run, at));
         each.try_fold(Usd::default(), |most, cost| Some(most.max(cost?)))
     }
 
-    /// The most that a hop and the legs beside it can cost together.
-    fn legs_cost(&self, run: &Run, at: usize) -> Option<Usd> {
-        let legs = self.hedge(&run.hops[at]).map_or(0, |hedge| usize::from(hedge.legs));
-        let legs = run.hops[at..].iter().take(legs + 1).map(|leg| self.hop_cost(leg));
-        legs.into_iter().try_fold(Usd::default(), |sum, cost| Some(sum + cost?))
+    /// What may be billed besides the answer of a hop. An answer that is no stream cannot break when it has begun.
+    fn extra(&self, run: &Run, at: usize) -> Extra {
+        let hop = &run.hops[at];
+        let resumes = self.asked.facts.streaming && run.on_cut == OnCut::Resume;
+        Extra::of(hop.hedge, Some(hop.retry), resumes, run.hops.len() - at - 1)
+    }
+
+    /// The most that a request answered by a hop can cost in all.
+    fn bill(&self, run: &Run, at: usize) -> Option<Usd> {
+        let behind = run.hops[at + 1..].iter().map(|hop| self.hop_cost(hop).ok_or(()));
+        self.extra(run, at).bill(self.hop_cost(&run.hops[at])?, behind).ok()
     }
 
     /// The kind of cache its rule writes: `exact`, `semantic` or `none`.
@@ -143,12 +150,6 @@ impl Explanation<'_> {
             Some(Similarity::Exact) => "exact",
             Some(_) => "semantic",
         }
-    }
-
-    /// The second leg beside a hop, if its rule wants one.
-    fn hedge(&self, hop: &PlannedHop) -> Option<Hedge> {
-        let written = self.chain()?.hops.iter().find(|one| one.target == Target::Snapshot(hop.snapshot));
-        written?.options.hedge
     }
 
     fn chain(&self) -> Option<&Chain> {

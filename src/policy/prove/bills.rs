@@ -6,12 +6,11 @@
 use jiff::civil::Date;
 
 use super::super::ast::OnCut;
-use super::super::bounds::backoffs;
+use super::super::bounds::{Extra, backoffs};
 use super::super::checked::{Chain, Checked, Feature, Hold, Retry};
 use super::super::eligible;
 use super::calls::{Call, Via};
 use crate::catalog::window::with_margin;
-use crate::failure::Failure;
 use crate::units::{Millis, Tokens, Usd};
 
 /// What an answer of one call can cost, with what may run beside it or be billed again.
@@ -40,37 +39,28 @@ impl<'a> Bill<'a> {
 
     /// The same, had it no hedge.
     pub fn without_hedge(&self, prompt: Tokens, feature: Option<&Feature>) -> Result<Usd, Unknown> {
-        self.with_legs(prompt, feature, 0)
+        self.with(Extra { legs: 0, ..self.extra() }, prompt, feature)
     }
 
     /// The most that one answered request of this size can cost.
     pub fn at_prompt(&self, prompt: Tokens, feature: Option<&Feature>) -> Result<Usd, Unknown> {
-        let hedge = self.all[self.at].hop.options.hedge;
-        self.with_legs(prompt, feature, hedge.map_or(0, |hedge| usize::from(hedge.legs)))
+        self.with(self.extra(), prompt, feature)
     }
 
-    fn with_legs(&self, prompt: Tokens, feature: Option<&Feature>, legs: usize) -> Result<Usd, Unknown> {
-        let own = self.one(self.at, prompt, feature)?;
+    /// The calls that can come after this one. A shadow's copy is not billed to the request.
+    fn behind(&self) -> impl Iterator<Item = usize> {
+        (self.at + 1..self.all.len()).filter(|at| self.all[*at].via != Via::Shadow)
+    }
+
+    fn extra(&self) -> Extra {
         let options = &self.all[self.at].hop.options;
         let resumes = self.chain.on_cut == OnCut::Resume;
-        let mut later: Vec<Usd> = Vec::new();
-        if legs > 0 || resumes {
-            for at in self.at + 1..self.all.len() {
-                if self.all[at].via != Via::Shadow {
-                    later.push(self.one(at, prompt, feature)?);
-                }
-            }
-            later.sort_unstable_by(|a, b| b.cmp(a));
-        }
-        let mut total = later.iter().take(legs).fold(own, |sum, leg| sum + *leg);
-        if options.retry.is_some_and(|retry| retry.count > 0 && retry.on.contains(Failure::Timeout)) {
-            // The call that timed out may still run to its end and be billed.
-            total += own;
-        }
-        if resumes {
-            total += later.first().copied().unwrap_or_default();
-        }
-        Ok(total)
+        Extra::of(options.hedge, options.retry, resumes, self.behind().count())
+    }
+
+    fn with(&self, extra: Extra, prompt: Tokens, feature: Option<&Feature>) -> Result<Usd, Unknown> {
+        let own = self.one(self.at, prompt, feature)?;
+        extra.bill(own, self.behind().map(|at| self.one(at, prompt, feature)))
     }
 
     /// The smallest prompt that can cost more than `most`; `None` when none can. A price only ever rises with the prompt.
