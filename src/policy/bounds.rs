@@ -2,7 +2,7 @@
 //!
 //! In: a planned hop, the request. Out: bounds. Must not know: how they are printed.
 
-use super::checked::{Checked, Hedge, Hold, Retry};
+use super::checked::{Checked, Hedge, Hold, HopOptions, Retry};
 use super::eligible;
 use super::facts::Facts;
 use super::plan::{PlannedHop, Run};
@@ -13,9 +13,24 @@ use jiff::civil::Date;
 /// Longest wait between two attempts on one hop.
 const MAX_BACKOFF: Millis = Millis::secs(30);
 
-/// The most time one attempt at a hop can take before it is released or has failed.
+/// The most time one attempt can take before it is released or has failed: for a stream that is released at its first word, which
+/// alone has a `first_token`, until that word.
+pub fn until_release(timeout: Millis, first_token: Option<Millis>, hold: Hold) -> Millis {
+    match (hold, first_token) {
+        (Hold::FirstToken, Some(first_token)) => first_token.min(timeout),
+        _ => timeout,
+    }
+}
+
+/// The same for a hop as it is written.
+pub fn limit_of(options: &HopOptions, hold: Hold, streaming: bool) -> Millis {
+    let timeout = if streaming { options.stream_timeout } else { options.timeout };
+    until_release(timeout, streaming.then_some(options.first_token), hold)
+}
+
+/// The same for a hop that is planned.
 pub fn limit(hop: &PlannedHop, hold: Hold, streaming: bool) -> Millis {
-    if streaming && hold == Hold::FirstToken { hop.first_token.min(hop.timeout) } else { hop.timeout }
+    until_release(hop.timeout, streaming.then_some(hop.first_token), hold)
 }
 
 /// Waits between the attempts of a retry, with the least lucky jitter.
@@ -91,6 +106,16 @@ pub fn worst_cost(checked: &Checked, hop: &PlannedHop, facts: &Facts, prompt: To
 mod tests {
     use super::*;
     use crate::failure::FailureSet;
+
+    #[test]
+    fn an_attempt_ends_at_its_first_word_only_where_a_stream_is_released_by_it() {
+        let (timeout, first) = (Millis::secs(30), Some(Millis::secs(10)));
+        assert_eq!(until_release(timeout, first, Hold::FirstToken), Millis::secs(10));
+        assert_eq!(until_release(Millis::secs(5), first, Hold::FirstToken), Millis::secs(5));
+        assert_eq!(until_release(timeout, None, Hold::FirstToken), timeout);
+        assert_eq!(until_release(timeout, first, Hold::Tokens(200)), timeout);
+        assert_eq!(until_release(timeout, first, Hold::Complete), timeout);
+    }
 
     #[test]
     fn waits_double_up_to_the_longest_and_never_overflow() {

@@ -8,6 +8,7 @@
 
 use crate::chain::{Attempt, Chain, Start, Step};
 use crate::failure::Failure;
+use crate::policy::bounds;
 use crate::policy::checked::{Hold, SnapshotId};
 use crate::policy::plan::Run;
 use crate::units::Millis;
@@ -117,10 +118,7 @@ pub fn walk(run: Run, streaming: bool, mut goes: impl FnMut(SnapshotId) -> Goes)
 
 /// The longest an attempt can take until it delivers or is given up.
 fn until_release(start: Start, hold: Hold) -> Millis {
-    match (hold, start.limits.first_token) {
-        (Hold::FirstToken, Some(first_token)) => first_token,
-        _ => start.limits.attempt,
-    }
+    bounds::until_release(start.limits.attempt, start.limits.first_token, hold)
 }
 
 /// Whether a stream of so many tokens was released before it broke.

@@ -2,8 +2,8 @@
 //!
 //! In: a [`Checked`]. Out: findings. Must not know: requests.
 
-use super::super::bounds::backoffs;
-use super::super::checked::{Chain, Checked, Hold, Hop, Origin, Outcome, Retry, Rule};
+use super::super::bounds::{backoffs, limit_of};
+use super::super::checked::{Chain, Checked, Hop, Origin, Outcome, Retry, Rule};
 use super::super::diagnostic::{Diagnostic, R501, R502, R503};
 use crate::units::Millis;
 
@@ -45,7 +45,7 @@ fn cannot_fit(rule: &Rule, chain: &Chain, findings: &mut Vec<Diagnostic>) {
         let kind = if streaming { "a stream" } else { "an answer" };
         let mut sum = Millis(0);
         for hop in counted(chain) {
-            let limit = limit(chain, hop, streaming);
+            let limit = limit_of(&hop.options, chain.hold, streaming);
             sum += limit;
             // One attempt alone above the deadline is R503, or simply ends with it.
             if sum > chain.deadline && limit < sum {
@@ -95,15 +95,6 @@ fn counted(chain: &Chain) -> impl Iterator<Item = &Hop> {
     chain.hops.iter().enumerate().filter(move |(at, _)| !expanded_before(*at)).map(|(_, hop)| hop)
 }
 
-/// The limit of one attempt (section 5.5): for a stream that is released at its first word, the time until that word.
-fn limit(chain: &Chain, hop: &Hop, streaming: bool) -> Millis {
-    match (streaming, chain.hold) {
-        (false, _) => hop.options.timeout,
-        (true, Hold::FirstToken) => hop.options.first_token,
-        (true, _) => hop.options.stream_timeout,
-    }
-}
-
 fn retry(hop: &Hop, at: usize) -> Retry {
     hop.options.retry.unwrap_or(if at == 0 { Retry::DEFAULT } else { Retry::NONE })
 }
@@ -112,7 +103,7 @@ fn total(chain: &Chain, streaming: bool, retries: bool) -> Millis {
     let mut sum = Millis(0);
     for (at, hop) in counted(chain).enumerate() {
         let retry = if retries { retry(hop, at) } else { Retry::NONE };
-        let limit = limit(chain, hop, streaming);
+        let limit = limit_of(&hop.options, chain.hold, streaming);
         sum += Millis(limit.0.saturating_mul(u64::from(retry.count) + 1));
         sum += backoffs(retry);
     }
@@ -120,14 +111,14 @@ fn total(chain: &Chain, streaming: bool, retries: bool) -> Millis {
 }
 
 fn parts(chain: &Chain, streaming: bool) -> String {
-    let limits: Vec<String> = counted(chain).map(|hop| shown(limit(chain, hop, streaming))).collect();
+    let limits: Vec<String> = counted(chain).map(|hop| shown(limit_of(&hop.options, chain.hold, streaming))).collect();
     limits.join(" + ")
 }
 
 fn retried_parts(chain: &Chain, streaming: bool) -> String {
     let hops = counted(chain).enumerate().map(|(at, hop)| {
         let retry = retry(hop, at);
-        let limit = limit(chain, hop, streaming);
+        let limit = limit_of(&hop.options, chain.hold, streaming);
         if retry.count == 0 { shown(limit) } else { format!("{} x {}", retry.count + 1, shown(limit)) }
     });
     hops.collect::<Vec<_>>().join(" + ")

@@ -6,8 +6,8 @@
 use jiff::civil::Date;
 
 use super::super::ast::OnCut;
-use super::super::bounds::{Extra, backoffs};
-use super::super::checked::{Chain, Checked, Feature, Hold, Retry};
+use super::super::bounds::{Extra, backoffs, limit_of};
+use super::super::checked::{Chain, Checked, Feature, Retry};
 use super::super::eligible;
 use super::calls::{Call, Via};
 use crate::catalog::window::with_margin;
@@ -114,8 +114,7 @@ pub(super) fn worst_time(chain: &Chain, calls: &[&Call<'_>], feature: Option<&Fe
     let mut before: Option<&Call<'_>> = None;
     for (at, call) in calls.iter().filter(|call| call.via != Via::Shadow).enumerate() {
         let options = &call.hop.options;
-        let whole = if streaming { options.stream_timeout } else { options.timeout };
-        let limit = if streaming && chain.hold == Hold::FirstToken { options.first_token.min(whole) } else { whole };
+        let limit = limit_of(options, chain.hold, streaming);
         // Behind what a rollout put in front of it, a hop has one attempt: the retry belongs to the new snapshot.
         let rolled = before.is_some_and(|one| matches!(one.via, Via::Rollout(_)) && std::ptr::eq(one.hop, call.hop));
         let unsaid = if at == 0 { Retry::DEFAULT } else { Retry::NONE };
