@@ -16,7 +16,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use wayside::catalog::Catalog;
 use wayside::policy::check::{Report, Settings, check};
 use wayside::policy::prove::{Options, prove};
-use wayside::policy::resolve::{Context, Files, load, resolve};
+use wayside::policy::resolve::{Context, load, resolve};
 use wayside::policy::source::Sources;
 use wayside::policy::syntax;
 use wayside::policy::tree::Tree;
@@ -24,19 +24,8 @@ use wayside::policy::tree::Tree;
 #[path = "../tests/generate/mod.rs"]
 mod generate;
 
+use generate::one::One;
 use generate::text;
-
-struct One(String);
-
-impl Files for One {
-    fn read(&self, path: &str) -> Result<String, String> {
-        if path == "one.route" { Ok(self.0.clone()) } else { Err("no such file".into()) }
-    }
-
-    fn glob(&self, _: &str) -> Vec<String> {
-        Vec::new()
-    }
-}
 
 fn settings() -> Settings {
     Settings::on("2026-11-25".parse().unwrap())

@@ -1,24 +1,15 @@
 //! What reaches a rule: a request, the largest prompt, the features.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
+#[path = "generate/one.rs"]
+mod one;
+
 use jiff::civil::date;
+use one::One;
 use wayside::catalog::Catalog;
 use wayside::policy::check::{Settings, check};
 use wayside::policy::checked::RuleId;
 use wayside::policy::prove::{Options, Reach, reach};
-use wayside::policy::resolve::Files;
-
-struct One(&'static str);
-
-impl Files for One {
-    fn read(&self, _: &str) -> Result<String, String> {
-        Ok(self.0.to_owned())
-    }
-
-    fn glob(&self, _: &str) -> Vec<String> {
-        Vec::new()
-    }
-}
 
 const POLICY: &str = r#"route 1
 policy p { max_prompt 100k }
@@ -54,7 +45,7 @@ otherwise {
 "#;
 
 fn reached(rule: &str, options: Options) -> Option<Reach> {
-    let report = check("p.route", &One(POLICY), &Catalog::embedded(), &Settings::on(date(2026, 11, 22)));
+    let report = check("one.route", &One(POLICY.to_owned()), &Catalog::embedded(), &Settings::on(date(2026, 11, 22)));
     let at = report.checked.rules.iter().position(|one| &*one.name == rule).unwrap();
     reach(&report.checked, &[RuleId(at as u32)], options).pop().unwrap()
 }

@@ -1,24 +1,15 @@
 //! Policies damaged at random are judged, never crashed on, and judged the same twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
+#[path = "generate/one.rs"]
+mod one;
+
 use std::path::Path;
 
+use one::One;
 use proptest::prelude::*;
 use wayside::catalog::Catalog;
 use wayside::policy::check::{Settings, check};
-use wayside::policy::resolve::Files;
-
-struct One(String);
-
-impl Files for One {
-    fn read(&self, path: &str) -> Result<String, String> {
-        if path == "one.route" { Ok(self.0.clone()) } else { Err("no such file".into()) }
-    }
-
-    fn glob(&self, _: &str) -> Vec<String> {
-        Vec::new()
-    }
-}
 
 /// Every policy of the repository and of the corpus, in pieces that mean something: words, signs, line ends.
 fn pieces() -> Vec<String> {

@@ -13,7 +13,6 @@ use wayside::policy::format::{FormatError, format};
 use wayside::policy::lexer::{self, TokenKind};
 use wayside::policy::prove::{Options, prove};
 use wayside::policy::render::human::human;
-use wayside::policy::resolve::Files;
 use wayside::policy::source::{Sources, Span};
 use wayside::policy::syntax::{self, MAX_SYNTAX_FINDINGS};
 use wayside::policy::tree::Tree;
@@ -21,6 +20,7 @@ use wayside::policy::tree::Tree;
 #[path = "../generate/mod.rs"]
 mod generate;
 
+use generate::one::One;
 use generate::*;
 
 /// Bytes to take as one policy file; more only makes a run slower.
@@ -135,18 +135,6 @@ fn compared(old: &Checked, new: &Checked) -> Option<bool> {
         Ok(diff) => Some(diff.is_equal()),
         Err(DiffError::Findings(_)) => None,
         Err(DiffError::Wrong(wrong)) => panic!("{wrong}"),
-    }
-}
-
-struct One(String);
-
-impl Files for One {
-    fn read(&self, path: &str) -> Result<String, String> {
-        if path == "one.route" { Ok(self.0.clone()) } else { Err("no such file".into()) }
-    }
-
-    fn glob(&self, _: &str) -> Vec<String> {
-        Vec::new()
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test and benchmark uses a part")]
 
+pub mod one;
 pub mod text;
 
 use std::sync::Arc;
