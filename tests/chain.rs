@@ -301,6 +301,37 @@ fn a_released_stream_that_breaks_ends_the_chain_or_is_resumed() {
 }
 
 #[test]
+fn a_second_answer_with_other_words_leaves_the_stream_cut() {
+    let mut chain = Chain::new(Run { on_cut: OnCut::Resume, ..three() }, true, None, 0);
+    chain.diverged(Millis(0));
+    assert!(matches!(chain.next(Millis(0)), Step::Attempt(_)), "nothing runs that could differ");
+    chain.released(Millis(300));
+    assert!(chain.cut(Millis(900), Network));
+    assert!(matches!(chain.next(Millis(900)), Step::Attempt(Start { hop: 1, .. })));
+    chain.diverged(Millis(1200));
+    assert_eq!(chain.next(Millis(1200)), degrade(Network), "no third hop is asked");
+    let second = chain.record().attempts[1];
+    assert_eq!((second.outcome, second.failure(), second.ended), (Some(Outcome::Diverged), None, Some(Millis(1200))));
+}
+
+#[test]
+fn a_hop_that_fails_while_it_resumes_leaves_it_to_the_next() {
+    let mut chain = Chain::new(Run { on_cut: OnCut::Resume, ..three() }, true, None, 0);
+    chain.next(Millis(0));
+    chain.released(Millis(300));
+    assert!(chain.cut(Millis(900), Network));
+    chain.next(Millis(900));
+    chain.failed(Millis(1000), Overload, None);
+    assert!(matches!(chain.next(Millis(1000)), Step::Attempt(Start { hop: 2, .. })));
+    let late = Millis::secs(60);
+    let mut chain = Chain::new(Run { on_cut: OnCut::Resume, ..three() }, true, None, 0);
+    chain.next(Millis(0));
+    chain.released(Millis(300));
+    assert!(chain.cut(late, Network));
+    assert_eq!(chain.next(late), degrade(Network), "its deadline has passed");
+}
+
+#[test]
 fn the_record_says_what_was_tried() {
     let mut chain = chain(three());
     chain.next(Millis(5));

@@ -6,6 +6,8 @@
 mod client;
 #[path = "proxy/rig.rs"]
 mod rig;
+#[path = "proxy/scripted.rs"]
+mod scripted;
 
 #[path = "proxy/bad_input.rs"]
 mod bad_input;
@@ -15,6 +17,8 @@ mod binary;
 mod caching;
 #[path = "proxy/falling_back.rs"]
 mod falling_back;
+#[path = "proxy/holding.rs"]
+mod holding;
 #[path = "proxy/lifecycle.rs"]
 mod lifecycle;
 #[path = "proxy/limits.rs"]
@@ -29,5 +33,9 @@ mod patience;
 mod queueing;
 #[path = "proxy/replaying.rs"]
 mod replaying;
+#[path = "proxy/resuming.rs"]
+mod resuming;
+#[path = "proxy/shapes.rs"]
+mod shapes;
 #[path = "proxy/streams.rs"]
 mod streams;

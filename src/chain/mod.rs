@@ -6,7 +6,7 @@
 //! ```text
 //! next -> Attempt -> failed ---> next      released -> (answer flows) -> completed
 //!           |                               |
-//!           `-> completed                   `-> cut -> next (resume) or over
+//!           `-> completed                   `-> cut -> next (resume) or over      resumed -> diverged -> over
 //! ```
 
 pub mod breaker;
@@ -134,6 +134,11 @@ impl Chain {
         &self.run
     }
 
+    /// The answer is to be a stream.
+    pub const fn is_streaming(&self) -> bool {
+        self.streaming
+    }
+
     /// From admission; no attempt starts and no unreleased attempt runs past it.
     pub const fn deadline(&self) -> Millis {
         self.deadline
@@ -248,6 +253,15 @@ impl Chain {
             State::Over(Step::Degrade { last: Some(failure) })
         };
         resumes
+    }
+
+    /// The attempt in flight, which was to take up a stream that broke, says something else than the caller has seen: the stream
+    /// stays cut.
+    pub fn diverged(&mut self, now: Millis) {
+        if let State::Running(_) = self.state {
+            self.record.end(now, Outcome::Diverged);
+            self.state = State::Over(Step::Degrade { last: self.last });
+        }
     }
 
     /// Time for another attempt and its fallback answer.

@@ -63,6 +63,8 @@ pub enum Outcome {
     Cut(Failure),
     /// The caller left.
     Canceled,
+    /// It was to take up a broken answer, and says something else.
+    Diverged,
 }
 
 /// A hop that was not started.

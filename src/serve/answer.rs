@@ -11,12 +11,16 @@ use tokio::time::Instant;
 use super::app::Ended;
 use super::attempt::{Live, Said, Whole};
 use super::cached::{self, Again};
-use super::relay::{Relayed, Timing, relay};
+use super::keep_alive::KeepAlive;
+use super::relay::{self, Relayed, Sent, Timing, relay};
 use super::reply::{self, Headers};
+use super::resume;
 use super::settle::{Asked, CacheUse, Ending, Settlement};
-use super::walk::Walk;
+use super::walk::{Found, Walk};
 use crate::chain::Start;
+use crate::dialect::chat::error::CallerError;
 use crate::failure::Failure;
+use crate::policy::checked::Hold;
 use crate::policy::plan::PlannedHop;
 use crate::telemetry::Outcome;
 
@@ -54,75 +58,120 @@ pub async fn whole(
     }
 }
 
-/// A stream, event by event.
+/// A stream, event by event; where it breaks, another hop may take it up.
 pub async fn stream(
     session: &mut ServerSession,
     settlement: &Settlement<'_>,
     walk: &mut Walk<'_>,
-    live: Live,
-    hop: PlannedHop,
-    start: Start,
+    asked: &Asked<'_>,
+    mut part: (Live, PlannedHop, Start),
 ) -> Ending {
-    let Some(head) = stream_head(session, 200, from_hop(settlement, &hop)) else { return Ending::of(Ended::Broken) };
-    let released = Instant::now();
-    let limits = start.limits;
-    let timing = Timing {
-        idle: limits.idle.unwrap_or(hop.idle).duration(),
-        until: released + limits.stream_limit.unwrap_or(hop.stream_limit).duration(),
-    };
-    let first_content = live.first_content.duration_since(Instant::from_std(walk.admitted));
-    let elapsed = walk.elapsed();
-    walk.chain.released(elapsed);
-    let keep = walk.keeps.map(|_| settlement.now.config.cache.entry);
-    let mut sent = relay(session, head, live, timing, keep).await;
-    let elapsed = walk.elapsed();
-    let (outcome, ended, failure) = match sent.how {
-        Relayed::Whole => {
-            walk.chain.completed(elapsed);
-            if sent.watch.drifted() {
-                walk.cut(&hop, Failure::ModelGone);
-            }
-            if let Some(events) = sent.kept.take() {
-                cached::keep(walk, &hop, &sent.watch, || events.into());
-            }
-            (Outcome::Answered, Ended::Whole, None)
+    // A caller who was kept waiting with comments has a head already.
+    let mut head = None;
+    if reply::begun(session).is_none() {
+        head = stream_head(session, 200, from_hop(settlement, &part.1));
+        if head.is_none() {
+            return Ending::of(Ended::Broken);
         }
-        Relayed::Cut(failure) => {
-            // Resuming on the next hop is not part of this version; the caller has been told that the answer is cut.
-            walk.chain.cut(elapsed, failure);
-            walk.cut(&hop, failure);
-            (Outcome::Cut, Ended::Broken, Some(failure))
-        }
-        Relayed::ClientGone => {
-            walk.chain.canceled(elapsed);
-            (Outcome::ClientGone, Ended::Broken, None)
-        }
-    };
-    Ending {
-        outcome,
-        status: 200,
-        reason: failure.map(Failure::word),
-        bytes: sent.bytes,
-        watch: Some(sent.watch),
-        hop: Some(hop),
-        first_token: Some(crate::units::Millis(first_content.as_millis() as u64)),
-        degraded: None,
-        ticket: None,
-        cache: None,
-        ended,
     }
+    let first_content = part.0.first_content.duration_since(Instant::from_std(walk.admitted));
+    let mut keep = walk.keeps.map(|_| settlement.now.config.cache.entry);
+    let mut bytes = 0;
+    loop {
+        let (live, hop, start) = part;
+        let timing = timing(&hop, &start);
+        let elapsed = walk.elapsed();
+        walk.chain.released(elapsed);
+        let mut sent = relay(session, head.take(), live, timing, keep.take()).await;
+        bytes += sent.bytes;
+        let (outcome, ended, failure) = match sent.how {
+            Relayed::Whole => {
+                whole_stream(walk, &hop, &mut sent);
+                (Outcome::Answered, Ended::Whole, None)
+            }
+            Relayed::Cut(failure) => match take_up(session, walk, asked, &hop, &sent, failure).await {
+                Found::Live(live, hop, start) => {
+                    part = (live, hop, start);
+                    continue;
+                }
+                Found::ClientGone => (Outcome::ClientGone, Ended::Broken, None),
+                _ => (Outcome::Cut, Ended::Broken, Some(failure)),
+            },
+            Relayed::ClientGone => {
+                let elapsed = walk.elapsed();
+                walk.chain.canceled(elapsed);
+                (Outcome::ClientGone, Ended::Broken, None)
+            }
+        };
+        return Ending {
+            outcome,
+            status: 200,
+            reason: failure.map(Failure::word),
+            bytes,
+            watch: Some(sent.watch),
+            hop: Some(hop),
+            first_token: Some(crate::units::Millis(first_content.as_millis() as u64)),
+            degraded: None,
+            ticket: None,
+            cache: None,
+            ended,
+        };
+    }
+}
+
+fn timing(hop: &PlannedHop, start: &Start) -> Timing {
+    let limits = start.limits;
+    Timing {
+        idle: limits.idle.unwrap_or(hop.idle).duration(),
+        until: Instant::now() + limits.stream_limit.unwrap_or(hop.stream_limit).duration(),
+    }
+}
+
+fn whole_stream(walk: &mut Walk<'_>, hop: &PlannedHop, sent: &mut Sent) {
+    let elapsed = walk.elapsed();
+    walk.chain.completed(elapsed);
+    if sent.watch.drifted() {
+        walk.cut(hop, Failure::ModelGone);
+    }
+    if let Some(events) = sent.kept.take() {
+        cached::keep(walk, hop, &sent.watch, || events.into());
+    }
+}
+
+/// The rest of a stream that broke; where nobody has it, the caller is told.
+async fn take_up(
+    session: &mut ServerSession,
+    walk: &mut Walk<'_>,
+    asked: &Asked<'_>,
+    hop: &PlannedHop,
+    sent: &Sent,
+    failure: Failure,
+) -> Found {
+    let elapsed = walk.elapsed();
+    walk.cut(hop, failure);
+    let resumes = walk.chain.cut(elapsed, failure);
+    let Some(output) = &sent.output else { return Found::Nothing(Some(failure)) };
+    let found = match resume::text(output) {
+        Some(seen) if resumes => walk.resume(session, asked.told, seen.to_owned()).await,
+        _ => Found::Nothing(Some(failure)),
+    };
+    if !matches!(found, Found::Live(..) | Found::ClientGone) {
+        relay::broken(session, failure).await;
+    }
+    found
 }
 
 /// A filter's verdict, a refusal, or the caller's own mistake, in the provider's words.
 pub async fn said(
     session: &mut ServerSession,
     settlement: &Settlement<'_>,
-    walk: &Walk<'_>,
     said: Said,
     hop: PlannedHop,
     failure: Failure,
 ) -> Ending {
-    let _ = walk;
+    if reply::begun(session).is_some() {
+        return too_late(session, said, hop, failure).await;
+    }
     let mut headers = from_hop(settlement, &hop);
     headers.push((reply::REASON, HeaderValue::from_static(failure.word())));
     headers.push((reply::SHOULD_RETRY, HeaderValue::from_static("false")));
@@ -138,6 +187,15 @@ pub async fn said(
         hop: Some(hop),
         ..Ending::of(ended)
     }
+}
+
+/// The same for a caller whose stream has begun, if only with comments.
+async fn too_late(session: &mut ServerSession, said: Said, hop: PlannedHop, failure: Failure) -> Ending {
+    let message = format!("The provider declined this request ({failure}).");
+    let problem: reply::Problem = CallerError::new(400, message).code(failure.word()).into();
+    let ended = reply::problem_with(session, &problem, Headers::new()).await;
+    let reason = Some(failure.word());
+    Ending { outcome: Outcome::Failed, status: 200, reason, watch: said.watch, hop: Some(hop), ..Ending::of(ended) }
 }
 
 /// What was answered before, as it was: a document, or the events of a stream.
@@ -175,6 +233,17 @@ pub fn from_before(settlement: &Settlement<'_>, again: &Again) -> Headers {
     headers
 }
 
+/// For a stream that its caller sees nothing of before its end. A hop that falls silent is given up after `idle`, and the next one
+/// then has half as long again to answer under a head that names it: with the first comment goes one that names none.
+pub fn keep_alive(session: &ServerSession, settlement: &Settlement<'_>, walk: &Walk<'_>) -> Option<KeepAlive> {
+    let run = walk.chain.run();
+    if run.hold != Hold::Complete || !walk.chain.is_streaming() {
+        return None;
+    }
+    let every = run.hops.first()?.idle.duration() * 3 / 2;
+    Some(KeepAlive::new(every, stream_head(session, 200, settlement.headers(None))?))
+}
+
 fn from_hop(settlement: &Settlement<'_>, hop: &PlannedHop) -> Headers {
     let mut headers = settlement.headers(hop.tier);
     if settlement.now.config.answer_headers {
@@ -200,9 +269,12 @@ pub fn stream_head(session: &ServerSession, status: u16, headers: Headers) -> Op
 
 /// Events that are already here, as one stream.
 pub async fn fixed_stream(session: &mut ServerSession, status: u16, headers: Headers, events: Bytes) -> Ended {
+    let begun = reply::begun(session).is_some();
     let Some(head) = stream_head(session, status, headers) else { return Ended::Broken };
     let written = async {
-        session.write_response_header(Box::new(head)).await?;
+        if !begun {
+            session.write_response_header(Box::new(head)).await?;
+        }
         session.write_response_body(events, true).await
     };
     if written.await.is_ok() { Ended::Whole } else { Ended::Broken }

@@ -13,8 +13,12 @@ use tokio::time::{Instant, sleep_until};
 
 use super::events::{Events, Next};
 use super::judge::{Verdict, Watch};
+use super::keep_alive::{self, KeepAlive};
+use super::resume::{Seam, seam};
+use super::schema::{Shape, invalid};
 use super::silence::Silence;
 use crate::dialect::chat::failure::{MAX_ERROR_BODY, UpstreamError};
+use crate::dialect::chat::output::Output;
 use crate::failure::{Failure, FailureSet};
 use crate::policy::checked::Hold;
 use crate::upstream::{Answer, CallError, Upstream};
@@ -36,6 +40,12 @@ pub struct Try<'a> {
     pub choices: u64,
     /// Failures that move on: without one of them, a refusal or a filter's verdict in a stream is its answer.
     pub on: FailureSet,
+    /// What the answer must look like, where another shape moves on.
+    pub shape: Option<Shape<'a>>,
+    /// What it says may be taken up by another hop, and must be known.
+    pub kept: bool,
+    /// What the caller has seen of an answer that broke off; this one must begin with it.
+    pub after: Option<&'a str>,
     /// `None` for a request that is no stream.
     pub stream: Option<StreamLimits>,
     /// The end of the attempt: until complete; for a stream, until released.
@@ -59,6 +69,8 @@ pub enum Tried {
     Whole(Whole),
     /// A stream that may be released.
     Live(Live),
+    /// It was to take up another answer, and says something else.
+    Diverged,
     /// A failure, in the words of section 5.3, and what the provider said where the caller may be told.
     Failed(UpstreamError, Option<Said>),
     /// Nobody waits any more.
@@ -102,28 +114,36 @@ pub struct Live {
     pub watch: Watch,
     /// Its last event is among the held ones.
     pub complete: bool,
+    /// What it says, where that must be known.
+    pub output: Option<Output>,
     /// When its first content came.
     pub first_content: Instant,
 }
 
 /// Tries a hop. Ends early when the caller leaves.
-pub async fn attempt(session: &mut ServerSession, hop: &Try<'_>) -> Tried {
+pub async fn attempt(session: &mut ServerSession, hop: &Try<'_>, alive: &mut Option<KeepAlive>) -> Tried {
     let limit = hop.stream.map_or(hop.until, |stream| stream.first_token.min(hop.until));
     // Pinned where it is made: `select!` would move it, and it is large.
     let mut answer = pin!(async {
         let answer = hop.upstream.call(hop.body).await.map_err(|error| broken(&error))?;
-        if hop.stream.is_some() { opened(answer).await } else { complete(answer, hop.pin).await.map(Opened::Whole) }
+        if hop.stream.is_some() { opened(answer).await } else { complete(answer, hop).await.map(Opened::Whole) }
     });
-    let opened = tokio::select! {
-        biased;
-        answer = &mut answer => answer,
-        () = client_gone(session) => return Tried::ClientGone,
-        () = sleep_until(limit) => Err(timeout("no answer within the attempt's limit").into()),
+    let opened = loop {
+        tokio::select! {
+            biased;
+            answer = &mut answer => break answer,
+            () = client_gone(session) => return Tried::ClientGone,
+            () = sleep_until(limit) => break Err(timeout("no answer within the attempt's limit").into()),
+            () = keep_alive::due(alive.as_ref()) => {}
+        }
+        if !keep_alive::send(alive, session).await {
+            return Tried::ClientGone;
+        }
     };
     match (opened, hop.stream) {
         (Err(Failed(error, said)), _) => Tried::Failed(error, said),
         (Ok(Opened::Whole(whole)), _) => Tried::Whole(whole),
-        (Ok(Opened::Stream(events)), Some(stream)) => hold(session, events, hop, stream).await,
+        (Ok(Opened::Stream(events)), Some(stream)) => hold(session, events, hop, stream, alive).await,
         (Ok(Opened::Stream(_)), None) => failed(UpstreamError::bare(Failure::Network, "a stream nobody asked for")),
     }
 }
@@ -146,11 +166,16 @@ async fn opened(answer: Answer) -> Result<Opened, Failed> {
 }
 
 /// A whole answer is here.
-async fn complete(answer: Answer, pin: &str) -> Result<Whole, Failed> {
+async fn complete(answer: Answer, hop: &Try<'_>) -> Result<Whole, Failed> {
     let answer = successful(answer).await?;
     let body = read_up_to(answer, MAX_ANSWER).await?;
-    match Watch::whole(pin, &body) {
-        (watch, None) => Ok(Whole { body, watch }),
+    match Watch::whole(hop.pin, &body) {
+        (watch, None) => {
+            if let Some(shape) = hop.shape.filter(|shape| shape.demand.of_every_text() || watch.calls()) {
+                shape.check(&Output::of_answer(&body))?;
+            }
+            Ok(Whole { body, watch })
+        }
         (watch, Some(error)) => {
             let said = Said { status: 200, body, watch: Some(watch) };
             Err(Failed(UpstreamError { status: Some(200), ..error }, Some(said)))
@@ -210,57 +235,139 @@ async fn read_up_to(mut answer: Answer, limit: usize) -> Result<Bytes, UpstreamE
 }
 
 /// Holds a stream until it may be released.
-async fn hold(session: &mut ServerSession, mut events: Events, hop: &Try<'_>, limits: StreamLimits) -> Tried {
-    let mut watch = Watch::stream(hop.pin, hop.choices);
-    let mut held = Vec::new();
-    let mut size = 0;
-    let mut first_content = None;
+async fn hold(
+    session: &mut ServerSession,
+    mut events: Events,
+    hop: &Try<'_>,
+    limits: StreamLimits,
+    alive: &mut Option<KeepAlive>,
+) -> Tried {
+    let mut held = Held::new(hop);
     let mut silence = Silence::new(limits.idle, limits.first_token.min(hop.until));
     loop {
-        silence.heard();
         let next = tokio::select! {
             biased;
             next = events.next() => next,
             () = client_gone(session) => return Tried::ClientGone,
             () = silence.over() => return failed(timeout("silence, or no content within the attempt's limit")),
-        };
-        let complete = match next {
-            Next::Broken(reason) => return failed(UpstreamError::bare(Failure::Network, &reason)),
-            Next::End => match watch.end() {
-                Ok(()) => true,
-                Err(error) => return failed(error),
-            },
-            Next::Event(event) => match watch.event(&event) {
-                Verdict::Failed(error) => return failed(error),
-                Verdict::Declined(failure) if hop.on.contains(failure) => {
-                    return failed(UpstreamError::bare(failure, "the stream is a refusal or a filter's verdict"));
+            () = keep_alive::due(alive.as_ref()) => {
+                if !keep_alive::send(alive, session).await {
+                    return Tried::ClientGone;
                 }
-                Verdict::Drop => false,
-                Verdict::Done => true,
-                verdict @ (Verdict::Content | Verdict::Declined(_) | Verdict::Quiet) => {
-                    if verdict != Verdict::Quiet && first_content.is_none() {
-                        first_content = Some(Instant::now());
-                        silence.extend(hop.until);
-                    }
-                    size += event.raw.len();
-                    held.push(event.raw);
-                    false
-                }
-            },
+                continue;
+            }
         };
-        if complete || size > MAX_HELD || first_content.is_some() && released(limits.hold, &watch) {
-            let first_content = first_content.unwrap_or_else(Instant::now);
-            watch.release();
-            return Tried::Live(Live { held, events, watch, complete, first_content });
+        silence.heard();
+        let complete = match held.take(next, hop) {
+            Ok(complete) => complete,
+            Err(NotHeld::Failed(error)) => return failed(error),
+            Err(NotHeld::Diverged) => return Tried::Diverged,
+        };
+        if held.first_content.is_some() {
+            silence.extend(hop.until);
+        }
+        match held.released(complete, limits.hold, hop) {
+            Ok(false) => {}
+            Ok(true) if complete && hop.after.is_some() && held.events.is_empty() => return Tried::Diverged,
+            Ok(true) => return Tried::Live(held.live(events, complete, hop)),
+            Err(error) => return failed(error),
         }
     }
 }
 
-fn released(hold: Hold, watch: &Watch) -> bool {
-    match hold {
-        Hold::FirstToken => true,
-        Hold::Tokens(wanted) => watch.content_tokens() >= wanted,
-        Hold::Complete => false,
+/// Why a stream is not held any longer.
+enum NotHeld {
+    Failed(UpstreamError),
+    Diverged,
+}
+
+impl From<UpstreamError> for NotHeld {
+    fn from(error: UpstreamError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// A stream so far.
+struct Held {
+    watch: Watch,
+    events: Vec<Bytes>,
+    size: usize,
+    first_content: Option<Instant>,
+    /// What it says, where that is held against something, or may be taken up.
+    output: Option<Output>,
+}
+
+impl Held {
+    fn new(hop: &Try<'_>) -> Self {
+        let output = (hop.shape.is_some() || hop.kept || hop.after.is_some()).then(Output::default);
+        Self { watch: Watch::stream(hop.pin, hop.choices), events: Vec::new(), size: 0, first_content: None, output }
+    }
+
+    /// Whether this was the last of it.
+    fn take(&mut self, next: Next, hop: &Try<'_>) -> Result<bool, NotHeld> {
+        let event = match next {
+            Next::Broken(reason) => return Err(UpstreamError::bare(Failure::Network, &reason).into()),
+            Next::End => return Ok(self.watch.end().map(|()| true)?),
+            Next::Event(event) => event,
+        };
+        let verdict = self.watch.event(&event);
+        match verdict {
+            Verdict::Failed(error) => return Err(error.into()),
+            Verdict::Declined(failure) if hop.on.contains(failure) => {
+                return Err(UpstreamError::bare(failure, "the stream is a refusal or a filter's verdict").into());
+            }
+            Verdict::Drop => return Ok(false),
+            Verdict::Done => return Ok(true),
+            Verdict::Content | Verdict::Declined(_) => {
+                self.first_content.get_or_insert_with(Instant::now);
+            }
+            Verdict::Quiet => {}
+        }
+        let bytes = match (&mut self.output, event.data()) {
+            (Some(output), Some(data)) => {
+                let known = output.choices.first().map_or(0, |choice| choice.text.len());
+                output.event(data);
+                match hop.after.map_or(Seam::Follows(event.raw.clone()), |seen| seam(seen, known, output, &event)) {
+                    Seam::Follows(bytes) => bytes,
+                    Seam::Seen => return Ok(false),
+                    Seam::Differs => return Err(NotHeld::Diverged),
+                }
+            }
+            _ => event.raw,
+        };
+        self.size += bytes.len();
+        self.events.push(bytes);
+        Ok(false)
+    }
+
+    /// Whether the caller may see it.
+    fn released(&self, complete: bool, hold: Hold, hop: &Try<'_>) -> Result<bool, UpstreamError> {
+        let checked = hop.shape.zip(self.output.as_ref());
+        if complete {
+            return checked.map_or(Ok(()), |(shape, output)| shape.check(output)).map(|()| true);
+        }
+        if hop.after.is_some() {
+            // The caller has waited long enough: what follows goes out at once.
+            return Ok(!self.events.is_empty());
+        }
+        if self.size > MAX_HELD {
+            let waits = hold == Hold::Complete && checked.is_some_and(|(shape, output)| shape.waits(output));
+            let late = "a held stream is over its limit before its schema could be checked";
+            return if waits { Err(invalid(late)) } else { Ok(true) };
+        }
+        Ok(self.first_content.is_some()
+            && match hold {
+                Hold::FirstToken => true,
+                Hold::Tokens(wanted) => self.watch.content_tokens() >= wanted,
+                Hold::Complete => false,
+            })
+    }
+
+    fn live(mut self, events: Events, complete: bool, hop: &Try<'_>) -> Live {
+        self.watch.release();
+        let output = self.output.filter(|_| hop.kept);
+        let first_content = self.first_content.unwrap_or_else(Instant::now);
+        Live { held: self.events, events, watch: self.watch, complete, output, first_content }
     }
 }
 

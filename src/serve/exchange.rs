@@ -14,7 +14,7 @@ use super::intake::NoBody;
 use super::settle::{Asked, Ending, Settlement};
 use super::sidecar::{InForce, Sidecar};
 use super::walk::{Found, Walk};
-use super::{answer, cached, degrade};
+use super::{answer, cached, degrade, reply};
 use crate::chain::Chain;
 use crate::policy::checked::RuleId;
 use crate::policy::decide::decide;
@@ -64,16 +64,24 @@ pub async fn exchange(sidecar: &Sidecar, session: &mut ServerSession) -> Ended {
     }
 
     // 12. Walk the chain until a hop delivers.
+    walk.alive = answer::keep_alive(session, &settlement, &walk);
     let found = walk.walk(session, &told).await;
 
     // What was found goes to the caller; 13. a degrade step stands in where nothing was.
-    let ending = match found {
+    let mut ending = match found {
         Found::Whole(whole, hop) => answer::whole(session, &settlement, &mut walk, whole, hop).await,
-        Found::Live(live, hop, start) => answer::stream(session, &settlement, &mut walk, live, hop, start).await,
-        Found::Said(said, hop, failure) => answer::said(session, &settlement, &walk, said, hop, failure).await,
+        Found::Live(live, hop, start) => {
+            answer::stream(session, &settlement, &mut walk, &asked, (live, hop, start)).await
+        }
+        Found::Said(said, hop, failure) => answer::said(session, &settlement, said, hop, failure).await,
         Found::Nothing(last) => degrade::stand_in(session, &settlement, &walk, &asked, last).await,
         Found::ClientGone => Ending::client_gone(),
     };
+
+    if let Some(status) = reply::begun(session).filter(|_| walk.alive.is_some()) {
+        // Whoever was kept waiting with comments has had the status of a stream.
+        ending.status = status;
+    }
 
     // 14. Settle: usage, cost, one record.
     settlement.settle(&asked, &walk, ending)
@@ -113,5 +121,5 @@ fn begin<'a>(
     let admitted = asked.admitted;
     let chain = Chain::new(run, admitted.facts.streaming, admitted.deadline, fastrand::u64(..));
     let keeps = cached::keeps(now, rule, asked);
-    Walk { sidecar, now, admitted: since, keeps, chain, statuses: Default::default() }
+    Walk { sidecar, now, admitted: since, keeps, chain, statuses: Default::default(), alive: None, seen: None }
 }

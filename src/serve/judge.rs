@@ -108,6 +108,11 @@ impl Watch {
         whole && !self.drifted()
     }
 
+    /// A whole answer that calls a tool.
+    pub fn calls(&self) -> bool {
+        matches!(&self.said, Said::Whole(answer) if answer.calls)
+    }
+
     /// Another model than the pin answered. A server that names none is believed.
     pub fn drifted(&self) -> bool {
         self.model().is_some_and(|model| !same(&self.pin, model))

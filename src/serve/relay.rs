@@ -14,11 +14,12 @@ use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 use tokio::time::Instant;
 
-use super::attempt::{Live, client_gone};
+use super::attempt::{Live, MAX_HELD, client_gone};
 use super::events::{Events, Next};
 use super::judge::{Verdict, Watch};
 use super::silence::Silence;
 use crate::dialect::chat::error::CallerError;
+use crate::dialect::chat::output::Output;
 use crate::failure::Failure;
 
 /// Events that are ready are joined up to this size.
@@ -43,7 +44,7 @@ pub struct Timing {
 pub enum Relayed {
     /// With its terminal event.
     Whole,
-    /// Broken; the caller was told by an event.
+    /// Broken. The caller was told by an event, unless another hop may take the stream up: then [`broken`] is still to come.
     Cut(Failure),
     /// The caller left, or takes nothing any more.
     ClientGone,
@@ -57,31 +58,50 @@ pub struct Sent {
     pub bytes: u64,
     /// What the stream said about itself.
     pub watch: Watch,
+    /// What was said, where another hop may take it up.
+    pub output: Option<Output>,
     /// Everything that was sent, if that was asked for and is no larger.
     pub kept: Option<Vec<u8>>,
 }
 
-/// Writes the head and every event; keeps a copy of up to `keep` bytes.
+/// Writes the head, if it is not out yet, and every event; keeps a copy of up to `keep` bytes.
 pub async fn relay(
     session: &mut ServerSession,
-    head: ResponseHeader,
+    head: Option<ResponseHeader>,
     live: Live,
     timing: Timing,
     keep: Option<u64>,
 ) -> Sent {
     let kept = keep.map(|limit| (Vec::new(), limit));
     let (silence, batch) = (Silence::new(timing.idle, timing.until), Batch::default());
-    let mut relay = Relay { events: live.events, watch: live.watch, silence, batch, bytes: 0, kept };
-    let how = match session.write_response_header(Box::new(head)).await {
+    let output = live.output;
+    let mut relay = Relay { events: live.events, watch: live.watch, silence, batch, bytes: 0, output, kept };
+    let begun = match head {
+        Some(head) => session.write_response_header(Box::new(head)).await,
+        None => Ok(()),
+    };
+    let how = match begun {
         Ok(()) => relay.run(session, live.held, live.complete).await,
         Err(_) => Relayed::ClientGone,
     };
-    let Relay { events, watch, bytes, kept, .. } = relay;
+    let Relay { events, watch, bytes, output, kept, .. } = relay;
     if how == Relayed::Whole {
         // The last event is there; what is left is the end of the body.
         tail(events).await;
     }
-    Sent { how, bytes, watch, kept: kept.map(|(kept, _)| kept) }
+    Sent { how, bytes, watch, output, kept: kept.map(|(kept, _)| kept) }
+}
+
+/// Tells the caller that the answer is not whole.
+pub async fn broken(session: &mut ServerSession, failure: Failure) {
+    fail(session, &CallerError::cut(failure)).await;
+}
+
+/// Tells the caller of a stream that has begun what is wrong. Nothing may follow.
+pub async fn fail(session: &mut ServerSession, error: &CallerError) {
+    if session.write_response_body(error.event().into(), false).await.is_ok() && session.is_http2() {
+        tokio::time::sleep(H2_FLUSH).await;
+    }
 }
 
 struct Relay {
@@ -90,6 +110,7 @@ struct Relay {
     silence: Silence,
     batch: Batch,
     bytes: u64,
+    output: Option<Output>,
     kept: Option<(Vec<u8>, u64)>,
 }
 
@@ -139,6 +160,12 @@ impl Relay {
             Next::End => Flow::End(self.watch.end().map_err(|error| error.failure)),
             Next::Event(event) => match self.watch.event(&event) {
                 Verdict::Content | Verdict::Declined(_) | Verdict::Quiet => {
+                    if let (Some(output), Some(data)) = (&mut self.output, event.data()) {
+                        output.event(data);
+                        if output.len() > MAX_HELD {
+                            self.output = None;
+                        }
+                    }
                     self.batch.add(event.raw);
                     Flow::On
                 }
@@ -170,15 +197,15 @@ impl Relay {
     }
 
     async fn end(&mut self, session: &mut ServerSession, ended: Result<(), Failure>) -> Relayed {
-        let last = match ended {
-            Ok(()) => Bytes::from_static(DONE),
-            Err(failure) => CallerError::cut(failure).event().into(),
-        };
-        self.batch.add(last);
+        match ended {
+            Ok(()) => self.batch.add(Bytes::from_static(DONE)),
+            Err(_) if self.output.is_some() => {}
+            Err(failure) => self.batch.add(CallerError::cut(failure).event().into()),
+        }
         let whole = ended.is_ok();
         let batch = self.batch.take();
         self.sent(&batch);
-        if session.write_response_body(batch, whole).await.is_err() {
+        if (whole || !batch.is_empty()) && session.write_response_body(batch, whole).await.is_err() {
             return Relayed::ClientGone;
         }
         if !whole && session.is_http2() {

@@ -10,6 +10,7 @@ use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 
 use super::app::Ended;
+use super::relay;
 use super::request_id::RequestId;
 use crate::dialect::chat::error::{CallerError, SHOULD_RETRY as SHOULD_RETRY_NAME};
 
@@ -85,6 +86,12 @@ impl Problem {
 /// Headers beyond the fixed ones.
 pub type Headers = smallvec::SmallVec<[(HeaderName, HeaderValue); 8]>;
 
+/// The status that has gone out, if any has. `100 Continue` is none: the answer is still to come.
+pub fn begun(session: &ServerSession) -> Option<u16> {
+    let status = session.response_written()?.status;
+    (!status.is_informational()).then(|| status.as_u16())
+}
+
 /// For answers that are no exchange: only a name to ask about.
 pub fn named() -> Headers {
     RequestId::new().header().map(|id| (REQUEST_ID, id)).into_iter().collect()
@@ -110,6 +117,11 @@ pub async fn problem(session: &mut ServerSession, problem: &Problem) -> Ended {
 
 /// Writes an error with more headers.
 pub async fn problem_with(session: &mut ServerSession, problem: &Problem, headers: Headers) -> Ended {
+    if begun(session).is_some() {
+        // A stream has begun: its end must not look clean.
+        relay::fail(session, &problem.error).await;
+        return Ended::Broken;
+    }
     if problem.unread {
         session.set_keepalive(None);
     }

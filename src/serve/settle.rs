@@ -326,7 +326,7 @@ fn attempt_record<'a>(
         snapshot,
         attempt: attempt.number,
         failure: attempt.failure(),
-        canceled: attempt.outcome == Some(chain::Outcome::Canceled),
+        canceled: matches!(attempt.outcome, Some(chain::Outcome::Canceled | chain::Outcome::Diverged)),
         status: status.copied().flatten(),
         started_ms: attempt.started,
         duration_ms: attempt.duration(elapsed),

@@ -16,6 +16,7 @@ use super::cached::Answers;
 use super::health::{Health, Healths, Shut};
 use super::policy::Policy;
 use super::queue::Queues;
+use super::schema::Schemas;
 use super::tally::Tally;
 use crate::chain::breaker::Turned;
 use crate::config::{Config, Environment, Fixed, ProviderKind};
@@ -41,6 +42,8 @@ pub struct Sidecar {
     pub tally: Arc<Tally>,
     /// What is known about snapshots, whatever policy names them.
     healths: Healths,
+    /// Schemas that answers are held against.
+    pub schemas: Schemas,
     /// When the process began.
     pub started: Instant,
     last_reload: Mutex<Option<LastReload>>,
@@ -130,6 +133,7 @@ impl Sidecar {
             telemetry,
             tally,
             healths,
+            schemas: Schemas::default(),
             started: Instant::now(),
             last_reload: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),

@@ -12,12 +12,15 @@ use super::ask::Told;
 use super::attempt::{Live, Said, StreamLimits, Tried, Try, Whole, attempt, client_gone};
 use super::cached::Keeps;
 use super::health::Health;
+use super::keep_alive::{self, KeepAlive};
+use super::schema::Shape;
 use super::sidecar::{InForce, Sidecar};
 use crate::chain::breaker::{Pass, Turned};
 use crate::chain::{Chain, SkipReason, Start, Step};
 use crate::dialect::chat::failure::UpstreamError;
 use crate::dialect::chat::request::{Change, splice};
 use crate::failure::Failure;
+use crate::policy::ast::OnCut;
 use crate::policy::plan::PlannedHop;
 use crate::units::Millis;
 
@@ -49,6 +52,10 @@ pub struct Walk<'a> {
     pub chain: Chain,
     /// The upstream's status of each attempt, in order.
     pub statuses: SmallVec<[Option<u16>; 4]>,
+    /// For a caller who sees nothing of a stream before its end.
+    pub alive: Option<KeepAlive>,
+    /// What the caller has seen of a stream that broke off.
+    pub seen: Option<String>,
 }
 
 impl Walk<'_> {
@@ -69,6 +76,11 @@ impl Walk<'_> {
                         biased;
                         () = tokio::time::sleep_until(wake) => {}
                         () = client_gone(session) => return self.gone(),
+                        () = keep_alive::due(self.alive.as_ref()) => {
+                            if !keep_alive::send(&mut self.alive, session).await {
+                                return self.gone();
+                            }
+                        }
                     }
                 }
                 Step::Return { failure } => {
@@ -103,6 +115,12 @@ impl Walk<'_> {
                             self.failed(&hop, &error);
                             said = words.map(|words| (words, hop));
                         }
+                        Tried::Diverged => {
+                            leave.answered();
+                            self.statuses.push(Some(200));
+                            let elapsed = self.elapsed();
+                            self.chain.diverged(elapsed);
+                        }
                         Tried::ClientGone => return self.gone(),
                     }
                 }
@@ -110,7 +128,13 @@ impl Walk<'_> {
         }
     }
 
-    async fn try_hop(&self, session: &mut ServerSession, told: &Told, hop: &PlannedHop, start: Start) -> Tried {
+    /// Looks for a hop that repeats what the caller has seen of a stream that broke off, and goes on with it.
+    pub async fn resume(&mut self, session: &mut ServerSession, told: &Told, seen: String) -> Found {
+        self.seen = Some(seen);
+        self.walk(session, told).await
+    }
+
+    async fn try_hop(&mut self, session: &mut ServerSession, told: &Told, hop: &PlannedHop, start: Start) -> Tried {
         let Some(upstream) = self.now.upstream(hop.snapshot) else {
             let error = UpstreamError::bare(Failure::Network, "no upstream is configured for this provider");
             return Tried::Failed(error, None);
@@ -128,7 +152,16 @@ impl Walk<'_> {
         });
         let until = begun + limits.attempt.duration();
         let choices = told.scan.choices;
-        attempt(session, &Try { upstream, body: &body, pin, choices, on: hop.on, stream, until }).await
+        let demand = &told.scan.demand;
+        let shape = (demand.any() && hop.on.contains(Failure::InvalidOutput)).then_some(Shape {
+            schemas: &self.sidecar.schemas,
+            body: &told.body,
+            demand,
+        });
+        let kept = self.chain.run().on_cut == OnCut::Resume;
+        let (after, on) = (self.seen.as_deref(), hop.on);
+        let hop = Try { upstream, body: &body, pin, choices, on, shape, kept, after, stream, until };
+        attempt(session, &hop, &mut self.alive).await
     }
 
     /// A stream that the caller saw the beginning of broke off, or turned out to be another model's.

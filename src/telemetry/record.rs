@@ -161,7 +161,7 @@ pub struct AttemptRecord<'a> {
     pub attempt: u32,
     /// `None` when it answered, or when the caller left.
     pub failure: Option<Failure>,
-    /// The caller left before it could answer.
+    /// Nobody waited for its end: the caller left, or it was to take up a broken answer and said something else.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub canceled: bool,
     /// The upstream's status, if it sent one.

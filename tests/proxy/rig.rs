@@ -100,11 +100,21 @@ pub struct Setup<'a> {
     pub anthropic: Option<&'a str>,
     /// More keys of `openai`.
     pub openai: &'a str,
+    /// Where `openai` is, if not at the simulator.
+    pub openai_url: Option<&'a str>,
 }
 
 impl Default for Setup<'_> {
     fn default() -> Self {
-        Self { policy: POLICY, listen: "127.0.0.1:0", config: "", faults: "", anthropic: None, openai: "" }
+        Self {
+            policy: POLICY,
+            listen: "127.0.0.1:0",
+            config: "",
+            faults: "",
+            anthropic: None,
+            openai: "",
+            openai_url: None,
+        }
     }
 }
 
@@ -129,7 +139,11 @@ impl Rig {
             text = text.replace(&format!("base_url: '{}'", simulator.base_url("anthropic")), there);
         }
         let openai = format!("'{}', ", simulator.base_url("openai"));
-        std::fs::write(&config, text.replace(&openai, &format!("{openai}{}", setup.openai))).unwrap();
+        text = text.replace(&openai, &format!("{openai}{}", setup.openai));
+        if let Some(url) = setup.openai_url {
+            text = text.replace(&simulator.base_url("openai"), url);
+        }
+        std::fs::write(&config, text).unwrap();
         let lines = Lines::default();
         let options = Options {
             config: read_config(&config).unwrap(),

@@ -52,6 +52,8 @@ pub struct Answer {
     pub choices: SmallVec<[Option<Finish>; 1]>,
     /// A choice has a refusal in place of content.
     pub refused: bool,
+    /// A choice calls a tool.
+    pub calls: bool,
     /// Bytes of content, for an estimate of the tokens where `usage` is missing.
     pub content_bytes: u64,
     /// The body is an error under status 200.
@@ -128,6 +130,7 @@ impl Answer {
                 ("message", Kind::Object) => {
                     let content = Content::read(cursor)?;
                     self.refused |= content.refused;
+                    self.calls |= content.calls;
                     self.content_bytes += content.bytes;
                 }
                 _ => drop(cursor.skip()?),
@@ -148,6 +151,8 @@ pub(super) struct Content {
     pub any: bool,
     /// A refusal.
     pub refused: bool,
+    /// A call.
+    pub calls: bool,
 }
 
 impl Content {
@@ -172,6 +177,7 @@ impl Content {
                 if bytes > 2 {
                     self.bytes += bytes;
                     self.any = true;
+                    self.calls |= matches!(key, "tool_calls" | "function_call");
                 }
             }
             _ => drop(cursor.skip()?),

@@ -6,8 +6,10 @@
 pub mod answer;
 mod bad_body;
 pub mod degraded;
+pub mod demand;
 pub mod error;
 pub mod failure;
+pub mod output;
 pub mod request;
 #[cfg(feature = "serve")]
 mod splice;

@@ -7,6 +7,7 @@
 use smallvec::SmallVec;
 
 pub use super::bad_body::BadBody;
+use super::demand::Demand;
 #[cfg(feature = "serve")]
 pub use super::splice::{Change, Spliced, splice};
 use crate::dialect::json::{Cursor, JsonError, Kind, Passage, Span, Text};
@@ -58,6 +59,8 @@ pub struct Scan {
     pub tools: bool,
     /// The answer must conform to a schema.
     pub json_schema: bool,
+    /// Where the schemas stand that its answer is held against.
+    pub demand: Demand,
     /// Kinds of content in the messages.
     pub modalities: Modalities,
     /// The least output cap given, in tokens.
@@ -160,6 +163,7 @@ impl Scanner {
             include_usage: false,
             tools: false,
             json_schema: false,
+            demand: Demand::default(),
             modalities: Modalities::default(),
             max_output: None,
             choices: 1,
@@ -358,7 +362,10 @@ impl Scanner {
         })?;
         if any {
             self.scan.tools = true;
-            self.as_written(Span { start, end: cursor.taken() })?;
+            let span = Span { start, end: cursor.taken() };
+            let demand = &mut self.scan.demand;
+            *(if name == "tools" { &mut demand.tools } else { &mut demand.functions }) = Some(span);
+            self.as_written(span)?;
         }
         Ok(())
     }
@@ -367,11 +374,13 @@ impl Scanner {
         if kind != Kind::Object {
             return Err(BadBody::wrong_type("response_format", "an object", kind).into());
         }
+        let mut schema = None;
         cursor.members::<Stop>(|cursor, key| {
             match (&*key.decode(), cursor.kind()?) {
                 ("type", Kind::String) => self.scan.json_schema |= cursor.string()?.decode() == "json_schema",
                 ("json_schema", Kind::Object) => {
                     let span = cursor.skip()?;
+                    schema = Some(span);
                     self.as_written(span)?;
                 }
                 _ => {
@@ -379,7 +388,9 @@ impl Scanner {
                 }
             }
             Ok(())
-        })
+        })?;
+        self.scan.demand.format = schema.filter(|_| self.scan.json_schema);
+        Ok(())
     }
 
     /// Definitions reach the model in a form that providers do not document; their JSON is the nearest thing there is.

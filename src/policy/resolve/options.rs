@@ -176,10 +176,7 @@ impl<'a> Resolver<'a> {
                     }
                 }
                 ("on", ["cut", "error"]) => self.conduct.on_cut = Some((OnCut::Error, span)),
-                ("on", ["cut", "resume"]) => {
-                    self.conduct.on_cut = Some((OnCut::Resume, span));
-                    self.out.unsupported.push(("`on cut resume`".into(), span));
-                }
+                ("on", ["cut", "resume"]) => self.conduct.on_cut = Some((OnCut::Resume, span)),
                 _ => self.written_setting(&mut out, setting, Scope::Defaults),
             }
         }

@@ -254,12 +254,7 @@ impl<'a> Resolver<'a> {
                 let hold = self.hold(hold);
                 self.single(&mut draft.hold, (hold, span), "`hold`");
             }
-            RuleStmtKind::OnCut(mode) => {
-                if mode.node == OnCut::Resume {
-                    self.out.unsupported.push(("`on cut resume`".into(), whole));
-                }
-                self.single(&mut draft.on_cut, (mode.node, span), "`on cut`");
-            }
+            RuleStmtKind::OnCut(mode) => self.single(&mut draft.on_cut, (mode.node, span), "`on cut`"),
             RuleStmtKind::Setting(setting) => self.rule_setting(draft, setting, owner, scope),
         }
     }
