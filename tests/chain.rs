@@ -1,6 +1,9 @@
 //! Walking a chain on a virtual clock: what is tried, when, and what the caller gets in the end.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
+#[path = "chain/matrix.rs"]
+mod matrix;
+
 use proptest::prelude::*;
 
 use wayside::chain::{Chain, DEGRADE_RESERVE, Limits, Outcome, SkipReason, Start, Step};
