@@ -17,6 +17,8 @@ mod binary;
 mod caching;
 #[path = "proxy/falling_back.rs"]
 mod falling_back;
+#[path = "proxy/faults.rs"]
+mod faults;
 #[path = "proxy/holding.rs"]
 mod holding;
 #[path = "proxy/lifecycle.rs"]
