@@ -5,6 +5,7 @@
 //! `WAYSIDE_SOAK_SECONDS=3600 cargo test --test soak` for an hour instead of the usual 20 seconds.
 #![cfg(feature = "serve")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
+#![allow(clippy::print_stdout, reason = "what was counted and measured, with --nocapture or when it fails")]
 
 #[path = "soak/caller.rs"]
 mod caller;
