@@ -15,6 +15,8 @@ mod bad_input;
 mod binary;
 #[path = "proxy/caching.rs"]
 mod caching;
+#[path = "proxy/delivering.rs"]
+mod delivering;
 #[path = "proxy/falling_back.rs"]
 mod falling_back;
 #[path = "proxy/faults.rs"]

@@ -11,16 +11,17 @@ pub struct BaseUrl {
     pub host: String,
     /// Written or implied.
     pub port: u16,
-    /// Begins with `/` or is empty; never ends with `/`.
+    /// Begins with `/` or is empty; ends with `/` only where that is the whole address of a call.
     pub path: String,
 }
 
 impl BaseUrl {
-    /// From `http://` or `https://`, a host, and perhaps a port and a path.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        // A URL with `@` may hold a password, and what is wrong with it is said without it.
-        let shown = text.rsplit('@').next().unwrap_or(text);
-        let wrong = |what: &str| format!("`{shown}` {what}; write `https://host/v1`");
+    /// From `http://` or `https://`, a host, and perhaps a port and a path. What is wrong is said of the text as `written`,
+    /// before variables were put in: a variable may be a key.
+    pub fn parse(text: &str, written: &str) -> Result<Self, String> {
+        // Before `@` may be a password, and behind `?` a key.
+        let shown = if written.contains(['@', '?']) { "the URL".to_owned() } else { format!("`{written}`") };
+        let wrong = |what: &str| format!("{shown} {what}; write `https://host/v1`");
         let uri: http::Uri = text.parse().map_err(|_| wrong("is not a URL"))?;
         let tls = match uri.scheme_str() {
             Some("https") => true,

@@ -8,7 +8,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 use serde_yaml::Value;
 
-use super::raw::{Raw, RawBreakers, RawCache, RawCheck, RawIdentity, RawLimits, RawLog, RawProvider, RawSpool};
+use super::raw::{
+    Raw, RawBreakers, RawCache, RawCheck, RawIdentity, RawLimits, RawLog, RawProvider, RawQueue, RawSpool,
+};
 use crate::names::nearest;
 
 /// A message for every unknown key, in page order.
@@ -35,10 +37,11 @@ pub fn unknown(tree: &Value, text: &str) -> Vec<String> {
     look("spool.", tree.get("spool"), fields::<RawSpool>());
     look("cache.", tree.get("cache"), fields::<RawCache>());
     look("check.", tree.get("check"), fields::<RawCheck>());
-    if let Some(Value::Mapping(providers)) = tree.get("providers") {
-        for (name, provider) in providers {
-            let path = format!("providers.{}.", name.as_str().unwrap_or("?"));
-            look(&path, Some(provider), fields::<RawProvider>());
+    for (section, known) in [("providers", fields::<RawProvider>()), ("queues", fields::<RawQueue>())] {
+        let Some(Value::Mapping(rows)) = tree.get(section) else { continue };
+        for (name, row) in rows {
+            let path = format!("{section}.{}.", name.as_str().unwrap_or("?"));
+            look(&path, Some(row), known);
         }
     }
     found.sort();
@@ -114,6 +117,7 @@ mod tests {
             fields::<RawIdentity>(),
             fields::<RawLimits>(),
             fields::<RawLog>(),
+            fields::<RawQueue>(),
             fields::<RawSpool>(),
             fields::<RawCache>(),
             fields::<RawCheck>(),

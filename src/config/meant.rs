@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::breakers::{self, BreakerSettings};
 use super::cache::{self, CacheSettings};
+use super::delivery::Delivery;
 use super::provider::Provider;
 use super::raw::{OneOrMany, Raw, RawIdentity, RawLimits, Size};
 use super::secret::Secret;
@@ -63,6 +64,8 @@ pub struct Config {
     pub request_log: RequestLog,
     /// The operational log's filter, in `tracing` syntax.
     pub log_level: String,
+    /// Queues whose tickets go somewhere else than to this disk.
+    pub queues: BTreeMap<String, Delivery>,
     /// Where requests wait for a person.
     pub spool: SpoolSettings,
     /// How much memory kept answers may take.
@@ -214,6 +217,7 @@ impl Config {
         let admin = raw.admin.as_deref().unwrap_or(DEFAULT_ADMIN);
         let admin = if admin == "off" { None } else { reader.socket("admin", admin) };
         let providers = reader.providers(&raw.providers);
+        let queues = reader.deliveries(&raw.queues);
         let limits = reader.limits(&raw.limits);
         let breakers = breakers::meant(&raw.breakers, reader.errors);
         let request_log = match raw.log.requests.as_deref() {
@@ -243,6 +247,7 @@ impl Config {
             answer_headers: raw.answer_headers.unwrap_or(true),
             request_log,
             log_level,
+            queues,
             spool,
             cache,
             check,

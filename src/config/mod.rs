@@ -10,6 +10,8 @@ mod base_url;
 mod breakers;
 mod cache;
 pub mod check;
+#[cfg(feature = "serve")]
+mod delivery;
 mod keys;
 mod known;
 #[cfg(feature = "serve")]
@@ -27,6 +29,8 @@ mod tunnel;
 
 #[cfg(feature = "serve")]
 pub use base_url::BaseUrl;
+#[cfg(feature = "serve")]
+pub use delivery::Delivery;
 #[cfg(feature = "serve")]
 pub use meant::{Config, Environment, Fixed, Identity, Limits, Listen, RequestLog};
 #[cfg(feature = "serve")]

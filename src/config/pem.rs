@@ -54,8 +54,8 @@ impl std::fmt::Debug for Pem {
 
 impl Reader<'_> {
     /// `ca_file`
-    pub(super) fn authorities(&mut self, at: &str, raw: &RawProvider) -> Option<Pem> {
-        self.pem(&format!("{at}.ca_file"), raw.ca_file.as_deref()?, "certificate", &CERTIFICATE)
+    pub(super) fn authorities(&mut self, at: &str, path: Option<&str>) -> Option<Pem> {
+        self.pem(&format!("{at}.ca_file"), path?, "certificate", &CERTIFICATE)
     }
 
     /// `client_cert_file` and `client_key_file`

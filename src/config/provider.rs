@@ -117,8 +117,9 @@ impl Reader<'_> {
             self.errors.push(format!("{at}: no `base_url`; write `base_url: https://host/v1`"));
             return None;
         };
-        let url = self.filled(&format!("{at}.base_url"), url)?;
-        let base_url = BaseUrl::parse(&url).map_err(|error| self.errors.push(format!("{at}.base_url: {error}"))).ok();
+        let filled = self.filled(&format!("{at}.base_url"), url)?;
+        let base_url = BaseUrl::parse(&filled, url);
+        let base_url = base_url.map_err(|error| self.errors.push(format!("{at}.base_url: {error}"))).ok();
         let key = match (&raw.key, usual) {
             (Some(written), _) => self.secret(&format!("{at}.key"), written),
             (None, Some((_, variable))) => self.environment.variable(variable).map(|key| Secret::new(&key)),
@@ -129,7 +130,7 @@ impl Reader<'_> {
             Some((header.to_ascii_lowercase(), value))
         });
         let headers = headers.collect();
-        let authorities = self.authorities(&at, raw);
+        let authorities = self.authorities(&at, raw.ca_file.as_deref());
         let client_certificate = self.client_certificate(&at, raw, base_url.as_ref());
         let tunnel = raw.proxy.as_ref().and_then(|proxy| self.tunnel(&format!("{at}.proxy"), proxy));
         let connect_timeout =

@@ -26,6 +26,7 @@ pub struct Raw {
     pub breakers: RawBreakers,
     pub answer_headers: Option<bool>,
     pub log: RawLog,
+    pub queues: BTreeMap<String, RawQueue>,
     pub spool: RawSpool,
     pub cache: RawCache,
     pub check: RawCheck,
@@ -113,6 +114,16 @@ pub enum Size {
 pub struct RawLog {
     pub requests: Option<String>,
     pub level: Option<String>,
+}
+
+/// A row of `queues:`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawQueue {
+    pub webhook: Option<String>,
+    pub headers: BTreeMap<String, String>,
+    pub ca_file: Option<String>,
+    pub timeout: Option<String>,
 }
 
 /// `spool:`

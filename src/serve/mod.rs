@@ -17,6 +17,7 @@ mod ask;
 mod attempt;
 mod cached;
 mod degrade;
+mod delivery;
 mod drain;
 mod events;
 mod exchange;

@@ -3,6 +3,7 @@
 //! In: a request and what is known about it, a queue's name. Out: a ticket that is kept, or why there is none. Must not know: how
 //! the caller is told.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::delivery::{Deliverer, Undelivered};
 use super::settle::{Asked, Settlement};
 use super::sidecar::Rejected;
 use crate::config::Config;
@@ -18,6 +20,7 @@ use crate::policy::checked::{Checked, Degrade, Outcome};
 use crate::spool::{Refused, Spool, Ticket, TicketId};
 use crate::telemetry::{Facts, Telemetry};
 use crate::units::Millis;
+use crate::upstream::{Pools, Upstream};
 
 /// How long a caller waits for the disk. What is not begun by then is withdrawn, and the next step answers.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -27,23 +30,54 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Queues {
     /// `None` when the policy has no queue.
     spool: Option<Arc<Spool>>,
+    /// Queues whose tickets go somewhere else, and only wait on this disk when they cannot.
+    elsewhere: HashMap<String, Arc<Elsewhere>>,
     /// The last ticket was not kept; that is said once, not for every request.
     refusing: AtomicBool,
 }
 
+struct Elsewhere {
+    deliverer: Deliverer,
+    /// The last ticket was not delivered; likewise said once.
+    failing: AtomicBool,
+}
+
 impl Queues {
-    /// For a policy; what is open already under the same settings stays open.
+    /// What a policy's queues need besides the disk; what was there `before` under the same settings stays. Nothing is opened.
+    pub fn prepare(config: &Config, checked: &Checked, before: Option<&Self>, pools: &Pools) -> Result<Self, Rejected> {
+        let mut elsewhere = HashMap::new();
+        for (name, delivery) in &config.queues {
+            if !checked.queues.iter().any(|queue| *queue.name == **name) {
+                tracing::warn!("queues.{name}: the policy has no queue of this name, so nothing is delivered there");
+                continue;
+            }
+            let known = before.and_then(|before| before.elsewhere.get(name));
+            let same = match known.filter(|known| known.deliverer.settings == *delivery) {
+                Some(same) => Arc::clone(same),
+                None => {
+                    let deliverer = Deliverer::new(delivery, pools);
+                    let deliverer = deliverer.map_err(|error| Rejected(format!("queues.{name}: {error}")))?;
+                    Arc::new(Elsewhere { deliverer, failing: AtomicBool::new(false) })
+                }
+            };
+            elsewhere.insert(name.clone(), same);
+        }
+        Ok(Self { elsewhere, ..Self::default() })
+    }
+
+    /// Opens the disk for a policy that needs it; what is open already under the same settings stays open.
     pub fn open(
+        &mut self,
         config: &Config,
         checked: &Checked,
         before: Option<&Self>,
         telemetry: &Telemetry,
-    ) -> Result<Self, Rejected> {
+    ) -> Result<(), Rejected> {
         if !has_queue(checked) {
-            return Ok(Self::default());
+            return Ok(());
         }
         let open = before.and_then(|before| before.spool.as_ref()).filter(|spool| *spool.settings() == config.spool);
-        let spool = match open {
+        self.spool = Some(match open {
             Some(spool) => Arc::clone(spool),
             None => {
                 let waiting = telemetry.metrics.tickets_waiting.clone();
@@ -51,11 +85,16 @@ impl Queues {
                 let now = milliseconds(jiff::Timestamp::now());
                 Arc::new(Spool::start(&config.spool, now, count).map_err(|error| cannot(config, &error))?)
             }
-        };
-        Ok(Self { spool: Some(spool), refusing: AtomicBool::new(false) })
+        });
+        Ok(())
     }
 
-    /// Keeps a ticket. When this returns one, it is on the disk for good.
+    /// Hosts to look up now and then.
+    pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.elsewhere.values().map(|elsewhere| elsewhere.deliverer.upstream())
+    }
+
+    /// Delivers a ticket or keeps it. When this returns one, somebody else took it, or it is on the disk for good.
     pub async fn keep(
         &self,
         settlement: &Settlement<'_>,
@@ -65,9 +104,18 @@ impl Queues {
     ) -> Result<TicketId, Refused> {
         let id = TicketId::new(milliseconds(settlement.opened_at()), fastrand::u64(..));
         let ticket = ticket(settlement, asked, (queue, within), last, id.clone());
+        let count = |result| settlement.telemetry().metrics.tickets.with_label_values(&[queue, result]).inc();
+        if let Some(elsewhere) = self.elsewhere.get(queue) {
+            let delivered = elsewhere.deliver(&ticket, asked).await;
+            let result = delivered.as_ref().err().map_or("delivered", Undelivered::word);
+            settlement.telemetry().metrics.deliveries.with_label_values(&[queue, result]).inc();
+            if delivered.is_ok() {
+                count("delivered");
+                return Ok(id);
+            }
+        }
         let kept = self.hand_over(ticket, asked).await;
-        let result = kept.as_ref().err().map_or("kept", Refused::word);
-        settlement.telemetry().metrics.tickets.with_label_values(&[queue, result]).inc();
+        count(kept.as_ref().err().map_or("kept", Refused::word));
         match &kept {
             Ok(()) => self.refusing.store(false, Ordering::Relaxed),
             Err(refused) if !self.refusing.swap(true, Ordering::Relaxed) => {
@@ -93,6 +141,25 @@ impl Queues {
                 Err(Refused::Busy)
             }
         }
+    }
+}
+
+impl Elsewhere {
+    async fn deliver(&self, ticket: &Ticket, asked: &Asked<'_>) -> Result<(), Undelivered> {
+        let delivered = self.deliverer.deliver(ticket, &asked.told.body).await;
+        let queue = &*ticket.queue;
+        match &delivered {
+            Ok(()) if self.failing.swap(false, Ordering::Relaxed) => {
+                tracing::info!(queue, "tickets are delivered again");
+            }
+            // Says nothing about those that are under way.
+            Ok(()) | Err(Undelivered::Busy) => {}
+            Err(why) if !self.failing.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(queue, "a ticket was not delivered and goes to this disk: {why}");
+            }
+            Err(_) => {}
+        }
+        delivered
     }
 }
 

@@ -269,7 +269,7 @@ impl Sidecar {
 
     /// Starts looking names up. Needs a runtime.
     pub fn keep_resolved(&self, now: &InForce) {
-        now.upstreams.iter().flatten().for_each(Upstream::keep_resolved);
+        now.upstreams.iter().flatten().chain(now.queues.upstreams()).for_each(Upstream::keep_resolved);
     }
 }
 
@@ -302,7 +302,7 @@ impl InForce {
             rule_names: checked.rules.iter().map(|rule| printable(&rule.name)).collect(),
             tier_names: checked.tiers.iter().map(|tier| printable(&tier.name)).collect(),
             loaded_at: jiff::Timestamp::now(),
-            queues: Queues::default(),
+            queues: Queues::prepare(&config, checked, before.map(|before| &before.queues), pools)?,
             answers: Answers::default(),
             config: Arc::new(config),
             policy,
@@ -312,8 +312,7 @@ impl InForce {
     /// With what only a running sidecar needs, taken over from what was in force before where that is the same.
     fn opened(mut self, before: Option<&Self>, telemetry: &Telemetry) -> Result<Self, Rejected> {
         let checked = self.policy.checked();
-        let queues = before.map(|before| &before.queues);
-        self.queues = Queues::open(&self.config, checked, queues, telemetry)?;
+        self.queues.open(&self.config, checked, before.map(|before| &before.queues), telemetry)?;
         self.answers = Answers::open(&self.config, checked, before.map(|before| &before.answers));
         Ok(self)
     }
@@ -368,6 +367,7 @@ impl InForce {
     fn same_as(&self, other: &Self) -> bool {
         self.policy.hash() == other.policy.hash()
             && self.config.providers == other.config.providers
+            && self.config.queues == other.config.queues
             && format!("{:?}", self.config) == format!("{:?}", other.config)
     }
 }

@@ -134,7 +134,7 @@ impl Ticket {
     pub const SCHEMA: u8 = SCHEMA;
 
     /// The first line of its file, for this body. `None` if it is longer than [`MAX_HEAD`].
-    pub(super) fn head(&self, body: &[u8]) -> Option<Vec<u8>> {
+    pub fn head(&self, body: &[u8]) -> Option<Vec<u8>> {
         let sealed = Self { body_bytes: body.len() as u64, body_sha256: sum(body), ..self.clone() };
         let mut head = serde_json::to_vec(&sealed).ok()?;
         head.push(b'\n');

@@ -34,8 +34,10 @@ pub struct Metrics {
     fallbacks: IntCounterVec,
     degraded: IntCounterVec,
     cache: IntCounterVec,
-    /// Tickets by queue, and whether they were kept.
+    /// Tickets by queue, and where they are.
     pub tickets: IntCounterVec,
+    /// Tickets sent elsewhere by queue, and whether they were taken.
+    pub deliveries: IntCounterVec,
     /// Tickets that wait for a person.
     pub tickets_waiting: IntGauge,
     seconds: HistogramVec,
@@ -98,7 +100,16 @@ impl Metrics {
                 "Requests of rules with a cache: hit, miss, stale",
                 &["rule", "result"],
             ),
-            tickets: counters("wayside_tickets_total", "Tickets for people: `kept`, or why not", &["queue", "result"]),
+            tickets: counters(
+                "wayside_tickets_total",
+                "Tickets for people: `delivered` to a webhook, `kept` on this disk, or why not",
+                &["queue", "result"],
+            ),
+            deliveries: counters(
+                "wayside_ticket_deliveries_total",
+                "Tickets for a webhook: `delivered`, or why not; those go to this disk",
+                &["queue", "result"],
+            ),
             tickets_waiting: gauge("wayside_tickets_waiting", "Tickets on this disk, as last counted"),
             seconds: histograms(
                 "wayside_request_seconds",

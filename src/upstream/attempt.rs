@@ -68,7 +68,7 @@ enum Clean {
 }
 
 impl Upstream {
-    /// Sends one Chat Completions request and waits for the head of the answer.
+    /// Sends one request and waits for the head of the answer.
     pub async fn call(self: &Arc<Self>, body: &[Bytes]) -> Result<Answer, CallError> {
         let mut stale = 0;
         loop {

@@ -64,8 +64,13 @@ impl Upstream {
     /// Prepares a provider. No name is resolved yet: see [`Self::keep_resolved`].
     pub fn new(provider: Arc<Provider>, pools: &Pools) -> Result<Self, String> {
         let at = |error: String| format!("providers.{}: {error}", provider.name);
-        let pool = pools.with(Security::of(&provider)).map_err(at)?;
-        let chat = Head::of(&provider, "/chat/completions").map_err(at)?;
+        Self::posting(Arc::clone(&provider), pools, "/chat/completions").map_err(at)
+    }
+
+    /// Likewise, for another path behind its base URL.
+    pub fn posting(provider: Arc<Provider>, pools: &Pools, path: &str) -> Result<Self, String> {
+        let pool = pools.with(Security::of(&provider))?;
+        let chat = Head::of(&provider, path)?;
         let upstream = Self {
             pool,
             peers: ArcSwap::default(),
@@ -206,6 +211,7 @@ impl Head {
     fn of(provider: &Provider, path: &str) -> Result<Self, String> {
         let base = &provider.base_url;
         let path = format!("{}{path}", base.path);
+        let path = if path.is_empty() { "/".to_owned() } else { path };
         let mut fields =
             RequestHeader::build_no_case("POST", path.as_bytes(), Some(8)).map_err(|error| error.to_string())?;
         let mut put = |name: String, value: &str, hidden: bool| {
@@ -249,7 +255,7 @@ mod tests {
         let provider = Provider {
             name: "lab".into(),
             kind: ProviderKind::Hosted,
-            base_url: BaseUrl::parse(&format!("http://{host}:80/v1")).unwrap(),
+            base_url: BaseUrl::parse(&format!("http://{host}:80/v1"), host).unwrap(),
             key: None,
             headers: Vec::new(),
             authorities: None,
