@@ -23,7 +23,7 @@ fn provider(host: &str, port: u16) -> Provider {
     Provider {
         name: "lab".into(),
         kind: ProviderKind::Hosted,
-        base_url: BaseUrl::parse(&format!("http://{host}:{port}/v1")).unwrap(),
+        base_url: BaseUrl::parse(&format!("http://{host}:{port}/v1"), host).unwrap(),
         key: Some(Secret::new("sk-1")),
         headers: vec![("x-team".to_owned(), Secret::new("blue"))],
         authorities: None,

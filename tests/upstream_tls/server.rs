@@ -115,7 +115,7 @@ pub fn provider(host: &str, port: u16, ca_file: &Path) -> Provider {
     Provider {
         name: "lab".into(),
         kind: ProviderKind::Hosted,
-        base_url: BaseUrl::parse(&format!("https://{host}:{port}/v1")).unwrap(),
+        base_url: BaseUrl::parse(&format!("https://{host}:{port}/v1"), host).unwrap(),
         key: Some(Secret::new("sk-1")),
         headers: Vec::new(),
         authorities: Some(read(ca_file)),
