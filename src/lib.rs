@@ -16,8 +16,9 @@
 //!             authors and CI                                       telemetry
 //! ```
 //!
-//! The cargo feature `serve` (on by default) brings in everything that needs a socket. Without it the same binary is the
-//! language tools alone. The feature adds verbs; it never changes what a verb does.
+//! The cargo feature `serve` (on by default) brings in everything that listens and calls providers. Without it the same binary is
+//! the language tools alone, of which only `check --live` opens a socket. The feature adds verbs; it never changes what a verb
+//! does.
 //!
 //! # Rooms, in the order data flows
 //!
