@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::ValueEnum;
+use super::screen::Format;
 
 use super::reading::Reading;
 use super::{BROKEN, CLEAN, FINDINGS, screen};
@@ -70,15 +70,6 @@ pub struct Args {
 
     #[command(flatten)]
     reading: Reading,
-}
-
-/// How an explanation is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For a person
-    Human,
-    /// One document
-    Json,
 }
 
 /// Explains.

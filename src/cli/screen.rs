@@ -2,10 +2,20 @@
 //!
 //! In: finished text. Out: bytes on stdout or stderr, with colors only where they are wanted. Must not know: what it says.
 
+use clap::ValueEnum;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::BROKEN;
+
+/// How a verb prints that has one document beside what people read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a person
+    Human,
+    /// One document
+    Json,
+}
 
 /// Prints `text` to stdout and answers `code`. A reader that has gone away (`| head`) is not an error; a full disk is.
 pub fn show(text: &str, code: u8) -> ExitCode {

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::super::screen::Format;
 use super::super::{CLEAN, screen};
-use super::Format;
 use crate::policy::diagnostic::{CODES, Code};
 use crate::policy::explain::pages;
 use crate::policy::render::json::{Document, Head};
