@@ -10,6 +10,42 @@ use serde::{Serialize, Serializer};
 /// A provider as policies and configuration name it: `openai`, `bedrock`, `vllm`.
 pub type ProviderName = Arc<str>;
 
+/// A language that a provider's API is spoken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Dialect {
+    /// OpenAI Chat Completions, and every server compatible with it.
+    Chat,
+    /// OpenAI Responses.
+    Responses,
+    /// Anthropic Messages.
+    Messages,
+    /// Google's generateContent.
+    Gemini,
+    /// Bedrock's Converse. Written and read back, never taken from a caller.
+    Converse,
+}
+
+impl Dialect {
+    /// In the order the documentation lists them.
+    pub const ALL: [Self; 5] = [Self::Chat, Self::Responses, Self::Messages, Self::Gemini, Self::Converse];
+
+    /// As configuration, logs and metrics write it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Responses => "responses",
+            Self::Messages => "messages",
+            Self::Gemini => "gemini",
+            Self::Converse => "converse",
+        }
+    }
+
+    /// The dialect meant by `word`.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.word() == word)
+    }
+}
+
 /// One model id at one provider. The id is byte for byte what the provider's API takes, so everything after the
 /// first `/` belongs to it, further slashes and `@` included (language specification, section 2.1).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use wayside::dialect::chat::failure::{MAX_MESSAGE, UpstreamError};
+use wayside::dialect::upstream_error::{MAX_MESSAGE, UpstreamError};
 use wayside::failure::Failure;
 use wayside::units::Millis;
 

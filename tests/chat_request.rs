@@ -1,8 +1,10 @@
 //! What a Chat Completions body says, which bodies are refused and with which words, and the splice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
-use wayside::dialect::chat::request::{
-    BadBody, MAX_METADATA, MAX_METADATA_TEXT, MAX_MODEL_NAME, MAX_TEXTS, MAX_USER, Modalities, Scan, Wants, scan,
+use wayside::dialect::bad_body::BadBody;
+use wayside::dialect::chat::request::scan;
+use wayside::dialect::scan::{
+    MAX_METADATA, MAX_METADATA_TEXT, MAX_MODEL_NAME, MAX_TEXTS, MAX_USER, Modalities, Scan, Wants,
 };
 
 const ALL: Wants = Wants { metadata: true };
@@ -195,7 +197,7 @@ mod splice {
     use super::*;
     use bytes::Bytes;
     use proptest::prelude::*;
-    use wayside::dialect::chat::request::{Change, splice};
+    use wayside::dialect::splice::{Change, splice};
 
     fn spliced(body: &str, model: &str, max_output: Option<u64>) -> String {
         let bytes = Bytes::copy_from_slice(body.as_bytes());

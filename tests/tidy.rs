@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("spool", &["units", "config"]),
     ("workspace", &["names", "catalog", "policy", "files", "config"]),
     ("lsp", &["names", "units", "failure", "catalog", "policy", "files", "config", "workspace"]),
-    ("dialect", &["names", "units", "failure", "usage", "policy"]),
+    ("dialect", &["names", "units", "failure", "usage", "catalog", "policy"]),
     ("facts", &["names", "units", "policy", "dialect", "config"]),
     ("cache", &["units", "config"]),
     ("chain", &["names", "units", "failure", "policy", "config"]),

@@ -4,10 +4,19 @@
 //! section 5.3 of the language specification, bodies with one value replaced, error bodies in the caller's dialect. Must not
 //! know: sockets, policies.
 
+pub mod bad_body;
+pub mod caller_error;
+pub mod canonical;
 pub mod chat;
 pub mod json;
+pub mod scan;
+#[cfg(feature = "serve")]
+pub mod splice;
 #[cfg(feature = "serve")]
 pub mod sse;
+pub mod upstream_error;
+
+pub use crate::names::Dialect;
 
 /// Request or response headers, whatever type carries them. Names are lower case.
 pub trait Headers {

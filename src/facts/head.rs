@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 
 use crate::config::Identity;
-use crate::dialect::chat::request::{Modalities, Scan};
+use crate::dialect::scan::{Modalities, Scan};
 use crate::dialect::{Found, Headers};
 use crate::policy::admit::Claims;
 use crate::policy::checked::{Attribute, AttributeSource, Endpoint, Modality};
@@ -188,7 +188,8 @@ fn modality(found: Modalities) -> ModalitySet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::chat::request::{Wants, scan};
+    use crate::dialect::chat::request::scan;
+    use crate::dialect::scan::Wants;
     use crate::policy::checked::AttributeDomain;
     use crate::policy::source::{FileId, Span};
 

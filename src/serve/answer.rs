@@ -18,7 +18,7 @@ use super::resume;
 use super::settle::{Asked, CacheUse, Ending, Settlement};
 use super::walk::{Found, Walk};
 use crate::chain::Start;
-use crate::dialect::chat::error::CallerError;
+use crate::dialect::caller_error::CallerError;
 use crate::failure::Failure;
 use crate::policy::checked::Hold;
 use crate::policy::plan::PlannedHop;

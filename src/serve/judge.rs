@@ -4,9 +4,9 @@
 //! know: sockets, time.
 
 use crate::dialect::chat::answer::{self, Answer};
-use crate::dialect::chat::failure::UpstreamError;
 use crate::dialect::chat::stream::{self, StreamJudge};
 use crate::dialect::sse::Event;
+use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
 use crate::usage::Usage;
 

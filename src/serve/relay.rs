@@ -18,7 +18,8 @@ use super::attempt::{Live, MAX_HELD, client_gone};
 use super::events::{Events, Next};
 use super::judge::{Verdict, Watch};
 use super::silence::Silence;
-use crate::dialect::chat::error::CallerError;
+use crate::dialect::Dialect;
+use crate::dialect::caller_error::CallerError;
 use crate::dialect::chat::output::Output;
 use crate::failure::Failure;
 
@@ -99,7 +100,7 @@ pub async fn broken(session: &mut ServerSession, failure: Failure) {
 
 /// Tells the caller of a stream that has begun what is wrong. Nothing may follow.
 pub async fn fail(session: &mut ServerSession, error: &CallerError) {
-    if session.write_response_body(error.event().into(), false).await.is_ok() && session.is_http2() {
+    if session.write_response_body(error.event(Dialect::Chat).into(), false).await.is_ok() && session.is_http2() {
         tokio::time::sleep(H2_FLUSH).await;
     }
 }
@@ -200,7 +201,7 @@ impl Relay {
         match ended {
             Ok(()) => self.batch.add(Bytes::from_static(DONE)),
             Err(_) if self.output.is_some() => {}
-            Err(failure) => self.batch.add(CallerError::cut(failure).event().into()),
+            Err(failure) => self.batch.add(CallerError::cut(failure).event(Dialect::Chat).into()),
         }
         let whole = ended.is_ok();
         let batch = self.batch.take();

@@ -12,7 +12,8 @@ use pingora::protocols::http::ServerSession;
 use super::app::Ended;
 use super::relay;
 use super::request_id::RequestId;
-use crate::dialect::chat::error::{CallerError, SHOULD_RETRY as SHOULD_RETRY_NAME};
+use crate::dialect::Dialect;
+use crate::dialect::caller_error::{CallerError, SHOULD_RETRY as SHOULD_RETRY_NAME};
 
 /// How long a body that nobody reads may keep coming before the connection is cut. Cutting at once would make the kernel
 /// reset the connection, and the caller would lose the answer that says why.
@@ -101,8 +102,14 @@ pub fn named() -> Headers {
 pub async fn unreadable(session: &mut ServerSession) -> Ended {
     session.set_keepalive(None);
     let problem = Problem::bad_head();
-    let ended =
-        write(session, problem.error.status, JSON, dress(&problem, named()), problem.error.body().into(), false);
+    let ended = write(
+        session,
+        problem.error.status,
+        JSON,
+        dress(&problem, named()),
+        problem.error.body(Dialect::Chat).into(),
+        false,
+    );
     let ended = ended.await;
     if ended == Ended::Whole {
         linger(session).await;
@@ -126,7 +133,7 @@ pub async fn problem_with(session: &mut ServerSession, problem: &Problem, header
         session.set_keepalive(None);
     }
     let headers = dress(problem, headers);
-    let ended = whole(session, problem.error.status, JSON, headers, problem.error.body().into()).await;
+    let ended = whole(session, problem.error.status, JSON, headers, problem.error.body(Dialect::Chat).into()).await;
     if problem.unread && ended == Ended::Whole {
         linger(session).await;
     }

@@ -16,8 +16,8 @@ use sha2::{Digest, Sha256};
 use super::ask::aside;
 use crate::dialect::chat::answer::Finish;
 use crate::dialect::chat::demand::Demand;
-use crate::dialect::chat::failure::UpstreamError;
 use crate::dialect::chat::output::{Choice, Output};
+use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
 
 /// Largest schema that is compiled, in bytes: twice what providers take.
@@ -156,7 +156,8 @@ pub fn invalid(why: &str) -> UpstreamError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::chat::request::{Wants, scan};
+    use crate::dialect::chat::request::scan;
+    use crate::dialect::scan::Wants;
 
     /// Compiling moves other work of the thread away, which only a runtime of several threads can do.
     fn check(schemas: &Schemas, request: &str, message: &str, finish: &str) -> Result<(), String> {

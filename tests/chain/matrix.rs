@@ -10,9 +10,9 @@ use serde::Deserialize;
 
 use wayside::chain::{Chain, Start, Step};
 use wayside::dialect::chat::answer::Answer;
-use wayside::dialect::chat::failure::UpstreamError;
 use wayside::dialect::chat::output::Output;
 use wayside::dialect::chat::stream::{StreamJudge, Verdict};
+use wayside::dialect::upstream_error::UpstreamError;
 use wayside::failure::{Failure, FailureSet};
 use wayside::policy::ast::OnCut;
 use wayside::policy::checked::{Hold, Retry};

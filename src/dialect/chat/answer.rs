@@ -4,8 +4,8 @@
 
 use smallvec::SmallVec;
 
-use super::failure::UpstreamError;
 use crate::dialect::json::{Cursor, JsonError, Kind};
+use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
 use crate::usage::Usage;
 

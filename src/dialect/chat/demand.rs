@@ -86,7 +86,8 @@ fn is_named(definition: &[u8], tool: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::request::{Wants, scan};
+    use super::super::request::scan;
+    use crate::dialect::scan::Wants;
 
     fn text(bytes: Option<&[u8]>) -> Option<&str> {
         bytes.map(|bytes| std::str::from_utf8(bytes).unwrap())

@@ -4,13 +4,9 @@
 //! the types of the `openai` Python package 3.54.0, 2026-11-22.
 
 pub mod answer;
-mod bad_body;
 pub mod degraded;
 pub mod demand;
 pub mod error;
-pub mod failure;
 pub mod output;
 pub mod request;
-#[cfg(feature = "serve")]
-mod splice;
 pub mod stream;

@@ -4,89 +4,11 @@
 //!
 //! Only fields that a decision needs are checked. Everything else is the provider's to judge and goes through byte for byte.
 
-use smallvec::SmallVec;
-
-pub use super::bad_body::BadBody;
-use super::demand::Demand;
-#[cfg(feature = "serve")]
-pub use super::splice::{Change, Spliced, splice};
+use crate::dialect::bad_body::BadBody;
 use crate::dialect::json::{Cursor, JsonError, Kind, Passage, Span, Text};
-
-/// Largest model name, in bytes. Longer than any id in the catalog, short enough for a log line.
-pub const MAX_MODEL_NAME: usize = 256;
-/// Longest `user`, in bytes: four times what the API allows, short enough for a log line.
-pub const MAX_USER: usize = 512;
-/// Largest `metadata`: as many pairs as the API allows.
-pub const MAX_METADATA: usize = 16;
-/// Longest key and value of `metadata`, in characters, as the API allows.
-pub const MAX_METADATA_TEXT: (usize, usize) = (64, 512);
-/// Texts in one prompt: messages, parts, names, calls. Many times what any provider takes; bounds what a body of nothing but
-/// tiny messages costs in memory.
-pub const MAX_TEXTS: usize = 65_536;
-
-/// What to look for beyond the fields that are always read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wants {
-    /// The string values of `metadata`, for attributes that come from there.
-    pub metadata: bool,
-}
-
-/// Kinds of content in a prompt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Modalities {
-    /// Text parts.
-    pub text: bool,
-    /// `image_url`
-    pub image: bool,
-    /// `input_audio`
-    pub audio: bool,
-    /// `video_url`, an extension of several servers
-    pub video: bool,
-    /// `file`
-    pub file: bool,
-}
-
-/// What a request says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scan {
-    /// The model asked for.
-    pub model: Box<str>,
-    /// The answer is to be a stream.
-    pub stream: bool,
-    /// The stream is to end with a usage event.
-    pub include_usage: bool,
-    /// Tools or functions are offered.
-    pub tools: bool,
-    /// The answer must conform to a schema.
-    pub json_schema: bool,
-    /// Where the schemas stand that its answer is held against.
-    pub demand: Demand,
-    /// Kinds of content in the messages.
-    pub modalities: Modalities,
-    /// The least output cap given, in tokens.
-    pub max_output: Option<u64>,
-    /// Answers asked for; 1 when not given.
-    pub choices: u64,
-    /// The end user, as the caller names them.
-    pub user: Option<Box<str>>,
-    /// String values of `metadata`, if wanted.
-    pub metadata: Vec<(Box<str>, Box<str>)>,
-    /// How many messages.
-    pub messages: u64,
-    /// The prompt's text, in order: messages, names, calls and, as written, tool and schema definitions.
-    pub text: SmallVec<[Passage; 8]>,
-    pub(super) model_value: Span,
-    pub(super) caps: SmallVec<[Cap; 2]>,
-    /// Where a further member could be put.
-    pub(super) first_member: usize,
-}
-
-/// An output cap in the body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cap {
-    pub(super) value: Option<u64>,
-    pub(super) span: Span,
-}
+use crate::dialect::scan::{
+    Cap, MAX_METADATA, MAX_METADATA_TEXT, MAX_MODEL_NAME, MAX_USER, Modalities, Scan, Wants, add_text,
+};
 
 /// Why a scan stopped, until the body is at hand to say where.
 enum Stop {
@@ -156,26 +78,7 @@ struct Scanner {
 
 impl Scanner {
     fn new(wants: Wants) -> Self {
-        let nowhere = Span { start: 0, end: 0 };
-        let scan = Scan {
-            model: "".into(),
-            stream: false,
-            include_usage: false,
-            tools: false,
-            json_schema: false,
-            demand: Demand::default(),
-            modalities: Modalities::default(),
-            max_output: None,
-            choices: 1,
-            user: None,
-            metadata: Vec::new(),
-            messages: 0,
-            text: SmallVec::new(),
-            model_value: nowhere,
-            caps: SmallVec::new(),
-            first_member: 0,
-        };
-        Self { wants, seen: 0, model: None, messages: None, scan }
+        Self { wants, seen: 0, model: None, messages: None, scan: Scan::empty() }
     }
 
     fn body(&mut self, cursor: &mut Cursor<'_>) -> Step {
@@ -303,11 +206,11 @@ impl Scanner {
             match (&*key, cursor.kind()?) {
                 ("text" | "refusal", Kind::String) => {
                     modalities.text = true;
-                    return Ok(add(text, cursor.passage()?)?);
+                    return Ok(add_text(text, cursor.passage()?)?);
                 }
-                ("type", Kind::String) => modalities.add(&cursor.string()?.decode()),
+                ("type", Kind::String) => add_modality(modalities, &cursor.string()?.decode()),
                 (name, _) => {
-                    modalities.add(name);
+                    add_modality(modalities, name);
                     cursor.skip()?;
                 }
             }
@@ -334,7 +237,7 @@ impl Scanner {
     }
 
     fn passage(&mut self, cursor: &mut Cursor<'_>) -> Step {
-        Ok(add(&mut self.scan.text, cursor.passage()?)?)
+        Ok(add_text(&mut self.scan.text, cursor.passage()?)?)
     }
 
     fn stream_options(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
@@ -395,7 +298,7 @@ impl Scanner {
 
     /// Definitions reach the model in a form that providers do not document; their JSON is the nearest thing there is.
     fn as_written(&mut self, span: Span) -> Result<(), BadBody> {
-        add(&mut self.scan.text, Passage { span, escaped: false })
+        add_text(&mut self.scan.text, Passage { span, escaped: false })
     }
 
     fn cap(&mut self, cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Step {
@@ -454,29 +357,15 @@ impl Scanner {
     }
 }
 
-fn add(text: &mut SmallVec<[Passage; 8]>, passage: Passage) -> Result<(), BadBody> {
-    if passage.span.is_empty() {
-        return Ok(());
-    }
-    if text.len() == MAX_TEXTS {
-        let message = format!("The prompt has more than {MAX_TEXTS} messages and parts.");
-        return Err(BadBody::at("messages", "too_many_messages", message));
-    }
-    text.push(passage);
-    Ok(())
-}
-
-impl Modalities {
-    /// By the type of a content part, or by the field that carries its content.
-    fn add(&mut self, word: &str) {
-        match word {
-            "text" => self.text = true,
-            "image_url" | "input_image" | "image" => self.image = true,
-            "input_audio" | "audio_url" => self.audio = true,
-            "video_url" | "input_video" => self.video = true,
-            "file" | "input_file" => self.file = true,
-            _ => {}
-        }
+/// By the type of a content part, or by the field that carries its content.
+fn add_modality(modalities: &mut Modalities, word: &str) {
+    match word {
+        "text" => modalities.text = true,
+        "image_url" | "input_image" | "image" => modalities.image = true,
+        "input_audio" | "audio_url" => modalities.audio = true,
+        "video_url" | "input_video" => modalities.video = true,
+        "file" | "input_file" => modalities.file = true,
+        _ => {}
     }
 }
 

@@ -4,8 +4,8 @@
 //! framing, when events arrived, whether the stream was released.
 
 use super::answer::{Content, Finish, estimated_tokens, truthy, usage};
-use super::failure::UpstreamError;
 use crate::dialect::json::{Cursor, JsonError, Kind};
+use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
 use crate::usage::Usage;
 

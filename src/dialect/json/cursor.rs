@@ -2,7 +2,7 @@
 //!
 //! In: bytes. Out: one value after the other. Must not know: what the values are for.
 
-use super::{JsonError, Kind, MAX_NESTING, Passage, Reason, Span, Text};
+use super::{JsonError, Kind, MAX_NESTING, Passage, Raw, Reason, Span, Text};
 
 /// A reader at a place in the text.
 #[derive(Clone, Debug)]
@@ -96,6 +96,13 @@ impl<'a> Cursor<'a> {
     pub fn unsigned_or_skip(&mut self) -> Result<Option<u64>> {
         let span = self.skip()?;
         Ok(self.text.get(span.start..span.end).and_then(|digits| digits.parse().ok()))
+    }
+
+    /// Takes any value, as it is written.
+    pub fn raw(&mut self) -> Result<Raw<'a>> {
+        let span = self.skip()?;
+        // INVARIANT: a value begins and ends with ASCII.
+        Ok(Raw(self.text.get(span.start..span.end).unwrap_or_default().into()))
     }
 
     /// Takes any value and says where it stands.

@@ -9,12 +9,13 @@
 mod cursor;
 mod error;
 mod text;
+pub mod write;
 
 use std::fmt;
 
 pub use cursor::Cursor;
 pub use error::{JsonError, MAX_NESTING, Reason};
-pub use text::{Passage, Text, unescape};
+pub use text::{Passage, Quoted, Raw, Text, unescape};
 
 /// A half-open range of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

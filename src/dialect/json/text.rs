@@ -43,6 +43,65 @@ pub struct Passage {
     pub escaped: bool,
 }
 
+/// The inside of a JSON string, as it is written: what one provider wrote goes to another without being taken apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Quoted<'a>(Cow<'a, str>);
+
+impl<'a> Quoted<'a> {
+    /// As it would be written.
+    pub fn of(text: &'a str) -> Self {
+        if super::cursor::plain_end(text.as_bytes(), 0) == text.len() {
+            return Self(Cow::Borrowed(text));
+        }
+        let mut out = Vec::with_capacity(text.len() + text.len() / 8);
+        super::write::escape(&mut out, text);
+        // INVARIANT: escaping replaces ASCII by ASCII.
+        Self(Cow::Owned(String::from_utf8(out).unwrap_or_default()))
+    }
+
+    /// What it means.
+    pub fn decode(&self) -> Cow<'_, str> {
+        if self.0.contains('\\') { Cow::Owned(unescape(&self.0)) } else { Cow::Borrowed(&self.0) }
+    }
+
+    /// As it is written, without its quotes.
+    pub fn written(&self) -> &str {
+        &self.0
+    }
+
+    /// No text at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// One text after the other.
+    pub fn push(&mut self, more: &Quoted<'_>) {
+        self.0.to_mut().push_str(&more.0);
+    }
+
+    /// Kept for longer than what it came from.
+    pub fn into_owned(self) -> Quoted<'static> {
+        Quoted(Cow::Owned(self.0.into_owned()))
+    }
+
+    /// With its quotes.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'"');
+        out.extend_from_slice(self.0.as_bytes());
+        out.push(b'"');
+    }
+}
+
+impl<'a> From<Text<'a>> for Quoted<'a> {
+    fn from(text: Text<'a>) -> Self {
+        Self(Cow::Borrowed(text.raw))
+    }
+}
+
+/// A JSON value, as it is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Raw<'a>(pub Cow<'a, str>);
+
 /// What the inside of a JSON string means. A surrogate without its partner, which JSON can write and Unicode cannot hold,
 /// becomes U+FFFD.
 pub fn unescape(raw: &str) -> String {

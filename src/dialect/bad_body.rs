@@ -18,24 +18,24 @@ pub struct BadBody {
 }
 
 impl BadBody {
-    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub(in crate::dialect) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { message: message.into(), param: None, code }
     }
 
-    pub(super) fn at(param: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
+    pub(in crate::dialect) fn at(param: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
         Self { message: message.into(), param: Some(param.into()), code }
     }
 
-    pub(super) fn missing(param: &str) -> Self {
+    pub(in crate::dialect) fn missing(param: &str) -> Self {
         Self::at(param, "missing_required_parameter", format!("Missing required parameter: '{param}'."))
     }
 
-    pub(super) fn wrong_type(param: impl fmt::Display, wanted: &str, found: Kind) -> Self {
+    pub(in crate::dialect) fn wrong_type(param: impl fmt::Display, wanted: &str, found: Kind) -> Self {
         let message = format!("Invalid type for '{param}': expected {wanted}, but got {found} instead.");
         Self::at(param.to_string(), "invalid_type", message)
     }
 
-    pub(super) fn not_json(error: JsonError, body: &[u8]) -> Self {
+    pub(in crate::dialect) fn not_json(error: JsonError, body: &[u8]) -> Self {
         let place = error.describe(body);
         match error.reason {
             Reason::Truncated => {

@@ -1,0 +1,84 @@
+//! What became of a request on its way into another dialect.
+//!
+//! In: what a writer could not carry. Out: [`Notes`] for the response headers, or a refusal. Must not know: headers.
+
+use std::borrow::Cow;
+
+use super::{Conversation, Fate, Field, Target};
+use crate::dialect::bad_body::BadBody;
+
+/// A request in the target's dialect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its body.
+    pub body: Vec<u8>,
+    /// What it does not say any more, or says otherwise.
+    pub notes: Notes,
+}
+
+/// What was left out and what was changed, each named as the caller wrote it. Bounded by what a request may hold; headers show
+/// the first ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// Left out: `seed`, `logit_bias`.
+    pub dropped: Vec<Cow<'static, str>>,
+    /// Changed: `max_tokens none->8192`.
+    pub adapted: Vec<Cow<'static, str>>,
+}
+
+/// The stable word of every refusal of this kind.
+pub const UNSUPPORTED: &str = "unsupported_by_target";
+
+impl Conversation<'_> {
+    /// A field that the target cannot carry at all.
+    ///
+    /// `why` completes "the model `M`, which would answer, …": `takes no images by URL`.
+    pub fn refuse(&self, field: Field, target: &Target<'_>, why: &str) -> BadBody {
+        refusal(field.of(self.from), target, why)
+    }
+
+    /// The same for something inside the turn with this place, which is named with it.
+    pub fn refuse_in_turn(&self, at: usize, target: &Target<'_>, why: &str) -> BadBody {
+        refusal(&format!("{}[{at}]", Field::Turns.of(self.from)), target, why)
+    }
+
+    /// A field that may be left out where the configuration says so; refused otherwise.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn drop_or_refuse(
+        &self,
+        field: Field,
+        target: &Target<'_>,
+        notes: &mut Notes,
+        why: &str,
+    ) -> Result<(), BadBody> {
+        leave_out(field.of(self.from), Fate::Dropped, target, notes, why)
+    }
+
+    /// What only the caller's dialect can say. Every writer of another dialect begins with this.
+    ///
+    /// # Errors
+    /// The refusal of the first extra that may not be left out.
+    pub fn leave_out_extras(&self, target: &Target<'_>, notes: &mut Notes) -> Result<(), BadBody> {
+        let why = "cannot be told this in its own API";
+        self.extras.iter().try_for_each(|extra| leave_out(&extra.param, extra.fate, target, notes, why))
+    }
+}
+
+fn leave_out(param: &str, fate: Fate, target: &Target<'_>, notes: &mut Notes, why: &str) -> Result<(), BadBody> {
+    match fate {
+        Fate::Silent => Ok(()),
+        Fate::Dropped if target.lenient => {
+            notes.dropped.push(param.to_owned().into());
+            Ok(())
+        }
+        Fate::Dropped | Fate::Refused => Err(refusal(param, target, why)),
+    }
+}
+
+fn refusal(param: &str, target: &Target<'_>, why: &str) -> BadBody {
+    let model = target.model;
+    let message = format!("'{param}' cannot be sent on: the model '{model}', which would answer, {why}. Leave it out.");
+    BadBody::at(param, UNSUPPORTED, message)
+}

@@ -1,0 +1,175 @@
+//! JSON on its way out, member by member, without a tree.
+//!
+//! In: names, text, values as they were written elsewhere. Out: bytes. Must not know: any provider's fields.
+
+use super::{Quoted, Raw};
+
+/// An object that is being written.
+pub struct Object<'o> {
+    out: &'o mut Vec<u8>,
+    empty: bool,
+}
+
+/// An array that is being written.
+pub struct Array<'o> {
+    out: &'o mut Vec<u8>,
+    empty: bool,
+}
+
+/// Writes one object.
+pub fn object(out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
+    out.push(b'{');
+    write(&mut Object { out, empty: true });
+    out.push(b'}');
+}
+
+/// Writes one array.
+pub fn array(out: &mut Vec<u8>, write: impl FnOnce(&mut Array<'_>)) {
+    out.push(b'[');
+    write(&mut Array { out, empty: true });
+    out.push(b']');
+}
+
+/// Writes text as a JSON string.
+pub fn text(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    escape(out, text);
+    out.push(b'"');
+}
+
+/// Writes text as the inside of a JSON string.
+pub fn escape(out: &mut Vec<u8>, text: &str) {
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    loop {
+        let to = super::cursor::plain_end(bytes, from);
+        out.extend_from_slice(bytes.get(from..to).unwrap_or_default());
+        let Some(special) = bytes.get(to) else { return };
+        match special {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            control => {
+                let digit = |nibble: u8| b"0123456789abcdef".get(usize::from(nibble)).copied().unwrap_or(b'0');
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(control >> 4), digit(control & 15)]);
+            }
+        }
+        from = to + 1;
+    }
+}
+
+impl Object<'_> {
+    /// Begins a member; whoever calls this writes its value. `name` must need no escapes.
+    pub fn member(&mut self, name: &str) -> &mut Vec<u8> {
+        if !self.empty {
+            self.out.push(b',');
+        }
+        self.empty = false;
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.out
+    }
+
+    /// A string.
+    pub fn text(&mut self, name: &str, value: &str) {
+        text(self.member(name), value);
+    }
+
+    /// A string, as it was written elsewhere.
+    pub fn quoted(&mut self, name: &str, value: &Quoted<'_>) {
+        value.write(self.member(name));
+    }
+
+    /// Any value, as it was written elsewhere.
+    pub fn raw(&mut self, name: &str, value: &Raw<'_>) {
+        self.member(name).extend_from_slice(value.0.as_bytes());
+    }
+
+    /// A whole number.
+    pub fn number(&mut self, name: &str, value: u64) {
+        self.member(name).extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, name: &str, value: bool) {
+        self.member(name).extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    /// `null`.
+    pub fn null(&mut self, name: &str) {
+        self.member(name).extend_from_slice(b"null");
+    }
+
+    /// An object inside.
+    pub fn object(&mut self, name: &str, write: impl FnOnce(&mut Object<'_>)) {
+        object(self.member(name), write);
+    }
+
+    /// An array inside.
+    pub fn array(&mut self, name: &str, write: impl FnOnce(&mut Array<'_>)) {
+        array(self.member(name), write);
+    }
+}
+
+impl Array<'_> {
+    /// Begins an item; whoever calls this writes its value.
+    pub fn item(&mut self) -> &mut Vec<u8> {
+        if !self.empty {
+            self.out.push(b',');
+        }
+        self.empty = false;
+        self.out
+    }
+
+    /// A string.
+    pub fn text(&mut self, value: &str) {
+        text(self.item(), value);
+    }
+
+    /// A string, as it was written elsewhere.
+    pub fn quoted(&mut self, value: &Quoted<'_>) {
+        value.write(self.item());
+    }
+
+    /// Any value, as it was written elsewhere.
+    pub fn raw(&mut self, value: &Raw<'_>) {
+        self.item().extend_from_slice(value.0.as_bytes());
+    }
+
+    /// An object inside.
+    pub fn object(&mut self, write: impl FnOnce(&mut Object<'_>)) {
+        object(self.item(), write);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut out = Vec::new();
+        let odd = "a\"b\\c\n\r\t\u{1}\u{1f}é😀\u{7f}";
+        object(&mut out, |o| {
+            o.text("text", odd);
+            o.quoted("quoted", &Quoted::of(odd));
+            o.raw("raw", &Raw("{\"k\": [1.50]}".into()));
+            o.number("number", u64::MAX);
+            o.boolean("yes", true);
+            o.null("none");
+            o.object("inside", |_| {});
+            o.array("list", |list| {
+                list.text("x");
+                list.object(|o| o.number("n", 1));
+            });
+        });
+        let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!((value["text"].as_str(), value["quoted"].as_str()), (Some(odd), Some(odd)));
+        assert!(std::str::from_utf8(&out).unwrap().ends_with(
+            r#""raw":{"k": [1.50]},"number":18446744073709551615,"yes":true,"none":null,"inside":{},"list":["x",{"n":1}]}"#
+        ));
+    }
+}

@@ -1,0 +1,122 @@
+//! What a request says, as far as a decision and a splice need it, whatever its dialect.
+//!
+//! In: what a dialect's own scanner found. Out: [`Scan`]. Must not know: any provider's fields.
+
+use smallvec::SmallVec;
+
+use super::bad_body::BadBody;
+use super::chat::demand::Demand;
+use super::json::{Passage, Span};
+
+/// Largest model name, in bytes. Longer than any id in the catalog, short enough for a log line.
+pub const MAX_MODEL_NAME: usize = 256;
+/// Longest `user`, in bytes: four times what the API allows, short enough for a log line.
+pub const MAX_USER: usize = 512;
+/// Largest `metadata`: as many pairs as the API allows.
+pub const MAX_METADATA: usize = 16;
+/// Longest key and value of `metadata`, in characters, as the API allows.
+pub const MAX_METADATA_TEXT: (usize, usize) = (64, 512);
+/// Texts in one prompt: messages, parts, names, calls. Many times what any provider takes; bounds what a body of nothing but
+/// tiny messages costs in memory.
+pub const MAX_TEXTS: usize = 65_536;
+
+/// What to look for beyond the fields that are always read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// The string values of `metadata`, for attributes that come from there.
+    pub metadata: bool,
+}
+
+/// Kinds of content in a prompt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Modalities {
+    /// Text parts.
+    pub text: bool,
+    /// `image_url`
+    pub image: bool,
+    /// `input_audio`
+    pub audio: bool,
+    /// `video_url`, an extension of several servers
+    pub video: bool,
+    /// `file`
+    pub file: bool,
+}
+
+/// What a request says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// The model asked for.
+    pub model: Box<str>,
+    /// The answer is to be a stream.
+    pub stream: bool,
+    /// The stream is to end with a usage event.
+    pub include_usage: bool,
+    /// Tools or functions are offered.
+    pub tools: bool,
+    /// The answer must conform to a schema.
+    pub json_schema: bool,
+    /// Where the schemas stand that its answer is held against.
+    pub demand: Demand,
+    /// Kinds of content in the messages.
+    pub modalities: Modalities,
+    /// The least output cap given, in tokens.
+    pub max_output: Option<u64>,
+    /// Answers asked for; 1 when not given.
+    pub choices: u64,
+    /// The end user, as the caller names them.
+    pub user: Option<Box<str>>,
+    /// String values of `metadata`, if wanted.
+    pub metadata: Vec<(Box<str>, Box<str>)>,
+    /// How many messages.
+    pub messages: u64,
+    /// The prompt's text, in order: messages, names, calls and, as written, tool and schema definitions.
+    pub text: SmallVec<[Passage; 8]>,
+    pub(in crate::dialect) model_value: Span,
+    pub(in crate::dialect) caps: SmallVec<[Cap; 2]>,
+    /// Where a further member could be put.
+    pub(in crate::dialect) first_member: usize,
+}
+
+/// An output cap in the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::dialect) struct Cap {
+    pub(in crate::dialect) value: Option<u64>,
+    pub(in crate::dialect) span: Span,
+}
+
+impl Scan {
+    /// Of a body of which nothing is known yet.
+    pub(in crate::dialect) fn empty() -> Self {
+        Self {
+            model: "".into(),
+            stream: false,
+            include_usage: false,
+            tools: false,
+            json_schema: false,
+            demand: Demand::default(),
+            modalities: Modalities::default(),
+            max_output: None,
+            choices: 1,
+            user: None,
+            metadata: Vec::new(),
+            messages: 0,
+            text: SmallVec::new(),
+            model_value: Span { start: 0, end: 0 },
+            caps: SmallVec::new(),
+            first_member: 0,
+        }
+    }
+}
+
+/// Adds a text of the prompt; an empty one is none.
+pub(in crate::dialect) fn add_text(text: &mut SmallVec<[Passage; 8]>, passage: Passage) -> Result<(), BadBody> {
+    if passage.span.is_empty() {
+        return Ok(());
+    }
+    if text.len() == MAX_TEXTS {
+        let message = format!("The prompt has more than {MAX_TEXTS} messages and parts.");
+        return Err(BadBody::at("messages", "too_many_messages", message));
+    }
+    text.push(passage);
+    Ok(())
+}
