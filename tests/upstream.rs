@@ -10,8 +10,9 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use wayside::config::{BaseUrl, OutputCap, Provider, ProviderKind, Secret};
+use wayside::names::Dialect;
 use wayside::units::Millis;
-use wayside::upstream::{CallError, Pools, Reached, Upstream};
+use wayside::upstream::{Call, CallError, Pools, Reached, Upstream};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
 
@@ -23,6 +24,7 @@ fn provider(host: &str, port: u16) -> Provider {
     Provider {
         name: "lab".into(),
         kind: ProviderKind::Hosted,
+        dialect: Dialect::Chat,
         base_url: BaseUrl::parse(&format!("http://{host}:{port}/v1"), host).unwrap(),
         key: Some(Secret::new("sk-1")),
         headers: vec![("x-team".to_owned(), Secret::new("blue"))],
@@ -54,7 +56,7 @@ async fn request(stream: &mut TcpStream) -> Option<String> {
 }
 
 async fn whole(upstream: &Arc<Upstream>, body: &str) -> Result<(u16, Bytes), CallError> {
-    let mut answer = upstream.call(&[Bytes::copy_from_slice(body.as_bytes())]).await?;
+    let mut answer = upstream.call(&Call::of(&[Bytes::copy_from_slice(body.as_bytes())])).await?;
     let mut text = Vec::new();
     while let Some(piece) = answer.read().await? {
         text.extend_from_slice(&piece);

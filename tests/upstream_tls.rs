@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use server::{Server, authority, call, pem, upstream};
-use wayside::upstream::Reached;
+use wayside::upstream::{Call, Reached};
 
 /// Bodies of every kind: one part, several, and more than goes out at once.
 fn bodies() -> [Vec<Bytes>; 3] {
@@ -52,7 +52,7 @@ async fn a_call_that_is_given_up_leaves_the_http2_connection_to_the_others() {
     let file = pem(&ours);
     let upstream = upstream("localhost", server.port, file.path());
     for _ in 0..5 {
-        let answer = upstream.call(&[Bytes::from_static(b"{}")]).await.unwrap();
+        let answer = upstream.call(&Call::of(&[Bytes::from_static(b"{}")])).await.unwrap();
         drop(answer);
     }
     assert_eq!(call(&upstream, &[Bytes::from_static(b"{}")]).await.unwrap(), "HTTP/2.0 2");

@@ -10,6 +10,7 @@ use super::known::ProviderKind;
 use super::meant::Reader;
 use super::provider::{OutputCap, Provider};
 use super::raw::RawQueue;
+use crate::names::Dialect;
 use crate::units::Millis;
 
 /// How long a delivery may take when nothing is said.
@@ -60,6 +61,7 @@ impl Reader<'_> {
         let webhook = Arc::new(Provider {
             name: at.as_str().into(),
             kind: ProviderKind::Hosted,
+            dialect: Dialect::Chat,
             base_url,
             key: None,
             headers,

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::raw::RawProvider;
-use crate::names::nearest;
+use crate::names::{Dialect, nearest};
 
 /// Whether ids carry a revision (language specification, section 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Known {
     pub name: String,
     /// Hosted by somebody, or by us.
     pub kind: ProviderKind,
+    /// What its API is spoken in.
+    pub dialect: Dialect,
     /// Providers with the same word fail together.
     pub shares_fate: Option<String>,
 }
@@ -32,6 +34,7 @@ pub(super) fn known(rows: &BTreeMap<String, RawProvider>, errors: &mut Vec<Strin
     let row = |(name, raw): (&String, &RawProvider)| Known {
         name: name.clone(),
         kind: kind(&format!("providers.{name}"), raw, errors),
+        dialect: dialect(&format!("providers.{name}"), name, raw, errors),
         shares_fate: raw.shares_fate.clone(),
     };
     rows.iter().map(row).collect()
@@ -48,6 +51,23 @@ pub(super) fn kind(at: &str, raw: &RawProvider, errors: &mut Vec<String>) -> Pro
             ProviderKind::Hosted
         }
     }
+}
+
+/// What a row says its API is spoken in; what the provider of that name is known to speak when it says nothing.
+pub(super) fn dialect(at: &str, name: &str, raw: &RawProvider, errors: &mut Vec<String>) -> Dialect {
+    let usual = usual_dialect(name);
+    let Some(written) = raw.dialect.as_deref() else { return usual };
+    Dialect::from_word(written).unwrap_or_else(|| {
+        let words = Dialect::ALL.map(Dialect::word);
+        let meant = nearest(written, words).first().map_or(usual.word(), |meant| meant);
+        errors.push(format!("{at}.dialect: unknown dialect `{written}`; write `{meant}`"));
+        usual
+    })
+}
+
+/// What a provider speaks that policies call by its own name.
+pub fn usual_dialect(_name: &str) -> Dialect {
+    Dialect::Chat
 }
 
 /// Groups of providers that fail together, by the word they share.

@@ -194,6 +194,7 @@ impl Config {
         let known = |provider: &Arc<Provider>| Known {
             name: provider.name.to_string(),
             kind: provider.kind,
+            dialect: provider.dialect,
             shares_fate: provider.shares_fate.as_deref().map(ToOwned::to_owned),
         };
         self.providers.values().map(known).collect()

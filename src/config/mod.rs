@@ -44,7 +44,7 @@ pub use tunnel::Tunnel;
 
 pub use breakers::{BreakerSettings, MAX_WINDOW};
 pub use cache::CacheSettings;
-pub use known::{Known, ProviderKind, shared_fates};
+pub use known::{Known, ProviderKind, shared_fates, usual_dialect};
 pub use spool::SpoolSettings;
 
 /// What is wrong with a configuration, one line each, in page order.

@@ -13,7 +13,7 @@ use super::pem::{ClientCertificate, Pem};
 use super::raw::RawProvider;
 use super::secret::Secret;
 use super::tunnel::Tunnel;
-use crate::names::{ProviderName, nearest};
+use crate::names::{Dialect, ProviderName, nearest};
 use crate::units::Millis;
 
 /// Providers that need nothing but a key: name, OpenAI-compatible base URL, variable of the key. From the providers' own
@@ -40,9 +40,11 @@ pub struct Provider {
     pub name: ProviderName,
     /// Hosted by somebody, or by us.
     pub kind: ProviderKind,
-    /// Where its OpenAI-compatible API begins.
+    /// What its API is spoken in.
+    pub dialect: Dialect,
+    /// Where its API begins.
     pub base_url: BaseUrl,
-    /// Sent as `Authorization: Bearer`; a provider inside the pod may need none.
+    /// Sent as its dialect wants it ([`Provider::key_header`]); a provider inside the pod may need none.
     pub key: Option<Secret>,
     /// Sent with every request.
     pub headers: Vec<(String, Secret)>,
@@ -68,6 +70,17 @@ pub enum OutputCap {
     MaxCompletionTokens,
     /// `max_tokens`
     MaxTokens,
+}
+
+impl Provider {
+    /// The header that carries the key, and what stands in front of the key there.
+    pub const fn key_header(&self) -> (&'static str, &'static str) {
+        match self.dialect {
+            Dialect::Messages => ("x-api-key", ""),
+            Dialect::Gemini => ("x-goog-api-key", ""),
+            Dialect::Chat | Dialect::Responses | Dialect::Converse => ("authorization", "Bearer "),
+        }
+    }
 }
 
 impl OutputCap {
@@ -113,6 +126,7 @@ impl Reader<'_> {
     fn provider(&mut self, name: &str, raw: &RawProvider, usual: Option<(&str, &str)>) -> Option<Provider> {
         let at = format!("providers.{name}");
         let kind = known::kind(&at, raw, self.errors);
+        let dialect = known::dialect(&at, name, raw, self.errors);
         let Some(url) = raw.base_url.as_deref().or(usual.map(|usual| usual.0)) else {
             self.errors.push(format!("{at}: no `base_url`; write `base_url: https://host/v1`"));
             return None;
@@ -139,6 +153,7 @@ impl Reader<'_> {
         Some(Provider {
             name: name.into(),
             kind,
+            dialect,
             base_url: base_url?,
             key,
             headers,

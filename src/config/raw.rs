@@ -60,6 +60,7 @@ pub struct RawIdentity {
 #[serde(default, deny_unknown_fields)]
 pub struct RawProvider {
     pub kind: Option<String>,
+    pub dialect: Option<String>,
     pub base_url: Option<String>,
     pub key: Option<String>,
     pub headers: BTreeMap<String, String>,

@@ -21,7 +21,7 @@ use crate::dialect::chat::output::Output;
 use crate::dialect::upstream_error::{MAX_ERROR_BODY, UpstreamError};
 use crate::failure::{Failure, FailureSet};
 use crate::policy::checked::Hold;
-use crate::upstream::{Answer, CallError, Upstream};
+use crate::upstream::{Answer, Call, CallError, Upstream};
 
 /// Bytes of an answer that is no stream.
 pub const MAX_ANSWER: usize = 64 << 20;
@@ -32,8 +32,8 @@ pub const MAX_HELD: usize = 4 << 20;
 pub struct Try<'a> {
     /// Whom.
     pub upstream: &'a Arc<Upstream>,
-    /// What it is sent, in order.
-    pub body: &'a [Bytes],
+    /// What it is sent.
+    pub call: Call<'a>,
     /// The model that must answer.
     pub pin: &'a str,
     /// Answers asked for (`n`).
@@ -125,7 +125,7 @@ pub async fn attempt(session: &mut ServerSession, hop: &Try<'_>, alive: &mut Opt
     let limit = hop.stream.map_or(hop.until, |stream| stream.first_token.min(hop.until));
     // Pinned where it is made: `select!` would move it, and it is large.
     let mut answer = pin!(async {
-        let answer = hop.upstream.call(hop.body).await.map_err(|error| broken(&error))?;
+        let answer = hop.upstream.call(&hop.call).await.map_err(|error| broken(&error))?;
         if hop.stream.is_some() { opened(answer).await } else { complete(answer, hop).await.map(Opened::Whole) }
     });
     let opened = loop {

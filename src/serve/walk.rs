@@ -23,6 +23,7 @@ use crate::failure::Failure;
 use crate::policy::ast::OnCut;
 use crate::policy::plan::PlannedHop;
 use crate::units::Millis;
+use crate::upstream::Call;
 
 /// What the walk brought.
 pub enum Found {
@@ -160,7 +161,8 @@ impl Walk<'_> {
         });
         let kept = self.chain.run().on_cut == OnCut::Resume;
         let (after, on) = (self.seen.as_deref(), hop.on);
-        let hop = Try { upstream, body: &body, pin, choices, on, shape, kept, after, stream, until };
+        let call = Call::of(&body);
+        let hop = Try { upstream, call, pin, choices, on, shape, kept, after, stream, until };
         attempt(session, &hop, &mut self.alive).await
     }
 

@@ -1,6 +1,6 @@
 //! One call: a head and a body out, a head and a body back.
 //!
-//! In: an [`Upstream`] and a body. Out: an [`Answer`] or a [`CallError`]. Must not know: what either body means, deadlines (the
+//! In: an [`Upstream`] and a [`Call`]. Out: an [`Answer`] or a [`CallError`]. Must not know: what either body means, deadlines (the
 //! caller drops the future), retries (but for the one race that is nobody's fault).
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use pingora::protocols::http::client::HttpSession;
 use pingora::protocols::http::v1::client::HttpSession as Http1Session;
 
 use super::idle::KEPT;
-use super::peers::{Place, Upstream};
+use super::peers::{Call, Place, Upstream};
 use super::wire::{self, Sent};
 
 /// A large body is sent in pieces of this size, with a look for an early answer before each.
@@ -69,7 +69,7 @@ enum Clean {
 
 impl Upstream {
     /// Sends one request and waits for the head of the answer.
-    pub async fn call(self: &Arc<Self>, body: &[Bytes]) -> Result<Answer, CallError> {
+    pub async fn call(self: &Arc<Self>, call: &Call<'_>) -> Result<Answer, CallError> {
         let mut stale = 0;
         loop {
             // Connections that wait often end together; after a few of them, only a new one can tell.
@@ -80,7 +80,7 @@ impl Upstream {
                 None => Box::pin(self.connect()).await?,
             };
             let reused = line.reused;
-            match self.exchange(line.wire, place, body).await {
+            match self.exchange(line.wire, place, call).await {
                 // The server closed an idle connection while we were writing to it: the normal race of keep-alive.
                 Err(Broken { before_answer: true, .. }) if reused && stale < MAX_STALE => stale += 1,
                 Err(Broken { reason, .. }) => return Err(CallError { reached: Reached::Connection, reason }),
@@ -120,19 +120,19 @@ impl Upstream {
         Err(nothing(last))
     }
 
-    async fn exchange(self: &Arc<Self>, wire: Wire, place: Arc<Place>, body: &[Bytes]) -> Result<Answer, Broken> {
-        let length = body.iter().map(Bytes::len).sum();
+    async fn exchange(self: &Arc<Self>, wire: Wire, place: Arc<Place>, call: &Call<'_>) -> Result<Answer, Broken> {
+        let length = call.body.iter().map(Bytes::len).sum();
         let peer = &place.peer;
         let (sent, mut session) = match wire {
             Wire::H1(mut stream) if length <= PIECE || !peer.is_tls() => {
-                let sent = wire::send(&mut stream, &self.chat_wire(length), body).await;
+                let sent = wire::send(&mut stream, &self.wire(call, length), call.body).await;
                 (sent, Box::new(HttpSession::H1(Http1Session::new_with_options(stream, peer))))
             }
             Wire::H1(stream) => {
                 let mut session = Box::new(HttpSession::H1(Http1Session::new_with_options(stream, peer)));
-                (Box::pin(self.send_by_pieces(&mut session, length, body)).await, session)
+                (Box::pin(self.send_by_pieces(&mut session, length, call)).await, session)
             }
-            Wire::Other(mut session) => (Box::pin(self.send_by_pieces(&mut session, length, body)).await, session),
+            Wire::Other(mut session) => (Box::pin(self.send_by_pieces(&mut session, length, call)).await, session),
         };
         // A provider may answer 413 or 429 and close before it has read everything: look for a head even after a failed write.
         let read = read_head(&mut session).await;
@@ -148,10 +148,10 @@ impl Upstream {
     }
 
     /// Through pingora: HTTP/2, and bodies so large that an answer can overtake them where [`wire`] cannot look for one.
-    async fn send_by_pieces(&self, session: &mut HttpSession, length: usize, body: &[Bytes]) -> pingora::Result<Sent> {
+    async fn send_by_pieces(&self, session: &mut HttpSession, length: usize, call: &Call<'_>) -> pingora::Result<Sent> {
         session.set_write_timeout(Some(WRITE_TIMEOUT));
-        session.write_request_header(Box::new(self.chat_head(length)?)).await?;
-        for (at, part) in body.iter().enumerate() {
+        session.write_request_header(Box::new(self.head(call, length)?)).await?;
+        for (at, part) in call.body.iter().enumerate() {
             let mut rest = part.clone();
             while rest.len() > PIECE {
                 session.write_request_body(rest.split_to(PIECE), false).await?;
@@ -160,7 +160,7 @@ impl Upstream {
                     return read.map(|()| Sent::Overtaken);
                 }
             }
-            session.write_request_body(rest, at + 1 == body.len()).await?;
+            session.write_request_body(rest, at + 1 == call.body.len()).await?;
         }
         session.finish_request_body().await?;
         Ok(Sent::Whole)

@@ -14,4 +14,4 @@ mod wire;
 
 pub use attempt::{Answer, CallError, Reached};
 pub use connector::Pools;
-pub use peers::Upstream;
+pub use peers::{Call, Upstream};

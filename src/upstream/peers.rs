@@ -10,7 +10,9 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
+use http::{HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
 use pingora::protocols::ALPN;
 use pingora::protocols::http::v1::client::http_req_header_to_wire;
@@ -21,6 +23,7 @@ use super::connector::{Pool, Pools, Security};
 use super::idle::KEPT;
 use super::tunnel::Through;
 use crate::config::Provider;
+use crate::names::Dialect;
 
 /// Streams on one HTTP/2 connection; pingora's default is 1.
 const H2_STREAMS: usize = 100;
@@ -43,7 +46,7 @@ pub struct Upstream {
     turn: AtomicUsize,
     /// Looks the name up now and then; ends with this.
     resolver: OnceLock<AbortHandle>,
-    chat: Head,
+    head: Head,
 }
 
 /// One address of a provider.
@@ -53,10 +56,32 @@ pub(super) struct Place {
     pub key: u64,
 }
 
+/// What one call has that others to the same provider have not.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Behind the base URL, ready for a request line; `None` is where calls to this upstream usually go.
+    pub path: Option<&'a str>,
+    /// Beside the provider's own headers, which they must not name.
+    pub headers: &'a [(HeaderName, HeaderValue)],
+    /// In order.
+    pub body: &'a [Bytes],
+}
+
+impl<'a> Call<'a> {
+    /// To where calls usually go, with the provider's own headers alone.
+    pub const fn of(body: &'a [Bytes]) -> Self {
+        Self { path: None, headers: &[], body }
+    }
+}
+
 /// The head that calls begin with, but for the length of their body.
 struct Head {
     fields: RequestHeader,
-    /// The same as HTTP/1 writes it, up to the length.
+    /// The base URL's part of every path.
+    base: Box<str>,
+    /// The usual request line as HTTP/1 writes it.
+    line: Box<[u8]>,
+    /// The fields as HTTP/1 writes them, up to the length.
     wire: Box<[u8]>,
 }
 
@@ -64,19 +89,26 @@ impl Upstream {
     /// Prepares a provider. No name is resolved yet: see [`Self::keep_resolved`].
     pub fn new(provider: Arc<Provider>, pools: &Pools) -> Result<Self, String> {
         let at = |error: String| format!("providers.{}: {error}", provider.name);
-        Self::posting(Arc::clone(&provider), pools, "/chat/completions").map_err(at)
+        let path = match provider.dialect {
+            Dialect::Chat => "/chat/completions",
+            Dialect::Responses => "/responses",
+            Dialect::Messages => "/messages",
+            // Each model has a path of its own.
+            Dialect::Gemini | Dialect::Converse => "",
+        };
+        Self::posting(Arc::clone(&provider), pools, path).map_err(at)
     }
 
     /// Likewise, for another path behind its base URL.
     pub fn posting(provider: Arc<Provider>, pools: &Pools, path: &str) -> Result<Self, String> {
         let pool = pools.with(Security::of(&provider))?;
-        let chat = Head::of(&provider, path)?;
+        let head = Head::of(&provider, path)?;
         let upstream = Self {
             pool,
             peers: ArcSwap::default(),
             turn: AtomicUsize::new(0),
             resolver: OnceLock::new(),
-            chat,
+            head,
             provider,
         };
         let (host, port) = upstream.first_stop();
@@ -86,20 +118,43 @@ impl Upstream {
         Ok(upstream)
     }
 
-    /// The head of a call to Chat Completions with a body of this length.
-    pub(super) fn chat_head(&self, length: usize) -> pingora::Result<RequestHeader> {
-        let mut head = self.chat.fields.clone();
+    /// The head of a call with a body of this length.
+    pub(super) fn head(&self, call: &Call<'_>, length: usize) -> pingora::Result<RequestHeader> {
+        let mut head = self.head.fields.clone();
+        if let Some(path) = call.path {
+            head.set_raw_path([self.head.base.as_bytes(), path.as_bytes()].concat().as_slice())?;
+        }
+        for (name, value) in call.headers {
+            head.append_header(name, value)?;
+        }
         head.insert_header(CONTENT_LENGTH, length)?;
         Ok(head)
     }
 
     /// The same as HTTP/1 writes it.
-    pub(super) fn chat_wire(&self, length: usize) -> Vec<u8> {
+    pub(super) fn wire(&self, call: &Call<'_>, length: usize) -> Vec<u8> {
         const LONGEST_LENGTH: usize = 24;
-        let mut wire = Vec::with_capacity(self.chat.wire.len() + LONGEST_LENGTH);
-        wire.extend_from_slice(&self.chat.wire);
+        let more = |(name, value): &(HeaderName, HeaderValue)| name.as_str().len() + value.len() + 4;
+        let more: usize = call.headers.iter().map(more).sum();
+        let path = call.path.map_or(self.head.line.len(), |path| self.head.base.len() + path.len() + 16);
+        let mut wire = Vec::with_capacity(path + self.head.wire.len() + more + LONGEST_LENGTH);
+        match call.path {
+            None => wire.extend_from_slice(&self.head.line),
+            Some(path) => {
+                for part in ["POST ", &*self.head.base, path, " HTTP/1.1\r\n"] {
+                    wire.extend_from_slice(part.as_bytes());
+                }
+            }
+        }
+        wire.extend_from_slice(&self.head.wire);
         // Writing to memory cannot fail.
-        let _ = write!(wire, "{length}\r\n\r\n");
+        let _ = write!(wire, "{length}\r\n");
+        for (name, value) in call.headers {
+            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                wire.extend_from_slice(part);
+            }
+        }
+        wire.extend_from_slice(b"\r\n");
         wire
     }
 
@@ -225,7 +280,8 @@ impl Head {
         put("accept".to_owned(), "application/json, text/event-stream", false)?;
         put("user-agent".to_owned(), concat!("wayside/", env!("CARGO_PKG_VERSION")), false)?;
         if let Some(key) = &provider.key {
-            put("authorization".to_owned(), &format!("Bearer {}", key.expose()), true)?;
+            let (name, front) = provider.key_header();
+            put(name.to_owned(), &format!("{front}{}", key.expose()), true)?;
         }
         for (name, value) in &provider.headers {
             if FRAMING.contains(&name.as_str()) {
@@ -237,8 +293,10 @@ impl Head {
         }
         let whole = http_req_header_to_wire(&fields).ok_or("its path holds a character that no request line can")?;
         let open = whole.strip_suffix(b"\r\n").unwrap_or(&whole);
-        let wire = [open, CONTENT_LENGTH.as_str().as_bytes(), b": "].concat().into();
-        Ok(Self { fields, wire })
+        let end = memchr::memchr(b'\n', open).map_or(0, |newline| newline + 1);
+        let (line, names) = open.split_at(end);
+        let wire = [names, CONTENT_LENGTH.as_str().as_bytes(), b": "].concat().into();
+        Ok(Self { fields, base: base.path.as_str().into(), line: line.into(), wire })
     }
 }
 
@@ -246,8 +304,8 @@ impl Head {
 mod tests {
     use super::*;
     use crate::config::{BaseUrl, OutputCap, ProviderKind};
+    use crate::names::Dialect;
     use crate::units::Millis;
-    use bytes::Bytes;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
@@ -255,6 +313,7 @@ mod tests {
         let provider = Provider {
             name: "lab".into(),
             kind: ProviderKind::Hosted,
+            dialect: Dialect::Chat,
             base_url: BaseUrl::parse(&format!("http://{host}:80/v1"), host).unwrap(),
             key: None,
             headers: Vec::new(),
@@ -292,7 +351,7 @@ mod tests {
     }
 
     async fn status(upstream: &Arc<Upstream>) -> Result<u16, String> {
-        let answer = upstream.call(&[Bytes::from_static(b"{}")]).await;
+        let answer = upstream.call(&Call::of(&[Bytes::from_static(b"{}")])).await;
         answer.map(|answer| answer.status()).map_err(|error| error.reason)
     }
 

@@ -18,8 +18,9 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use wayside::config::{BaseUrl, ClientCertificate, OutputCap, Pem, Provider, ProviderKind, Secret};
+use wayside::names::Dialect;
 use wayside::units::Millis;
-use wayside::upstream::{CallError, Pools, Upstream};
+use wayside::upstream::{Call, CallError, Pools, Upstream};
 
 pub type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -115,6 +116,7 @@ pub fn provider(host: &str, port: u16, ca_file: &Path) -> Provider {
     Provider {
         name: "lab".into(),
         kind: ProviderKind::Hosted,
+        dialect: Dialect::Chat,
         base_url: BaseUrl::parse(&format!("https://{host}:{port}/v1"), host).unwrap(),
         key: Some(Secret::new("sk-1")),
         headers: Vec::new(),
@@ -165,7 +167,7 @@ impl Client {
 }
 
 pub async fn call(upstream: &Arc<Upstream>, parts: &[Bytes]) -> Result<String, CallError> {
-    let mut answer = upstream.call(parts).await?;
+    let mut answer = upstream.call(&Call::of(parts)).await?;
     assert_eq!(answer.status(), 200);
     let mut text = Vec::new();
     while let Some(piece) = answer.read().await? {

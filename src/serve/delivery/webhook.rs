@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Undelivered;
 use crate::config::Provider;
 use crate::units::Millis;
-use crate::upstream::{Answer, Pools, Upstream};
+use crate::upstream::{Answer, Call, Pools, Upstream};
 
 /// Bytes of an answer that are read so that its connection can be used again.
 const MAX_ANSWER: usize = 64 << 10;
@@ -35,7 +35,7 @@ impl Webhook {
         head.extend_from_slice(b",\"body\":");
         let document = [head.into(), body.clone(), Bytes::from_static(b"}")];
         let until = Instant::now() + limit.duration();
-        let called = timeout_at(until, self.upstream.call(&document)).await;
+        let called = timeout_at(until, self.upstream.call(&Call::of(&document))).await;
         let answer = called.map_err(|_| Undelivered::Late(limit))?;
         let answer = answer.map_err(|error| Undelivered::Network(error.reason))?;
         let status = answer.status();
