@@ -71,10 +71,13 @@ pub struct Scan {
     pub messages: u64,
     /// The prompt's text, in order: messages, names, calls and, as written, tool and schema definitions.
     pub text: SmallVec<[Passage; 8]>,
+    /// Nothing where the model is named outside the body.
     pub(in crate::dialect) model_value: Span,
     pub(in crate::dialect) caps: SmallVec<[Cap; 2]>,
-    /// Where a further member could be put.
+    /// Where a cap on the answer could be put in.
     pub(in crate::dialect) first_member: usize,
+    /// What stands before and after it there.
+    pub(in crate::dialect) cap_frame: (&'static str, &'static str),
 }
 
 /// An output cap in the body.
@@ -104,6 +107,7 @@ impl Scan {
             model_value: Span { start: 0, end: 0 },
             caps: SmallVec::new(),
             first_member: 0,
+            cap_frame: ("", ","),
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct Change<'a> {
 fn edits(scan: &Scan, change: Change<'_>) -> SmallVec<[(Span, String); 3]> {
     let Change { model, max_output, cap } = change;
     let mut edits: SmallVec<[(Span, String); 3]> = SmallVec::new();
-    if *scan.model != *model {
+    if *scan.model != *model && !scan.model_value.is_empty() {
         // A JSON string of a `str` cannot fail; the fallback leaves the model as the caller wrote it.
         let name = serde_json::to_string(model).unwrap_or_else(|_| format!("\"{}\"", scan.model));
         edits.push((scan.model_value, name));
@@ -37,7 +37,8 @@ fn edits(scan: &Scan, change: Change<'_>) -> SmallVec<[(Span, String); 3]> {
         }
         if scan.caps.is_empty() {
             let front = Span { start: scan.first_member, end: scan.first_member };
-            edits.push((front, format!("\"{cap}\":{limit},")));
+            let (before, after) = scan.cap_frame;
+            edits.push((front, format!("{before}\"{cap}\":{limit}{after}")));
         }
     }
     edits.sort_by_key(|(span, _)| span.start);
