@@ -332,6 +332,29 @@ fn an_overlay_adds_facts_field_by_field() {
 }
 
 #[test]
+fn what_is_known_about_thinking_is_told_word_by_word() {
+    let able = |name: &str| model(name).capabilities;
+    let opus = able("anthropic/claude-opus-4-6");
+    assert_eq!(
+        (opus.adaptive_thinking, opus.thinking_always_on, opus.assistant_prefill),
+        (Some(true), None, Some(false))
+    );
+    assert_eq!(["max", "xhigh", "high", "huge"].map(|word| opus.efforts.takes(word)), [Some(true), None, None, None]);
+    let fable = able("anthropic/claude-fable-5-2");
+    assert_eq!(
+        ["none", "minimal", "low", "max"].map(|word| fable.efforts.takes(word)),
+        [Some(false), Some(false), Some(true), Some(true)]
+    );
+    let text = "schema: 1\nmodels:\n\
+        - {provider: anthropic, id: claude-fable-5-2, effort_flags: {max: false}}\n\
+        - {provider: anthropic, id: claude-opus-4-6, reasoning_efforts: [low]}\n";
+    let catalog = Catalog::embedded().with_overlay(&Overlay::parse(text).unwrap()).unwrap();
+    let efforts = |id: &str| catalog.get("anthropic", id).unwrap().capabilities.efforts;
+    assert_eq!(["low", "max"].map(|word| efforts("claude-fable-5-2").takes(word)), [Some(true), Some(false)]);
+    assert_eq!(["low", "max"].map(|word| efforts("claude-opus-4-6").takes(word)), [Some(true), Some(false)]);
+}
+
+#[test]
 fn an_overlay_confirms_an_unverified_row() {
     let text = "schema: 1\nmodels:\n- {provider: anthropic, id: claude-opus-4-6-20260205, unverified: false}\n";
     let catalog = Catalog::embedded().with_overlay(&Overlay::parse(text).unwrap()).unwrap();

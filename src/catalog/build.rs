@@ -110,7 +110,7 @@ fn entry(out: &mut String, row: &Row) -> Result<(), Box<dyn Error>> {
     writeln!(out, "endpoints: {},", list(row.endpoints.as_deref().unwrap_or_default()))?;
     writeln!(out, "context_window: {},", count(row.context_window))?;
     writeln!(out, "max_input: {}, max_output: {},", count(row.max_input), count(row.max_output))?;
-    writeln!(out, "capabilities: {},", capabilities(&row.capabilities.unwrap_or_default()))?;
+    writeln!(out, "capabilities: {},", capabilities(row))?;
     writeln!(out, "price: {},", row.price.as_ref().map_or("None".into(), |it| format!("Some({})", price(it))))?;
     let changes = row.price_changes.iter().flatten().map(|it| {
         let (input, output, cached) = (dollars(it.input), dollars(it.output), maybe_dollars(it.cached_input));
@@ -136,14 +136,20 @@ fn entry(out: &mut String, row: &Row) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn capabilities(row: &CapabilityRow) -> String {
+fn capabilities(whole: &Row) -> String {
+    let row = &whole.capabilities.unwrap_or_default();
+    let (taken, refused) = whole.efforts().unwrap_or_default();
     let CapabilityRow { vision, pdf, audio_in, video_in, tools, parallel_tools, json_schema, streaming, .. } = row;
     let CapabilityRow { sampling_params, forced_tool_choice, reasoning, batch, prompt_caching, .. } = row;
+    let CapabilityRow { adaptive_thinking, thinking_always_on, assistant_prefill, mid_conversation_system, .. } = row;
     format!(
         "Capabilities {{ vision: {vision:?}, pdf: {pdf:?}, audio_input: {audio_in:?}, video_input: {video_in:?}, \
          tools: {tools:?}, parallel_tools: {parallel_tools:?}, json_schema: {json_schema:?}, streaming: {streaming:?}, \
          sampling_params: {sampling_params:?}, forced_tool_choice: {forced_tool_choice:?}, reasoning: {reasoning:?}, \
-         batch: {batch:?}, prompt_caching: {prompt_caching:?} }}"
+         batch: {batch:?}, prompt_caching: {prompt_caching:?}, adaptive_thinking: {adaptive_thinking:?}, \
+         thinking_always_on: {thinking_always_on:?}, assistant_prefill: {assistant_prefill:?}, \
+         mid_conversation_system: {mid_conversation_system:?}, \
+         efforts: Efforts {{ taken: {taken}, refused: {refused} }} }}"
     )
 }
 

@@ -6,6 +6,6 @@ use std::borrow::Cow;
 
 use jiff::civil::Date;
 
-use super::entry::{Capabilities, Entry, Kind, Pin, Price, PriceBand, PriceChange, PricePeak, Status};
+use super::entry::{Capabilities, Efforts, Entry, Kind, Pin, Price, PriceBand, PriceChange, PricePeak, Status};
 
 include!(concat!(env!("OUT_DIR"), "/models.rs"));

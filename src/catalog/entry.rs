@@ -6,6 +6,8 @@ use std::borrow::Cow;
 
 use jiff::civil::Date;
 
+use super::row::EFFORTS;
+
 /// Text that is compiled in, or came from an overlay.
 pub type Text = Cow<'static, str>;
 /// A list that is compiled in, or came from an overlay.
@@ -152,6 +154,36 @@ pub struct Capabilities {
     pub batch: Option<bool>,
     /// Keeps prompts for reuse.
     pub prompt_caching: Option<bool>,
+    /// Decides itself how much to think.
+    pub adaptive_thinking: Option<bool>,
+    /// Thinking cannot be turned off.
+    pub thinking_always_on: Option<bool>,
+    /// Goes on with a message that the caller began in its name.
+    pub assistant_prefill: Option<bool>,
+    /// Instructions in the middle of a conversation.
+    pub mid_conversation_system: Option<bool>,
+    /// The words it takes for how much to think.
+    pub efforts: Efforts,
+}
+
+/// Words for how much to think, and which of them a model takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Efforts {
+    /// One bit for each word of [`EFFORTS`].
+    pub(super) taken: u8,
+    /// The same, for those it refuses.
+    pub(super) refused: u8,
+}
+
+impl Efforts {
+    /// All unknown.
+    pub const NONE: Self = Self { taken: 0, refused: 0 };
+
+    /// Whether it takes this one; `None` is unknown.
+    pub fn takes(self, word: &str) -> Option<bool> {
+        let bit = 1 << EFFORTS.iter().position(|known| *known == word)?;
+        (self.taken & bit != 0).then_some(true).or((self.refused & bit != 0).then_some(false))
+    }
 }
 
 impl Capabilities {
@@ -170,6 +202,11 @@ impl Capabilities {
         reasoning: None,
         batch: None,
         prompt_caching: None,
+        adaptive_thinking: None,
+        thinking_always_on: None,
+        assistant_prefill: None,
+        mid_conversation_system: None,
+        efforts: Efforts::NONE,
     };
 }
 

@@ -20,7 +20,9 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-pub use entry::{Capabilities, Entry, Kind, Life, List, Pin, Price, PriceBand, PriceChange, PricePeak, Status, Text};
+pub use entry::{
+    Capabilities, Efforts, Entry, Kind, Life, List, Pin, Price, PriceBand, PriceChange, PricePeak, Status, Text,
+};
 pub use id_rules::ProviderKind;
 pub use overlay::{MAX_OVERLAY_BYTES, MAX_OVERLAY_NESTING, Overlay, OverlayError};
 pub use pins::Verdict;

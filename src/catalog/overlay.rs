@@ -9,7 +9,7 @@ use std::fmt;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::entry::{Capabilities, Entry, Kind, Pin, Price, PriceBand, PriceChange, PricePeak, Status, Text};
+use super::entry::{Capabilities, Efforts, Entry, Kind, Pin, Price, PriceBand, PriceChange, PricePeak, Status, Text};
 use super::row::{CapabilityRow, Day, Dollars, KindWord, PinWord, PriceRow, Row, StatusWord};
 use super::{Catalog, ProviderKind, id_rules};
 use crate::names;
@@ -253,6 +253,11 @@ fn lay_over(entry: &mut Entry, row: &Row) -> Result<(), OverlayError> {
     if let Some(capabilities) = &row.capabilities {
         lay_over_capabilities(&mut entry.capabilities, capabilities);
     }
+    if let Some((taken, refused)) = row.efforts() {
+        let known = entry.capabilities.efforts;
+        entry.capabilities.efforts =
+            Efforts { taken: known.taken & !refused | taken, refused: known.refused & !taken | refused };
+    }
     lay_over_standing(entry, row)?;
     lay_over_prices(entry, row)
 }
@@ -307,6 +312,10 @@ fn lay_over_capabilities(into: &mut Capabilities, row: &CapabilityRow) {
         (row.reasoning, &mut into.reasoning),
         (row.batch, &mut into.batch),
         (row.prompt_caching, &mut into.prompt_caching),
+        (row.adaptive_thinking, &mut into.adaptive_thinking),
+        (row.thinking_always_on, &mut into.thinking_always_on),
+        (row.assistant_prefill, &mut into.assistant_prefill),
+        (row.mid_conversation_system, &mut into.mid_conversation_system),
     ] {
         *into = from.or(*into);
     }

@@ -58,12 +58,34 @@ pub struct Row {
     pub regions: Option<Vec<String>>,
     pub retention: Option<String>,
     pub tokens_margin: Option<Share>,
+    pub reasoning_efforts: Option<Vec<String>>,
+    pub effort_flags: Option<BTreeMap<String, bool>>,
     // Kept in the file for people; nothing decides by them.
     pub sources: Option<BTreeMap<String, Vec<String>>>,
     pub price_disagrees: Option<BTreeMap<String, PriceRow>>,
-    pub reasoning_efforts: Option<Vec<String>>,
-    pub effort_flags: Option<BTreeMap<String, bool>>,
     pub prompt_cache_min_tokens: Option<Count>,
+}
+
+/// Words for how much to think, ascending. A row that lists `reasoning_efforts` takes no others; `effort_flags` speak of single ones.
+pub const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
+
+impl Row {
+    /// The words it takes and those it refuses, one bit for each of [`EFFORTS`]; `None` when it states nothing.
+    pub fn efforts(&self) -> Option<(u8, u8)> {
+        if self.reasoning_efforts.is_none() && self.effort_flags.is_none() {
+            return None;
+        }
+        let (mut taken, mut refused) = (0, 0);
+        for (at, word) in EFFORTS.into_iter().enumerate() {
+            let listed = self.reasoning_efforts.as_ref().map(|list| list.iter().any(|listed| listed == word));
+            match self.effort_flags.as_ref().and_then(|flags| flags.get(word).copied()).or(listed) {
+                Some(true) => taken |= 1 << at,
+                Some(false) => refused |= 1 << at,
+                None => {}
+            }
+        }
+        Some((taken, refused))
+    }
 }
 
 macro_rules! words {
