@@ -9,12 +9,14 @@
 mod completion;
 mod delta;
 mod field;
+mod ids;
 mod notes;
 mod part;
 
 pub use completion::{Completion, Finish, Reply};
 pub use delta::{Delta, Judge};
 pub use field::Field;
+pub use ids::Ids;
 pub use notes::{Notes, Written};
 pub use part::{Block, Media, MediaKind, Part, Source, ToolCall, ToolResult};
 
@@ -63,7 +65,10 @@ pub struct Conversation<'a> {
     pub extras: Vec<Extra<'a>>,
 }
 
-impl Conversation<'_> {
+/// Extras of one fate that are kept; headers show the first ones, and a refusal names one.
+pub const MAX_EXTRAS: usize = 64;
+
+impl<'a> Conversation<'a> {
     /// Of which nothing is known yet.
     pub fn empty(from: Dialect) -> Self {
         Self {
@@ -84,6 +89,13 @@ impl Conversation<'_> {
             stream: false,
             include_usage: false,
             extras: Vec::new(),
+        }
+    }
+
+    /// Keeps a field that only the caller's dialect has; those beyond [`MAX_EXTRAS`] of a fate share the fate of the others.
+    pub fn extra(&mut self, param: impl Into<Cow<'a, str>>, fate: Fate) {
+        if self.extras.iter().filter(|extra| extra.fate == fate).count() < MAX_EXTRAS {
+            self.extras.push(Extra { param: param.into(), fate });
         }
     }
 }
@@ -298,5 +310,21 @@ impl Target<'_> {
     pub fn cap_or_default(&self, asked: Option<u64>) -> u64 {
         let usual = self.model_max_output.map_or(DEFAULT_MAX_OUTPUT, |most| most.min(DEFAULT_MAX_OUTPUT));
         self.cap(asked).unwrap_or(usual)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extras_beyond_the_limit_share_the_fate_of_the_others() {
+        let mut conversation = Conversation::empty(Dialect::Chat);
+        for at in 0..=MAX_EXTRAS {
+            conversation.extra(format!("messages[{at}].name"), Fate::Dropped);
+        }
+        assert_eq!(conversation.extras.len(), MAX_EXTRAS);
+        conversation.extra("brand_new", Fate::Refused);
+        assert_eq!(conversation.extras.len(), MAX_EXTRAS + 1);
     }
 }

@@ -64,6 +64,11 @@ impl<'a> Quoted<'a> {
         if self.0.contains('\\') { Cow::Owned(unescape(&self.0)) } else { Cow::Borrowed(&self.0) }
     }
 
+    /// What it means, for as long as what it came from.
+    pub fn into_text(self) -> Cow<'a, str> {
+        if self.0.contains('\\') { Cow::Owned(unescape(&self.0)) } else { self.0 }
+    }
+
     /// As it is written, without its quotes.
     pub fn written(&self) -> &str {
         &self.0
