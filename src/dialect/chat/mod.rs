@@ -4,9 +4,20 @@
 //! the types of the `openai` Python package 3.54.0, 2026-11-22.
 
 pub mod answer;
+pub mod completion;
 pub mod degraded;
 pub mod demand;
 pub mod error;
+pub mod fit;
+mod history;
 pub mod output;
+mod parts;
+pub mod read;
+pub mod reader;
 pub mod request;
+mod said;
 pub mod stream;
+mod tools;
+mod turn;
+pub mod write;
+pub mod writer;

@@ -10,8 +10,8 @@ use crate::dialect::scan::{
     Cap, MAX_METADATA, MAX_METADATA_TEXT, MAX_MODEL_NAME, MAX_USER, Modalities, Scan, Wants, add_text,
 };
 
-/// Why a scan stopped, until the body is at hand to say where.
-enum Stop {
+/// Why reading stopped, until the body is at hand to say where.
+pub(super) enum Stop {
     Json(JsonError),
     Bad(BadBody),
 }
@@ -28,20 +28,16 @@ impl From<BadBody> for Stop {
     }
 }
 
-type Step = Result<(), Stop>;
+pub(super) type Step = Result<(), Stop>;
 
-/// Reads what a decision needs.
-///
-/// # Errors
-/// [`BadBody`] for everything that is not one JSON object with a model and messages of the right types.
-pub fn scan(body: &[u8], wants: Wants) -> Result<Scan, BadBody> {
-    let mut scanner = Scanner::new(wants);
+/// Reads a whole body, which must be one value.
+pub(super) fn whole<'a>(body: &'a [u8], read: impl FnOnce(&mut Cursor<'a>) -> Step) -> Result<(), BadBody> {
     let outcome = Cursor::new(body).map_err(Stop::Json).and_then(|mut cursor| {
-        scanner.body(&mut cursor)?;
+        read(&mut cursor)?;
         Ok(cursor.finish()?)
     });
     match outcome {
-        Ok(()) => scanner.complete(),
+        Ok(()) => Ok(()),
         Err(Stop::Bad(bad)) => Err(bad),
         Err(Stop::Json(_)) if body.iter().all(u8::is_ascii_whitespace) => Err(BadBody::new(
             "empty_body",
@@ -49,6 +45,16 @@ pub fn scan(body: &[u8], wants: Wants) -> Result<Scan, BadBody> {
         )),
         Err(Stop::Json(error)) => Err(BadBody::not_json(error, body)),
     }
+}
+
+/// Reads what a decision needs.
+///
+/// # Errors
+/// [`BadBody`] for everything that is not one JSON object with a model and messages of the right types.
+pub fn scan(body: &[u8], wants: Wants) -> Result<Scan, BadBody> {
+    let mut scanner = Scanner::new(wants);
+    whole(body, |cursor| scanner.body(cursor))?;
+    scanner.complete()
 }
 
 /// Fields that are read. Each may stand in the body once: readers disagree on which of two counts, so a second one could
@@ -107,8 +113,7 @@ impl Scanner {
             return Ok(());
         };
         if self.seen & 1 << field != 0 {
-            let message = format!("'{name}' stands in the request body twice. Leave one of them out.");
-            return Err(BadBody::at(name, "duplicate_parameter", message).into());
+            return Err(twice(&name).into());
         }
         self.seen |= 1 << field;
         let kind = cursor.kind()?;
@@ -357,6 +362,12 @@ impl Scanner {
     }
 }
 
+/// A second member of one name: readers disagree on which of the two counts.
+pub(super) fn twice(name: &str) -> BadBody {
+    let message = format!("'{name}' stands in the request body twice. Leave one of them out.");
+    BadBody::at(name, "duplicate_parameter", message)
+}
+
 /// By the type of a content part, or by the field that carries its content.
 fn add_modality(modalities: &mut Modalities, word: &str) {
     match word {
@@ -369,14 +380,14 @@ fn add_modality(modalities: &mut Modalities, word: &str) {
     }
 }
 
-fn flag(cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Result<bool, Stop> {
+pub(super) fn flag(cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Result<bool, Stop> {
     if kind != Kind::Bool {
         return Err(BadBody::wrong_type(name, "a boolean", kind).into());
     }
     Ok(cursor.boolean()?)
 }
 
-fn number(cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Result<u64, Stop> {
+pub(super) fn number(cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Result<u64, Stop> {
     if kind != Kind::Number {
         return Err(BadBody::wrong_type(name, "a whole number", kind).into());
     }
