@@ -27,6 +27,7 @@ fn provider(host: &str, port: u16) -> Provider {
         dialect: Dialect::Chat,
         base_url: BaseUrl::parse(&format!("http://{host}:{port}/v1"), host).unwrap(),
         key: Some(Secret::new("sk-1")),
+        caller_key: false,
         headers: vec![("x-team".to_owned(), Secret::new("blue"))],
         authorities: None,
         client_certificate: None,

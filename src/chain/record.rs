@@ -87,6 +87,8 @@ pub enum SkipReason {
     WindowNotLarger,
     /// Its breaker opened after the chain was planned, or another request probes it.
     BreakerOpen,
+    /// Its dialect, or its model, has no place for something that the caller asks for.
+    CannotCarry,
 }
 
 impl SkipReason {
@@ -96,6 +98,7 @@ impl SkipReason {
             Self::Deadline => "deadline",
             Self::WindowNotLarger => "window_not_larger",
             Self::BreakerOpen => "breaker_open",
+            Self::CannotCarry => "cannot_carry",
         }
     }
 }

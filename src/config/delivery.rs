@@ -64,6 +64,7 @@ impl Reader<'_> {
             dialect: Dialect::Chat,
             base_url,
             key: None,
+            caller_key: false,
             headers,
             authorities,
             client_certificate: None,

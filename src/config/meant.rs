@@ -14,7 +14,7 @@ use super::provider::Provider;
 use super::raw::{OneOrMany, Raw, RawIdentity, RawLimits, Size};
 use super::secret::Secret;
 use super::spool::{self, SpoolSettings};
-use super::{ConfigErrors, Known, check};
+use super::{ConfigErrors, Known, check, translation};
 use crate::names::ProviderName;
 use crate::units::{Bytes, Millis};
 
@@ -60,6 +60,8 @@ pub struct Config {
     pub breakers: BreakerSettings,
     /// Whether answers carry `x-wayside-*`.
     pub answer_headers: bool,
+    /// What another dialect cannot carry may be left out, where that is harmless enough.
+    pub lenient: bool,
     /// Where the line of each request goes.
     pub request_log: RequestLog,
     /// The operational log's filter, in `tracing` syntax.
@@ -246,6 +248,7 @@ impl Config {
             limits,
             breakers,
             answer_headers: raw.answer_headers.unwrap_or(true),
+            lenient: translation::lenient(raw.translation.as_deref(), reader.errors),
             request_log,
             log_level,
             queues,

@@ -25,6 +25,8 @@ mod raw;
 mod secret;
 mod spool;
 #[cfg(feature = "serve")]
+mod translation;
+#[cfg(feature = "serve")]
 mod tunnel;
 
 #[cfg(feature = "serve")]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::base_url::BaseUrl;
 use super::known::{self, ProviderKind};
-use super::meant::Reader;
+use super::meant::{Config, Reader};
 use super::pem::{ClientCertificate, Pem};
 use super::raw::RawProvider;
 use super::secret::Secret;
@@ -33,6 +33,9 @@ const KNOWN_PROVIDERS: [(&str, &str, &str); 8] = [
 /// issue 7, read 2026-11-25), DeepSeek and Cohere document the old one.
 const ONLY_MAX_TOKENS: [&str; 3] = ["mistral", "deepseek", "cohere"];
 
+/// Written in place of a key.
+const CALLER_KEY: &str = "caller";
+
 /// Whom to call, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {
@@ -46,6 +49,8 @@ pub struct Provider {
     pub base_url: BaseUrl,
     /// Sent as its dialect wants it ([`Provider::key_header`]); a provider inside the pod may need none.
     pub key: Option<Secret>,
+    /// `key: caller`: each caller's own key is used, and this sidecar has none.
+    pub caller_key: bool,
     /// Sent with every request.
     pub headers: Vec<(String, Secret)>,
     /// Certificate authorities to trust instead of the system's.
@@ -70,6 +75,13 @@ pub enum OutputCap {
     MaxCompletionTokens,
     /// `max_tokens`
     MaxTokens,
+}
+
+impl Config {
+    /// Some provider is called with its caller's key.
+    pub fn takes_caller_keys(&self) -> bool {
+        self.providers.values().any(|provider| provider.caller_key)
+    }
 }
 
 impl Provider {
@@ -134,7 +146,9 @@ impl Reader<'_> {
         let filled = self.filled(&format!("{at}.base_url"), url)?;
         let base_url = BaseUrl::parse(&filled, url);
         let base_url = base_url.map_err(|error| self.errors.push(format!("{at}.base_url: {error}"))).ok();
+        let caller_key = raw.key.as_deref() == Some(CALLER_KEY);
         let key = match (&raw.key, usual) {
+            _ if caller_key => None,
             (Some(written), _) => self.secret(&format!("{at}.key"), written),
             (None, Some((_, variable))) => self.environment.variable(variable).map(|key| Secret::new(&key)),
             (None, None) => None,
@@ -156,6 +170,7 @@ impl Reader<'_> {
             dialect,
             base_url: base_url?,
             key,
+            caller_key,
             headers,
             authorities,
             client_certificate,

@@ -25,6 +25,7 @@ pub struct Raw {
     pub limits: RawLimits,
     pub breakers: RawBreakers,
     pub answer_headers: Option<bool>,
+    pub translation: Option<String>,
     pub log: RawLog,
     pub queues: BTreeMap<String, RawQueue>,
     pub spool: RawSpool,

@@ -8,13 +8,19 @@ pub mod bad_body;
 pub mod caller_error;
 pub mod canonical;
 pub mod chat;
+#[cfg(feature = "serve")]
+pub mod follow;
 pub mod json;
+pub mod models;
 pub mod scan;
 #[cfg(feature = "serve")]
 pub mod splice;
 #[cfg(feature = "serve")]
 pub mod sse;
+pub mod translate;
 pub mod upstream_error;
+#[cfg(feature = "serve")]
+pub mod whole;
 
 pub use crate::names::Dialect;
 

@@ -11,6 +11,7 @@
 use jiff::Timestamp;
 
 use crate::dialect::Headers;
+use crate::dialect::caller_error::CallerError;
 use crate::dialect::json::{Cursor, JsonError, Kind};
 use crate::failure::Failure;
 use crate::units::Millis;
@@ -57,6 +58,14 @@ impl UpstreamError {
         let fields = Fields::read(value);
         let failure = fields.judge(fields.status());
         Self { retry_after: fields.retry_delay, ..fields.into_error(failure) }
+    }
+}
+
+impl UpstreamError {
+    /// The same for a caller of another dialect: the mistake is the caller's own, in the provider's words.
+    pub fn for_caller(&self, status: u16) -> CallerError {
+        let code = self.code.as_deref().unwrap_or(self.failure.word()).to_owned();
+        CallerError::new(status, self.message.to_string()).code(code).should_retry(false)
     }
 }
 

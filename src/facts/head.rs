@@ -108,6 +108,7 @@ impl<'h> Head<'h> {
     pub fn claims<'a>(
         &self,
         scan: &'a Scan,
+        endpoint: Endpoint,
         region: Option<&'a str>,
         attributes: &'a dyn Fn(&Attribute) -> Option<Cow<'a, str>>,
     ) -> Claims<'a>
@@ -115,7 +116,7 @@ impl<'h> Head<'h> {
         'h: 'a,
     {
         Claims {
-            endpoint: Endpoint::Chat,
+            endpoint,
             tenant: self.tenant,
             user: self.user.or(scan.user.as_deref()),
             plan: self.plan,
@@ -260,11 +261,11 @@ mod tests {
         let body = br#"{"model":"m","messages":[{"content":[{"type":"image_url"}]}],"max_tokens":5,"user":"kim","stream":true}"#;
         let scan = scan(body, Wants::default()).unwrap();
         let head = Head { feature: Some("search"), ..Head::default() };
-        let claims = head.claims(&scan, Some("eu"), &|_| None);
+        let claims = head.claims(&scan, Endpoint::Chat, Some("eu"), &|_| None);
         assert_eq!((claims.requested_model, claims.max_tokens, claims.streaming), ("m", 5, true));
         assert_eq!((claims.user, claims.feature, claims.region), (Some("kim"), Some("search"), Some("eu")));
         assert_eq!(claims.modality, ModalitySet::EMPTY.with(Modality::Image));
         let named = Head { user: Some("lee"), ..Head::default() };
-        assert_eq!(named.claims(&scan, None, &|_| None).user, Some("lee"));
+        assert_eq!(named.claims(&scan, Endpoint::Chat, None, &|_| None).user, Some("lee"));
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! In: what the walk found. Out: bytes to the caller, and how that ended. Must not know: how the hop was chosen.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use pingora::http::ResponseHeader;
@@ -18,6 +20,7 @@ use super::resume;
 use super::settle::{Asked, CacheUse, Ending, Settlement};
 use super::walk::{Found, Walk};
 use crate::chain::Start;
+use crate::dialect::Dialect;
 use crate::dialect::caller_error::CallerError;
 use crate::failure::Failure;
 use crate::policy::checked::Hold;
@@ -26,6 +29,10 @@ use crate::telemetry::Outcome;
 
 const SNAPSHOT: HeaderName = HeaderName::from_static("x-wayside-snapshot");
 const HOP: HeaderName = HeaderName::from_static("x-wayside-hop");
+const DROPPED: HeaderName = HeaderName::from_static("x-wayside-dropped");
+const ADAPTED: HeaderName = HeaderName::from_static("x-wayside-adapted");
+/// Bytes of each of these two.
+const MAX_NOTES: usize = 1024;
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
@@ -38,7 +45,7 @@ pub async fn whole(
     whole: Whole,
     hop: PlannedHop,
 ) -> Ending {
-    let headers = from_hop(settlement, &hop);
+    let headers = from_hop(settlement, walk, &hop);
     let bytes = whole.body.len() as u64;
     cached::keep(walk, &hop, &whole.watch, || Bytes::copy_from_slice(&whole.body));
     let ended = reply::whole(session, 200, JSON, headers, whole.body).await;
@@ -69,7 +76,7 @@ pub async fn stream(
     // A caller who was kept waiting with comments has a head already.
     let mut head = None;
     if reply::begun(session).is_none() {
-        head = stream_head(session, 200, from_hop(settlement, &part.1));
+        head = stream_head(session, 200, from_hop(settlement, walk, &part.1));
         if head.is_none() {
             return Ending::of(Ended::Broken);
         }
@@ -150,7 +157,7 @@ async fn take_up(
     let elapsed = walk.elapsed();
     walk.cut(hop, failure);
     let resumes = walk.chain.cut(elapsed, failure);
-    let Some(output) = &sent.output else { return Found::Nothing(Some(failure)) };
+    let Some(output) = sent.watch.output() else { return Found::Nothing(Some(failure)) };
     let found = match resume::text(output) {
         Some(seen) if resumes => walk.resume(session, asked.told, seen.to_owned()).await,
         _ => Found::Nothing(Some(failure)),
@@ -165,6 +172,7 @@ async fn take_up(
 pub async fn said(
     session: &mut ServerSession,
     settlement: &Settlement<'_>,
+    walk: &Walk<'_>,
     said: Said,
     hop: PlannedHop,
     failure: Failure,
@@ -172,7 +180,7 @@ pub async fn said(
     if reply::begun(session).is_some() {
         return too_late(session, said, hop, failure).await;
     }
-    let mut headers = from_hop(settlement, &hop);
+    let mut headers = from_hop(settlement, walk, &hop);
     headers.push((reply::REASON, HeaderValue::from_static(failure.word())));
     headers.push((reply::SHOULD_RETRY, HeaderValue::from_static("false")));
     let bytes = said.body.len() as u64;
@@ -235,22 +243,44 @@ pub fn from_before(settlement: &Settlement<'_>, again: &Again) -> Headers {
 
 /// For a stream that its caller sees nothing of before its end. A hop that falls silent is given up after `idle`, and the next one
 /// then has half as long again to answer under a head that names it: with the first comment goes one that names none.
-pub fn keep_alive(session: &ServerSession, settlement: &Settlement<'_>, walk: &Walk<'_>) -> Option<KeepAlive> {
+pub fn keep_alive(
+    session: &ServerSession,
+    settlement: &Settlement<'_>,
+    walk: &Walk<'_>,
+    dialect: Dialect,
+) -> Option<KeepAlive> {
     let run = walk.chain.run();
     if run.hold != Hold::Complete || !walk.chain.is_streaming() {
         return None;
     }
     let every = run.hops.first()?.idle.duration() * 3 / 2;
-    Some(KeepAlive::new(every, stream_head(session, 200, settlement.headers(None))?))
+    KeepAlive::new(dialect, every, stream_head(session, 200, settlement.headers(None))?)
 }
 
-fn from_hop(settlement: &Settlement<'_>, hop: &PlannedHop) -> Headers {
+fn from_hop(settlement: &Settlement<'_>, walk: &Walk<'_>, hop: &PlannedHop) -> Headers {
     let mut headers = settlement.headers(hop.tier);
+    headers.extend(listed(DROPPED, &walk.notes.dropped));
+    headers.extend(listed(ADAPTED, &walk.notes.adapted));
     if settlement.now.config.answer_headers {
         headers.extend(settlement.now.snapshot_name(hop.snapshot).map(|name| (SNAPSHOT, name)));
         headers.push((HOP, HeaderValue::from(u16::from(hop.position))));
     }
     headers
+}
+
+/// What a hop in another dialect was not told, as one header. Of a long list, as much as fits is named.
+fn listed(name: HeaderName, notes: &[Cow<'static, str>]) -> Option<(HeaderName, HeaderValue)> {
+    let mut text = String::new();
+    for note in notes {
+        if text.len() + note.len() >= MAX_NOTES {
+            break;
+        }
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.extend(note.chars().filter(|c| c.is_ascii_graphic() || *c == ' '));
+    }
+    HeaderValue::from_str(&text).ok().filter(|value| !value.is_empty()).map(|value| (name, value))
 }
 
 /// The head of a stream in the version the caller speaks: pingora passes it on as it is given.
@@ -261,6 +291,7 @@ pub fn stream_head(session: &ServerSession, status: u16, headers: Headers) -> Op
     for (name, value) in headers {
         head.insert_header(name, value).ok()?;
     }
+    reply::also_named(session, &mut head).ok()?;
     if !session.is_http2() && session.req_header().version == http::Version::HTTP_11 {
         head.insert_header(http::header::TRANSFER_ENCODING, "chunked").ok()?;
     }

@@ -6,15 +6,21 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 use pingora::protocols::http::ServerSession;
+use smallvec::SmallVec;
 
+use super::entrance::Entrance;
 use super::intake::{self, NoBody};
 use super::reply::Problem;
 use super::sidecar::InForce;
 use super::tally::{Held, Tally};
+use crate::config::Provider;
+use crate::dialect::bad_body::BadBody;
 use crate::dialect::caller_error::CallerError;
-use crate::dialect::chat::request;
+use crate::dialect::canonical::Conversation;
 use crate::dialect::scan::{Scan, Wants};
+use crate::dialect::{Dialect, translate};
 use crate::facts::head::{self, BadHeader, Head, Kept};
 use crate::facts::tokens::PromptTokens;
 use crate::policy::admit::Refusal;
@@ -28,12 +34,57 @@ const LONG_COUNT: u64 = 64 << 10;
 
 /// What a caller sent.
 pub struct Told {
+    /// The door it came through.
+    pub entrance: Entrance,
+    /// Headers that belong to the caller's dialect and not to the caller: versions and features of the API.
+    pub betas: Betas,
+    /// The caller's own key for a provider, where some provider row takes it.
+    pub key: Option<CallerKey>,
     /// Byte for byte.
     pub body: Bytes,
     /// What it says.
     pub scan: Scan,
     head: Kept,
     _held: Held,
+}
+
+/// A key that is nobody's here: it goes to the providers whose row says so, and nowhere else.
+pub struct CallerKey(HeaderValue);
+
+impl CallerKey {
+    /// From the header that one of the official clients puts it in.
+    fn of(headers: &http::HeaderMap) -> Option<Self> {
+        let bare = |name: &str| headers.get(name).cloned();
+        let bearer = || {
+            let value = headers.get(http::header::AUTHORIZATION)?.as_bytes();
+            let (scheme, key) = value.split_at_checked(7)?;
+            scheme.eq_ignore_ascii_case(b"bearer ").then(|| HeaderValue::from_bytes(key).ok())?
+        };
+        let mut key = bare("x-api-key").or_else(|| bare("x-goog-api-key")).or_else(bearer)?;
+        key.set_sensitive(true);
+        Some(Self(key))
+    }
+
+    /// As `provider` wants it.
+    pub fn header(&self, provider: &Provider) -> Option<(HeaderName, HeaderValue)> {
+        let (name, front) = provider.key_header();
+        let mut value = HeaderValue::from_bytes(&[front.as_bytes(), self.0.as_bytes()].concat()).ok()?;
+        value.set_sensitive(true);
+        Some((HeaderName::from_static(name), value))
+    }
+}
+
+/// Names and values for a provider who speaks the caller's dialect.
+pub type Betas = SmallVec<[(HeaderName, HeaderValue); 2]>;
+
+impl Told {
+    /// What it says, in nobody's words.
+    ///
+    /// # Errors
+    /// Names what is no part of the caller's dialect.
+    pub fn conversation(&self) -> Result<Conversation<'_>, BadBody> {
+        translate::conversation(self.entrance.dialect, &self.body, self.entrance.in_path())
+    }
 }
 
 /// The size of a prompt, counted so that other requests do not wait for it.
@@ -43,6 +94,12 @@ impl<'a> Prompt<'a> {
     /// Of what was told. Counts nothing yet.
     pub fn of(told: &'a Told) -> Self {
         Self(PromptTokens::new(&told.body, &told.scan))
+    }
+
+    /// Counts all of it.
+    pub fn count(&mut self) -> u64 {
+        let Self(tokens) = self;
+        aside(tokens.uncounted() >= LONG_COUNT, || tokens.count())
     }
 
     /// Least and most that it can be, as far as it is known.
@@ -69,15 +126,38 @@ pub struct Admitted {
 }
 
 /// Reads the body and what it says. Headers are judged first: nobody should send a body to learn that a header is wrong.
-pub async fn hear(session: &mut ServerSession, now: &InForce, tally: &Arc<Tally>) -> Result<Told, NoBody> {
+pub async fn hear(
+    session: &mut ServerSession,
+    now: &InForce,
+    tally: &Arc<Tally>,
+    entrance: Entrance,
+) -> Result<Told, NoBody> {
     let limits = &now.config.limits;
     let head = head(session, now).map_err(|problem| NoBody::Problem(problem.unread()))?.keep();
     let mut held = tally.hold();
     let body = intake::body(session, limits.body as usize, limits.read_timeout.duration(), &mut held).await?;
     let wants = Wants { metadata: now.policy.wants_metadata };
-    let scan = aside(body.len() >= LONG_SCAN, || request::scan(&body, wants));
+    let scan = aside(body.len() >= LONG_SCAN, || scan(&entrance, &body, wants));
     let scan = scan.map_err(|bad| NoBody::Problem(CallerError::from(bad).into()))?;
-    Ok(Told { body, scan, head, _held: held })
+    let headers = &session.req_header().headers;
+    let betas = betas(headers, entrance.dialect);
+    let key = now.config.takes_caller_keys().then(|| CallerKey::of(headers)).flatten();
+    Ok(Told { entrance, betas, key, body, scan, head, _held: held })
+}
+
+fn scan(entrance: &Entrance, body: &[u8], wants: Wants) -> Result<Scan, BadBody> {
+    translate::scan(entrance.dialect, body, entrance.in_path(), wants)
+}
+
+/// Headers that go to a provider of the same dialect as they came. Nothing else of a caller's head goes anywhere: not its
+/// credentials, nor what it says about itself.
+fn betas(headers: &http::HeaderMap, dialect: Dialect) -> Betas {
+    let passed = translate::passed_headers(dialect).iter().flat_map(|(name, usual)| {
+        let usual = usual.filter(|_| !headers.contains_key(*name)).map(HeaderValue::from_static);
+        let values = headers.get_all(*name).iter().cloned().chain(usual);
+        values.map(|value| (HeaderName::from_static(name), value))
+    });
+    passed.collect()
 }
 
 /// Facts out of what was said.
@@ -90,7 +170,7 @@ pub fn admit(
     let head = told.head.head();
     let headers = &session.req_header().headers;
     let attribute = |wanted: &_| head::attribute(headers, &told.scan, wanted);
-    let claims = head.claims(&told.scan, now.config.region.as_deref(), &attribute);
+    let claims = head.claims(&told.scan, told.entrance.endpoint, now.config.region.as_deref(), &attribute);
     let facts = now.policy.door.admit(&claims, prompt).map_err(refused)?;
     Ok(Admitted { facts, tenant: head.tenant.map(Into::into), deadline: head.deadline })
 }

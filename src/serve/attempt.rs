@@ -17,8 +17,10 @@ use super::keep_alive::{self, KeepAlive};
 use super::resume::{Seam, seam};
 use super::schema::{Shape, invalid};
 use super::silence::Silence;
-use crate::dialect::chat::output::Output;
+use crate::dialect::canonical::Reply;
+use crate::dialect::follow::Follow;
 use crate::dialect::upstream_error::{MAX_ERROR_BODY, UpstreamError};
+use crate::dialect::{Dialect, whole};
 use crate::failure::{Failure, FailureSet};
 use crate::policy::checked::Hold;
 use crate::upstream::{Answer, Call, CallError, Upstream};
@@ -34,6 +36,10 @@ pub struct Try<'a> {
     pub upstream: &'a Arc<Upstream>,
     /// What it is sent.
     pub call: Call<'a>,
+    /// What the caller speaks; the upstream's own dialect stands in its configuration.
+    pub caller: Dialect,
+    /// What stands around an answer that is written in another dialect than it came in.
+    pub reply: Reply<'a>,
     /// The model that must answer.
     pub pin: &'a str,
     /// Answers asked for (`n`).
@@ -114,8 +120,6 @@ pub struct Live {
     pub watch: Watch,
     /// Its last event is among the held ones.
     pub complete: bool,
-    /// What it says, where that must be known.
-    pub output: Option<Output>,
     /// When its first content came.
     pub first_content: Instant,
 }
@@ -126,7 +130,7 @@ pub async fn attempt(session: &mut ServerSession, hop: &Try<'_>, alive: &mut Opt
     // Pinned where it is made: `select!` would move it, and it is large.
     let mut answer = pin!(async {
         let answer = hop.upstream.call(&hop.call).await.map_err(|error| broken(&error))?;
-        if hop.stream.is_some() { opened(answer).await } else { complete(answer, hop).await.map(Opened::Whole) }
+        if hop.stream.is_some() { opened(answer, hop).await } else { complete(answer, hop).await.map(Opened::Whole) }
     });
     let opened = loop {
         tokio::select! {
@@ -154,8 +158,8 @@ enum Opened {
 }
 
 /// The head of a stream is here.
-async fn opened(answer: Answer) -> Result<Opened, Failed> {
-    let answer = successful(answer).await?;
+async fn opened(answer: Answer, hop: &Try<'_>) -> Result<Opened, Failed> {
+    let answer = successful(answer, hop).await?;
     let kind = answer.header("content-type").unwrap_or_default();
     if kind.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream")) {
         return Ok(Opened::Stream(Events::of(answer)));
@@ -167,24 +171,23 @@ async fn opened(answer: Answer) -> Result<Opened, Failed> {
 
 /// A whole answer is here.
 async fn complete(answer: Answer, hop: &Try<'_>) -> Result<Whole, Failed> {
-    let answer = successful(answer).await?;
+    let answer = successful(answer, hop).await?;
     let body = read_up_to(answer, MAX_ANSWER).await?;
-    match Watch::whole(hop.pin, &body) {
-        (watch, None) => {
-            if let Some(shape) = hop.shape.filter(|shape| shape.demand.of_every_text() || watch.calls()) {
-                shape.check(&Output::of_answer(&body))?;
-            }
-            Ok(Whole { body, watch })
+    let whole = whole::Whole::read(hop.upstream.provider.dialect, hop.caller, &body);
+    let (watch, error) = Watch::whole(hop.pin, &whole);
+    let Some(error) = error else {
+        if let Some(shape) = hop.shape.filter(|shape| shape.demand.of_every_text() || watch.calls()) {
+            shape.check(&whole.output())?;
         }
-        (watch, Some(error)) => {
-            let said = Said { status: 200, body, watch: Some(watch) };
-            Err(Failed(UpstreamError { status: Some(200), ..error }, Some(said)))
-        }
-    }
+        let body = whole.for_caller(&hop.reply).unwrap_or_default();
+        return Ok(Whole { body, watch });
+    };
+    let said = whole.for_caller(&hop.reply).map(|body| Said { status: 200, body, watch: Some(watch) });
+    Err(Failed(UpstreamError { status: Some(200), ..error }, said))
 }
 
 /// Turns every status but 2xx into the failure it means.
-async fn successful(mut answer: Answer) -> Result<Answer, Failed> {
+async fn successful(mut answer: Answer, hop: &Try<'_>) -> Result<Answer, Failed> {
     let status = answer.status();
     if (200..300).contains(&status) {
         return Ok(answer);
@@ -207,7 +210,12 @@ async fn successful(mut answer: Answer) -> Result<Answer, Failed> {
     if ended {
         answer.finish().await;
     }
-    let said = Said { status, body: body.freeze(), watch: None };
+    let body = if hop.upstream.provider.dialect == hop.caller {
+        body.freeze()
+    } else {
+        error.for_caller(status).body(hop.caller).into()
+    };
+    let said = Said { status, body, watch: None };
     Err(Failed(error, Some(said).filter(|_| ended)))
 }
 
@@ -293,14 +301,17 @@ struct Held {
     events: Vec<Bytes>,
     size: usize,
     first_content: Option<Instant>,
-    /// What it says, where that is held against something, or may be taken up.
-    output: Option<Output>,
 }
 
 impl Held {
     fn new(hop: &Try<'_>) -> Self {
-        let output = (hop.shape.is_some() || hop.kept || hop.after.is_some()).then(Output::default);
-        Self { watch: Watch::stream(hop.pin, hop.choices), events: Vec::new(), size: 0, first_content: None, output }
+        let upstream = hop.upstream.provider.dialect;
+        let mut follow = Follow::new(upstream, hop.caller, hop.choices, &hop.reply);
+        // What it says is held against something, or may be taken up.
+        if hop.shape.is_some() || hop.kept || hop.after.is_some() {
+            follow.put_together();
+        }
+        Self { watch: Watch::stream(hop.pin, follow), events: Vec::new(), size: 0, first_content: None }
     }
 
     /// Whether this was the last of it.
@@ -310,7 +321,9 @@ impl Held {
             Next::End => return Ok(self.watch.end().map(|()| true)?),
             Next::Event(event) => event,
         };
-        let verdict = self.watch.event(&event);
+        let text = |watch: &Watch| watch.output()?.choices.first().map(|choice| choice.text.len());
+        let known = text(&self.watch).unwrap_or(0);
+        let (verdict, bytes) = self.watch.event(&event);
         match verdict {
             Verdict::Failed(error) => return Err(error.into()),
             Verdict::Declined(failure) if hop.on.contains(failure) => {
@@ -323,17 +336,13 @@ impl Held {
             }
             Verdict::Quiet => {}
         }
-        let bytes = match (&mut self.output, event.data()) {
-            (Some(output), Some(data)) => {
-                let known = output.choices.first().map_or(0, |choice| choice.text.len());
-                output.event(data);
-                match hop.after.map_or(Seam::Follows(event.raw.clone()), |seen| seam(seen, known, output, &event)) {
-                    Seam::Follows(bytes) => bytes,
-                    Seam::Seen => return Ok(false),
-                    Seam::Differs => return Err(NotHeld::Diverged),
-                }
-            }
-            _ => event.raw,
+        let bytes = match (hop.after, self.watch.output()) {
+            (Some(seen), Some(output)) => match seam(seen, known, output, &event) {
+                Seam::Follows(bytes) => bytes,
+                Seam::Seen => return Ok(false),
+                Seam::Differs => return Err(NotHeld::Diverged),
+            },
+            _ => bytes,
         };
         self.size += bytes.len();
         self.events.push(bytes);
@@ -342,7 +351,7 @@ impl Held {
 
     /// Whether the caller may see it.
     fn released(&self, complete: bool, hold: Hold, hop: &Try<'_>) -> Result<bool, UpstreamError> {
-        let checked = hop.shape.zip(self.output.as_ref());
+        let checked = hop.shape.zip(self.watch.output());
         if complete {
             return checked.map_or(Ok(()), |(shape, output)| shape.check(output)).map(|()| true);
         }
@@ -365,9 +374,11 @@ impl Held {
 
     fn live(mut self, events: Events, complete: bool, hop: &Try<'_>) -> Live {
         self.watch.release();
-        let output = self.output.filter(|_| hop.kept);
+        if !hop.kept {
+            self.watch.take_output();
+        }
         let first_content = self.first_content.unwrap_or_else(Instant::now);
-        Live { held: self.events, events, watch: self.watch, complete, output, first_content }
+        Live { held: self.events, events, watch: self.watch, complete, first_content }
     }
 }
 

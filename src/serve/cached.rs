@@ -148,8 +148,12 @@ fn key(now: &InForce, asked: &Asked<'_>, per: &[Partition]) -> Key {
         Partition::Attribute(at) => Subject::Attribute(*at),
     });
     let tested = checked.columns.iter().filter(|column| column.class == Class::Free).map(|column| column.subject);
-    let begun =
-        KeyBuilder::new().part("policy", now.policy.hash()).part("endpoint", asked.admitted.facts.endpoint.word());
+    let begun = KeyBuilder::new().part("policy", now.policy.hash()).part("dialect", asked.told.entrance.dialect.word());
+    // Where a path says what other bodies say.
+    let begun = match &asked.told.entrance.in_path {
+        Some(asked) => begun.part("model", &asked.model).part("stream", if asked.stream { "yes" } else { "no" }),
+        None => begun,
+    };
     let parts = always.into_iter().chain(divided).chain(tested).fold(begun, |key, subject| {
         match value(checked, asked, subject) {
             Some(value) => key.part(&format!("{subject:?}"), &value),

@@ -15,13 +15,17 @@ use super::reply::{self, Problem};
 use super::settle::{Asked, CacheUse, Ending, Settlement};
 use super::walk::Walk;
 use crate::chain::degrade::{StandIn, stand_ins};
+use crate::dialect::bad_body::BadBody;
 use crate::dialect::caller_error::CallerError;
-use crate::dialect::chat::degraded;
+use crate::dialect::canonical::{Completion, Finish, Part, Reply, UNSUPPORTED};
+use crate::dialect::json::Quoted;
+use crate::dialect::translate;
 use crate::failure::Failure;
 use crate::policy::checked::TemplateId;
 use crate::spool::TicketId;
 use crate::telemetry::Outcome;
 use crate::units::Millis;
+use crate::usage::Usage;
 
 const DEGRADED: HeaderName = HeaderName::from_static("x-wayside-degraded");
 const TICKET: HeaderName = HeaderName::from_static("x-wayside-ticket");
@@ -30,6 +34,14 @@ const TICKET: HeaderName = HeaderName::from_static("x-wayside-ticket");
 pub fn no_rule() -> Problem {
     let message = "No rule of the policy covers this request, and it has no `otherwise`.";
     CallerError::new(503, message).code("no_rule").should_retry(false).into()
+}
+
+/// No hop of the chain has a place for something that the caller asks for, which only the caller can mend.
+pub async fn cannot_carry(session: &mut ServerSession, settlement: &Settlement<'_>, refused: BadBody) -> Ending {
+    let problem: Problem = CallerError::from(refused).should_retry(false).into();
+    let ended = reply::problem_with(session, &problem, settlement.headers(None)).await;
+    let reason = Some(UNSUPPORTED);
+    Ending { outcome: Outcome::Failed, status: problem.error.status, reason, ..Ending::of(ended) }
 }
 
 /// Answers with the first step that can be carried out.
@@ -143,12 +155,20 @@ async fn fixed(
         headers.extend(ticket.map(|ticket| (TICKET, ticket)));
     }
     let created = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
-    let head = degraded::Head { id: settlement.request_id(), model: &scan.model, created };
+    let (id, include_usage) = (settlement.request_id(), scan.include_usage);
+    let reply = Reply { id, model: &scan.model, created, include_usage };
+    let completion = Completion {
+        parts: vec![Part::Text(Quoted::of(&answer.text))],
+        finish: Some(Finish::Stop),
+        usage: Some(Usage::default()),
+        ..Completion::default()
+    };
+    let dialect = asked.told.entrance.dialect;
     let (bytes, ended) = if scan.stream {
-        let events = degraded::stream(head, &answer.text, scan.include_usage);
+        let events = translate::stream(dialect, &completion, &reply);
         (events.len(), fixed_stream(session, answer.status, headers, events.into()).await)
     } else {
-        let body = degraded::completion(head, &answer.text);
+        let body = translate::answer(dialect, &completion, &reply);
         (body.len(), reply::json(session, answer.status, headers, body.into()).await)
     };
     Ending {

@@ -9,8 +9,10 @@ use pingora::protocols::http::ServerSession;
 
 use super::app::Ended;
 use super::ask::{self, Prompt};
+use super::entrance::Entrance;
 use super::health::Shut;
 use super::intake::NoBody;
+use super::request_id::RequestId;
 use super::settle::{Asked, Ending, Settlement};
 use super::sidecar::{InForce, Sidecar};
 use super::walk::{Found, Walk};
@@ -23,12 +25,12 @@ use crate::policy::plan::{Action, DropReason, Plan, Run, plan};
 use crate::policy::readings::Readings;
 
 /// Serves one request from its head to its last byte.
-pub async fn exchange(sidecar: &Sidecar, session: &mut ServerSession) -> Ended {
+pub async fn exchange(sidecar: &Sidecar, session: &mut ServerSession, entrance: Entrance) -> Ended {
     let now = sidecar.in_force();
     let mut settlement = Settlement::open(sidecar, &now);
 
     // 1. Admit, and 2. resolve the model that was asked for.
-    let told = match ask::hear(session, &now, &sidecar.tally).await {
+    let told = match ask::hear(session, &now, &sidecar.tally, entrance).await {
         Ok(told) => told,
         Err(NoBody::ClientGone) => return settlement.client_gone_early(),
         Err(NoBody::Problem(problem)) => return settlement.refuse(session, &problem).await,
@@ -57,14 +59,14 @@ pub async fn exchange(sidecar: &Sidecar, session: &mut ServerSession) -> Ended {
     };
 
     // 10. What was answered before, if the rule has a cache and it is fresh.
-    let mut walk = begin(sidecar, &now, admitted_at, &asked, (plan.rule, run));
+    let mut walk = begin(sidecar, &now, (settlement.id(), admitted_at), &asked, (plan.rule, run));
     if let Some(again) = cached::fresh(&walk) {
         let ending = answer::again(session, &settlement, &asked, again).await;
         return settlement.settle(&asked, &walk, ending);
     }
 
     // 12. Walk the chain until a hop delivers.
-    walk.alive = answer::keep_alive(session, &settlement, &walk);
+    walk.alive = answer::keep_alive(session, &settlement, &walk, told.entrance.dialect);
     let found = walk.walk(session, &told).await;
 
     // What was found goes to the caller; 13. a degrade step stands in where nothing was.
@@ -73,7 +75,8 @@ pub async fn exchange(sidecar: &Sidecar, session: &mut ServerSession) -> Ended {
         Found::Live(live, hop, start) => {
             answer::stream(session, &settlement, &mut walk, &asked, (live, hop, start)).await
         }
-        Found::Said(said, hop, failure) => answer::said(session, &settlement, said, hop, failure).await,
+        Found::Said(said, hop, failure) => answer::said(session, &settlement, &walk, said, hop, failure).await,
+        Found::Refused(refused) => degrade::cannot_carry(session, &settlement, refused).await,
         Found::Nothing(last) => degrade::stand_in(session, &settlement, &walk, &asked, last).await,
         Found::ClientGone => Ending::client_gone(),
     };
@@ -114,12 +117,12 @@ fn decide_and_plan(
 fn begin<'a>(
     sidecar: &'a Sidecar,
     now: &'a InForce,
-    since: Instant,
+    (request_id, since): (RequestId, Instant),
     asked: &Asked<'_>,
     (rule, run): (RuleId, Run),
 ) -> Walk<'a> {
     let admitted = asked.admitted;
     let chain = Chain::new(run, admitted.facts.streaming, admitted.deadline, fastrand::u64(..));
     let keeps = cached::keeps(now, rule, asked);
-    Walk { sidecar, now, admitted: since, keeps, chain, statuses: Default::default(), alive: None, seen: None }
+    Walk::new((sidecar, now), request_id, since, keeps, chain)
 }

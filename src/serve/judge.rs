@@ -1,12 +1,16 @@
 //! What an answer says about itself, held against the pin.
 //!
-//! In: whole answers and stream events. Out: the model that answered, usage, and failures in the words of section 5.3. Must not
-//! know: sockets, time.
+//! In: whole answers and stream events. Out: the model that answered, usage, what the caller gets, and failures in the words of
+//! section 5.3. Must not know: sockets, time.
 
-use crate::dialect::chat::answer::{self, Answer};
-use crate::dialect::chat::stream::{self, StreamJudge};
+use bytes::Bytes;
+
+use crate::dialect::chat::output::Output;
+use crate::dialect::chat::stream;
+use crate::dialect::follow::Follow;
 use crate::dialect::sse::Event;
 use crate::dialect::upstream_error::UpstreamError;
+use crate::dialect::whole::{Summary, Whole};
 use crate::failure::Failure;
 use crate::usage::Usage;
 
@@ -18,8 +22,8 @@ pub struct Watch {
 }
 
 enum Said {
-    Whole(Box<Answer>),
-    Stream(Box<StreamJudge>),
+    Whole(Box<Summary>),
+    Stream(Box<Follow>),
 }
 
 /// What one event means for the caller.
@@ -40,30 +44,24 @@ pub enum Verdict {
 }
 
 impl Watch {
-    /// For a stream of `choices` answers that must come from `pin`.
-    pub fn stream(pin: &str, choices: u64) -> Self {
-        Self { pin: pin.into(), said: Said::Stream(Box::new(StreamJudge::new(choices))), released: false }
+    /// For a stream that must come from `pin`.
+    pub fn stream(pin: &str, follow: Follow) -> Self {
+        Self { pin: pin.into(), said: Said::Stream(Box::new(follow)), released: false }
     }
 
     /// For a whole answer that must come from `pin`, and what is wrong with it.
-    pub fn whole(pin: &str, body: &[u8]) -> (Self, Option<UpstreamError>) {
-        let (answer, error) = match Answer::read(body) {
-            Ok(answer) => {
-                let error = answer.failure();
-                (answer, error)
-            }
-            Err(error) => (Answer::default(), Some(error)),
-        };
-        let watch = Self { pin: pin.into(), said: Said::Whole(Box::new(answer)), released: false };
+    pub fn whole(pin: &str, whole: &Whole<'_>) -> (Self, Option<UpstreamError>) {
+        let (summary, error) = whole.summary();
+        let watch = Self { pin: pin.into(), said: Said::Whole(Box::new(summary)), released: false };
         let gone = watch.drifted().then(gone);
         (watch, error.or(gone))
     }
 
-    /// One event of a stream.
-    pub fn event(&mut self, event: &Event) -> Verdict {
-        let Said::Stream(judge) = &mut self.said else { return Verdict::Drop };
-        let Some(data) = event.data() else { return Verdict::Drop };
-        let verdict = match judge.event(data) {
+    /// One event of a stream, and what the caller gets of it.
+    pub fn event(&mut self, event: &Event) -> (Verdict, Bytes) {
+        let Said::Stream(follow) = &mut self.said else { return (Verdict::Drop, Bytes::new()) };
+        let heard = follow.event(event);
+        let verdict = match heard.verdict {
             stream::Verdict::Quiet => Verdict::Quiet,
             stream::Verdict::Content | stream::Verdict::Finish => Verdict::Content,
             stream::Verdict::Declined(failure) => Verdict::Declined(failure),
@@ -79,9 +77,9 @@ impl Watch {
             && matches!(verdict, Verdict::Content | Verdict::Quiet | Verdict::Declined(_))
             && self.drifted()
         {
-            return Verdict::Failed(gone());
+            return (Verdict::Failed(gone()), Bytes::new());
         }
-        verdict
+        (verdict, heard.bytes)
     }
 
     /// From here on the caller has seen a part of it.
@@ -92,25 +90,49 @@ impl Watch {
     /// The body ended: whether the answer is whole.
     pub fn end(&self) -> Result<(), UpstreamError> {
         match &self.said {
-            Said::Stream(judge) if !judge.complete() => {
+            Said::Stream(follow) if !follow.complete() => {
                 Err(UpstreamError::bare(Failure::Network, "the stream ended without a finish reason for every choice"))
             }
             _ => Ok(()),
         }
     }
 
+    /// What ends a complete stream for its caller.
+    pub fn closing(&mut self) -> Bytes {
+        match &mut self.said {
+            Said::Stream(follow) => follow.closing(),
+            Said::Whole(_) => Bytes::new(),
+        }
+    }
+
+    /// What a stream said so far, where it is put together.
+    pub fn output(&self) -> Option<&Output> {
+        match &self.said {
+            Said::Stream(follow) => follow.output(),
+            Said::Whole(_) => None,
+        }
+    }
+
+    /// What a stream said is not needed any more; here it is.
+    pub fn take_output(&mut self) -> Option<Output> {
+        match &mut self.said {
+            Said::Stream(follow) => follow.take_output(),
+            Said::Whole(_) => None,
+        }
+    }
+
     /// Whether the same answer may be given twice.
     pub fn repeatable(&self) -> bool {
         let whole = match &self.said {
-            Said::Whole(answer) => answer.repeatable(),
-            Said::Stream(judge) => judge.repeatable(),
+            Said::Whole(summary) => summary.repeatable,
+            Said::Stream(follow) => follow.repeatable(),
         };
         whole && !self.drifted()
     }
 
     /// A whole answer that calls a tool.
     pub fn calls(&self) -> bool {
-        matches!(&self.said, Said::Whole(answer) if answer.calls)
+        matches!(&self.said, Said::Whole(summary) if summary.calls)
     }
 
     /// Another model than the pin answered. A server that names none is believed.
@@ -121,24 +143,24 @@ impl Watch {
     /// The model the answer names.
     pub fn model(&self) -> Option<&str> {
         match &self.said {
-            Said::Whole(answer) => answer.model.as_deref(),
-            Said::Stream(judge) => judge.model(),
+            Said::Whole(summary) => summary.model.as_deref(),
+            Said::Stream(follow) => follow.model(),
         }
     }
 
     /// What the provider counted.
     pub fn usage(&self) -> Option<Usage> {
         match &self.said {
-            Said::Whole(answer) => answer.usage,
-            Said::Stream(judge) => judge.usage(),
+            Said::Whole(summary) => summary.usage,
+            Said::Stream(follow) => follow.usage(),
         }
     }
 
     /// Tokens of content so far, by length.
     pub fn content_tokens(&self) -> u64 {
         match &self.said {
-            Said::Whole(answer) => answer::estimated_tokens(answer.content_bytes),
-            Said::Stream(judge) => judge.content_tokens(),
+            Said::Whole(summary) => summary.content_tokens,
+            Said::Stream(follow) => follow.content_tokens(),
         }
     }
 }

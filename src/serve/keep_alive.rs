@@ -12,19 +12,32 @@ use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 use tokio::time::{Instant, sleep_until};
 
-const COMMENT: &[u8] = b": keep-alive\n\n";
+use crate::dialect::Dialect;
+
+/// What a caller's clients pass over in the middle of a stream; `None` where they pass over nothing: Google's clients take every
+/// line for a part of an answer.
+const fn comment(dialect: Dialect) -> Option<&'static [u8]> {
+    match dialect {
+        Dialect::Chat | Dialect::Responses => Some(b": keep-alive\n\n"),
+        Dialect::Messages => Some(b"event: ping\ndata: {\"type\": \"ping\"}\n\n"),
+        Dialect::Gemini | Dialect::Converse => None,
+    }
+}
 
 /// For one held stream.
 pub struct KeepAlive {
     every: Duration,
     next: Instant,
     head: Option<Box<ResponseHeader>>,
+    comment: &'static [u8],
 }
 
 impl KeepAlive {
-    /// A comment whenever nothing was heard for `every`; `head` goes in front of the first.
-    pub fn new(every: Duration, head: ResponseHeader) -> Self {
-        Self { every, next: Instant::now() + every, head: Some(Box::new(head)) }
+    /// A comment whenever nothing was heard for `every`; `head` goes in front of the first. `None` where the caller's clients
+    /// would stumble over it.
+    pub fn new(dialect: Dialect, every: Duration, head: ResponseHeader) -> Option<Self> {
+        let comment = comment(dialect)?;
+        Some(Self { every, next: Instant::now() + every, head: Some(Box::new(head)), comment })
     }
 
     /// Sends one. An error means that the caller is gone.
@@ -33,7 +46,7 @@ impl KeepAlive {
         if let Some(head) = self.head.take() {
             session.write_response_header(head).await?;
         }
-        session.write_response_body(Bytes::from_static(COMMENT), false).await
+        session.write_response_body(Bytes::from_static(self.comment), false).await
     }
 }
 

@@ -1,33 +1,28 @@
 //! `GET /v1/models`: what a caller may name.
 //!
-//! In: the policy in force. Out: OpenAI's list of models. Must not know: requests.
+//! In: the policy in force. Out: the list of models, in the caller's dialect. Must not know: requests.
 
 use pingora::protocols::http::ServerSession;
 
 use super::app::Ended;
 use super::reply::{self, Problem};
 use super::sidecar::InForce;
-use crate::dialect::chat::degraded;
+use crate::dialect::Dialect;
+use crate::dialect::models::{self, Listed};
+use crate::policy::checked::Snapshot;
 
 /// Every snapshot of the policy.
-pub async fn list(now: &InForce, session: &mut ServerSession) -> Ended {
-    let names: Vec<(String, &str)> = now
-        .policy
-        .checked()
-        .snapshots
-        .iter()
-        .map(|snapshot| (snapshot.model.to_string(), &*snapshot.model.provider))
-        .collect();
-    let body = degraded::models(names.iter().map(|(name, owner)| (name.as_str(), *owner)), since(now));
-    reply::json(session, 200, reply::named(), body.into()).await
+pub async fn list(now: &InForce, session: &mut ServerSession, dialect: Dialect) -> Ended {
+    let snapshots: Vec<Listed> = now.policy.checked().snapshots.iter().map(listed).collect();
+    reply::json(session, 200, reply::named(), models::list(dialect, &snapshots, now.loaded_at).into()).await
 }
 
 /// One snapshot, by the name the list gives or by its bare id.
-pub async fn one(now: &InForce, session: &mut ServerSession, id: &str) -> Ended {
+pub async fn one(now: &InForce, session: &mut ServerSession, dialect: Dialect, id: &str) -> Ended {
     let mut snapshots = now.policy.checked().snapshots.iter();
     match snapshots.find(|one| *one.model.id == *id || one.model.to_string() == id) {
         Some(snapshot) => {
-            let body = degraded::model(&snapshot.model.to_string(), &snapshot.model.provider, since(now));
+            let body = models::one(dialect, &listed(snapshot), now.loaded_at);
             reply::json(session, 200, reply::named(), body.into()).await
         }
         None => {
@@ -37,7 +32,12 @@ pub async fn one(now: &InForce, session: &mut ServerSession, id: &str) -> Ended 
     }
 }
 
-/// Clients want a time of creation; the policy's is the only honest one.
-fn since(now: &InForce) -> u64 {
-    u64::try_from(now.loaded_at.as_second()).unwrap_or(0)
+fn listed(snapshot: &Snapshot) -> Listed {
+    let facts = snapshot.facts.as_ref();
+    Listed {
+        name: snapshot.model.to_string(),
+        owner: snapshot.model.provider.to_string(),
+        max_input: facts.and_then(|facts| facts.max_input.or(facts.context_window)),
+        max_output: facts.and_then(|facts| facts.max_output),
+    }
 }

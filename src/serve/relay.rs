@@ -15,12 +15,11 @@ use pingora::protocols::http::ServerSession;
 use tokio::time::Instant;
 
 use super::attempt::{Live, MAX_HELD, client_gone};
+use super::entrance;
 use super::events::{Events, Next};
 use super::judge::{Verdict, Watch};
 use super::silence::Silence;
-use crate::dialect::Dialect;
 use crate::dialect::caller_error::CallerError;
-use crate::dialect::chat::output::Output;
 use crate::failure::Failure;
 
 /// Events that are ready are joined up to this size.
@@ -29,7 +28,6 @@ const BATCH: usize = 16 << 10;
 const H2_FLUSH: Duration = Duration::from_millis(20);
 /// After its last event, a stream's body should end at once; otherwise the connection is given up.
 const TAIL: Duration = Duration::from_millis(50);
-const DONE: &[u8] = b"data: [DONE]\n\n";
 
 /// How long a released stream may take.
 #[derive(Clone, Copy, Debug)]
@@ -59,8 +57,6 @@ pub struct Sent {
     pub bytes: u64,
     /// What the stream said about itself.
     pub watch: Watch,
-    /// What was said, where another hop may take it up.
-    pub output: Option<Output>,
     /// Everything that was sent, if that was asked for and is no larger.
     pub kept: Option<Vec<u8>>,
 }
@@ -75,8 +71,7 @@ pub async fn relay(
 ) -> Sent {
     let kept = keep.map(|limit| (Vec::new(), limit));
     let (silence, batch) = (Silence::new(timing.idle, timing.until), Batch::default());
-    let output = live.output;
-    let mut relay = Relay { events: live.events, watch: live.watch, silence, batch, bytes: 0, output, kept };
+    let mut relay = Relay { events: live.events, watch: live.watch, silence, batch, bytes: 0, kept };
     let begun = match head {
         Some(head) => session.write_response_header(Box::new(head)).await,
         None => Ok(()),
@@ -85,12 +80,12 @@ pub async fn relay(
         Ok(()) => relay.run(session, live.held, live.complete).await,
         Err(_) => Relayed::ClientGone,
     };
-    let Relay { events, watch, bytes, output, kept, .. } = relay;
+    let Relay { events, watch, bytes, kept, .. } = relay;
     if how == Relayed::Whole {
         // The last event is there; what is left is the end of the body.
         tail(events).await;
     }
-    Sent { how, bytes, watch, output, kept: kept.map(|(kept, _)| kept) }
+    Sent { how, bytes, watch, kept: kept.map(|(kept, _)| kept) }
 }
 
 /// Tells the caller that the answer is not whole.
@@ -100,7 +95,9 @@ pub async fn broken(session: &mut ServerSession, failure: Failure) {
 
 /// Tells the caller of a stream that has begun what is wrong. Nothing may follow.
 pub async fn fail(session: &mut ServerSession, error: &CallerError) {
-    if session.write_response_body(error.event(Dialect::Chat).into(), false).await.is_ok() && session.is_http2() {
+    if session.write_response_body(error.event(entrance::dialect(session)).into(), false).await.is_ok()
+        && session.is_http2()
+    {
         tokio::time::sleep(H2_FLUSH).await;
     }
 }
@@ -111,7 +108,6 @@ struct Relay {
     silence: Silence,
     batch: Batch,
     bytes: u64,
-    output: Option<Output>,
     kept: Option<(Vec<u8>, u64)>,
 }
 
@@ -160,19 +156,16 @@ impl Relay {
             Next::Broken(_) => Flow::End(Err(Failure::Network)),
             Next::End => Flow::End(self.watch.end().map_err(|error| error.failure)),
             Next::Event(event) => match self.watch.event(&event) {
-                Verdict::Content | Verdict::Declined(_) | Verdict::Quiet => {
-                    if let (Some(output), Some(data)) = (&mut self.output, event.data()) {
-                        output.event(data);
-                        if output.len() > MAX_HELD {
-                            self.output = None;
-                        }
+                (Verdict::Content | Verdict::Declined(_) | Verdict::Quiet, bytes) => {
+                    if self.watch.output().is_some_and(|output| output.len() > MAX_HELD) {
+                        self.watch.take_output();
                     }
-                    self.batch.add(event.raw);
+                    self.batch.add(bytes);
                     Flow::On
                 }
-                Verdict::Drop => Flow::On,
-                Verdict::Done => Flow::End(Ok(())),
-                Verdict::Failed(error) => Flow::End(Err(error.failure)),
+                (Verdict::Drop, _) => Flow::On,
+                (Verdict::Done, _) => Flow::End(Ok(())),
+                (Verdict::Failed(error), _) => Flow::End(Err(error.failure)),
             },
         }
     }
@@ -199,9 +192,9 @@ impl Relay {
 
     async fn end(&mut self, session: &mut ServerSession, ended: Result<(), Failure>) -> Relayed {
         match ended {
-            Ok(()) => self.batch.add(Bytes::from_static(DONE)),
-            Err(_) if self.output.is_some() => {}
-            Err(failure) => self.batch.add(CallerError::cut(failure).event(Dialect::Chat).into()),
+            Ok(()) => self.batch.add(self.watch.closing()),
+            Err(_) if self.watch.output().is_some() => {}
+            Err(failure) => self.batch.add(CallerError::cut(failure).event(entrance::dialect(session)).into()),
         }
         let whole = ended.is_ok();
         let batch = self.batch.take();
@@ -233,6 +226,9 @@ struct Batch {
 
 impl Batch {
     fn add(&mut self, event: Bytes) {
+        if event.is_empty() {
+            return;
+        }
         if self.len() == 0 {
             self.first = event;
             return;

@@ -10,8 +10,8 @@ use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 
 use super::app::Ended;
-use super::relay;
 use super::request_id::RequestId;
+use super::{entrance, relay};
 use crate::dialect::Dialect;
 use crate::dialect::caller_error::{CallerError, SHOULD_RETRY as SHOULD_RETRY_NAME};
 
@@ -27,6 +27,7 @@ pub const REASON: HeaderName = HeaderName::from_static("x-wayside-reason");
 pub const SHOULD_RETRY: HeaderName = HeaderName::from_static(SHOULD_RETRY_NAME);
 /// `x-request-id`
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const NAMED_BY_ANTHROPIC: HeaderName = HeaderName::from_static("request-id");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// An error that Wayside itself has to tell a caller.
@@ -107,7 +108,7 @@ pub async fn unreadable(session: &mut ServerSession) -> Ended {
         problem.error.status,
         JSON,
         dress(&problem, named()),
-        problem.error.body(Dialect::Chat).into(),
+        problem.error.body(entrance::dialect(session)).into(),
         false,
     );
     let ended = ended.await;
@@ -133,7 +134,9 @@ pub async fn problem_with(session: &mut ServerSession, problem: &Problem, header
         session.set_keepalive(None);
     }
     let headers = dress(problem, headers);
-    let ended = whole(session, problem.error.status, JSON, headers, problem.error.body(Dialect::Chat).into()).await;
+    let ended =
+        whole(session, problem.error.status, JSON, headers, problem.error.body(entrance::dialect(session)).into())
+            .await;
     if problem.unread && ended == Ended::Whole {
         linger(session).await;
     }
@@ -186,6 +189,7 @@ async fn write(
         for (name, value) in headers {
             head.insert_header(name, value)?;
         }
+        also_named(session, &mut head)?;
         session.write_response_header(Box::new(head)).await?;
         if !bodiless {
             session.write_response_body(body, true).await?;
@@ -194,6 +198,15 @@ async fn write(
     }
     .await;
     if written.is_ok() { Ended::Whole } else { Ended::Broken }
+}
+
+/// Anthropic's clients look for the request's name under a name of their own.
+pub fn also_named(session: &ServerSession, head: &mut ResponseHeader) -> pingora::Result<()> {
+    let Some(id) = head.headers.get(REQUEST_ID).filter(|_| entrance::dialect(session) == Dialect::Messages) else {
+        return Ok(());
+    };
+    let id = id.clone();
+    head.insert_header(NAMED_BY_ANTHROPIC, id)
 }
 
 /// Reads and throws away what a caller still sends, within limits.

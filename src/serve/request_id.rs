@@ -5,6 +5,7 @@
 use http::HeaderValue;
 
 /// `req_` and 24 hexadecimal digits.
+#[derive(Clone, Copy)]
 pub struct RequestId([u8; 28]);
 
 impl RequestId {

@@ -135,6 +135,11 @@ impl<'a> Settlement<'a> {
         }
     }
 
+    /// As the caller sees it, to be kept.
+    pub const fn id(&self) -> RequestId {
+        self.request_id
+    }
+
     /// As the caller sees it.
     pub fn request_id(&self) -> &str {
         self.request_id.as_str()

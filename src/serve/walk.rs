@@ -8,22 +8,28 @@ use std::time::Instant;
 use pingora::protocols::http::ServerSession;
 use smallvec::SmallVec;
 
-use super::ask::Told;
+use super::ask::{self, Told};
 use super::attempt::{Live, Said, StreamLimits, Tried, Try, Whole, attempt, client_gone};
 use super::cached::Keeps;
 use super::health::Health;
 use super::keep_alive::{self, KeepAlive};
+use super::prepare::{Prepared, prepare};
+use super::request_id::RequestId;
 use super::schema::Shape;
 use super::sidecar::{InForce, Sidecar};
 use crate::chain::breaker::{Pass, Turned};
 use crate::chain::{Chain, SkipReason, Start, Step};
-use crate::dialect::splice::{Change, splice};
+use crate::dialect::Dialect;
+use crate::dialect::bad_body::BadBody;
+use crate::dialect::canonical::{Notes, Reply};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
 use crate::policy::ast::OnCut;
 use crate::policy::plan::PlannedHop;
 use crate::units::Millis;
-use crate::upstream::Call;
+
+/// Translating a body of this size takes about a millisecond; other requests of the same thread should not wait for more.
+const LONG_TRANSLATION: usize = 256 << 10;
 
 /// What the walk brought.
 pub enum Found {
@@ -33,6 +39,8 @@ pub enum Found {
     Live(Live, PlannedHop, Start),
     /// What the provider said, which is an answer and no reason to go on.
     Said(Said, PlannedHop, Failure),
+    /// No hop was asked, because none can carry what the caller wants.
+    Refused(BadBody),
     /// Nothing.
     Nothing(Option<Failure>),
     /// The caller left.
@@ -45,6 +53,8 @@ pub struct Walk<'a> {
     pub sidecar: &'a Sidecar,
     /// What this request is served under.
     pub now: &'a InForce,
+    /// By which its caller knows it.
+    pub request_id: RequestId,
     /// When it was admitted.
     pub admitted: Instant,
     /// How the rule's cache knows the request; `None` without one.
@@ -57,6 +67,36 @@ pub struct Walk<'a> {
     pub alive: Option<KeepAlive>,
     /// What the caller has seen of a stream that broke off.
     pub seen: Option<String>,
+    /// Why the first hop that cannot carry this request was passed over.
+    pub refused: Option<BadBody>,
+    /// What the attempt in flight, or the one that answered, was not told.
+    pub notes: Notes,
+}
+
+impl<'a> Walk<'a> {
+    /// One that begins.
+    pub fn new(
+        (sidecar, now): (&'a Sidecar, &'a InForce),
+        request_id: RequestId,
+        admitted: Instant,
+        keeps: Option<Keeps>,
+        chain: Chain,
+    ) -> Self {
+        let (statuses, notes) = Default::default();
+        Self {
+            sidecar,
+            now,
+            request_id,
+            admitted,
+            keeps,
+            chain,
+            statuses,
+            alive: None,
+            seen: None,
+            refused: None,
+            notes,
+        }
+    }
 }
 
 impl Walk<'_> {
@@ -90,7 +130,13 @@ impl Walk<'_> {
                         None => Found::Nothing(Some(failure)),
                     };
                 }
-                Step::Degrade { last } => return Found::Nothing(last),
+                Step::Degrade { last } => {
+                    let untried = self.chain.record().attempts.is_empty();
+                    return match self.refused.take().filter(|_| untried) {
+                        Some(refused) => Found::Refused(refused),
+                        None => Found::Nothing(last),
+                    };
+                }
                 Step::Attempt(start) => {
                     if self.statuses.is_empty() {
                         self.sidecar.telemetry.metrics.overhead.observe(self.admitted.elapsed().as_secs_f64());
@@ -100,7 +146,15 @@ impl Walk<'_> {
                         self.chain.pass_over(SkipReason::BreakerOpen);
                         continue;
                     };
-                    match self.try_hop(session, told, &hop, start).await {
+                    let prepared = match self.prepare(told, &hop) {
+                        Ok(prepared) => prepared,
+                        Err(refused) => {
+                            self.refused.get_or_insert(refused);
+                            self.chain.pass_over(SkipReason::CannotCarry);
+                            continue;
+                        }
+                    };
+                    match self.try_hop(session, told, &hop, start, &prepared).await {
                         Tried::Whole(whole) => {
                             leave.answered();
                             self.statuses.push(Some(200));
@@ -135,15 +189,30 @@ impl Walk<'_> {
         self.walk(session, told).await
     }
 
-    async fn try_hop(&mut self, session: &mut ServerSession, told: &Told, hop: &PlannedHop, start: Start) -> Tried {
-        let Some(upstream) = self.now.upstream(hop.snapshot) else {
+    fn prepare(&self, told: &Told, hop: &PlannedHop) -> Result<Option<Prepared>, BadBody> {
+        let Some(upstream) = self.now.upstream(hop.snapshot) else { return Ok(None) };
+        ask::aside(told.body.len() >= LONG_TRANSLATION, || prepare(self.now, told, hop, upstream)).map(Some)
+    }
+
+    async fn try_hop(
+        &mut self,
+        session: &mut ServerSession,
+        told: &Told,
+        hop: &PlannedHop,
+        start: Start,
+        prepared: &Option<Prepared>,
+    ) -> Tried {
+        let (Some(upstream), Some(prepared)) = (self.now.upstream(hop.snapshot), prepared) else {
             let error = UpstreamError::bare(Failure::Network, "no upstream is configured for this provider");
             return Tried::Failed(error, None);
         };
         let pin = self.now.upstream_id(hop.snapshot);
-        let cap = upstream.provider.output_cap.word();
-        let change = Change { model: pin, max_output: hop.max_output.map(|cap| cap.0), cap };
-        let body = splice(&told.body, &told.scan, change).parts;
+        let caller = told.entrance.dialect;
+        // Only what was said in one dialect can be held against what is said in the same.
+        let (chat, plain) = (upstream.provider.dialect == Dialect::Chat, caller == Dialect::Chat);
+        if self.seen.is_some() && !(chat && plain) {
+            return Tried::Diverged;
+        }
         let begun = tokio::time::Instant::now();
         let limits = start.limits;
         let stream = limits.first_token.map(|first_token| StreamLimits {
@@ -159,10 +228,14 @@ impl Walk<'_> {
             body: &told.body,
             demand,
         });
-        let kept = self.chain.run().on_cut == OnCut::Resume;
+        let kept = chat && plain && self.chain.run().on_cut == OnCut::Resume;
         let (after, on) = (self.seen.as_deref(), hop.on);
-        let call = Call::of(&body);
-        let hop = Try { upstream, call, pin, choices, on, shape, kept, after, stream, until };
+        self.notes = prepared.notes.clone();
+        let call = prepared.call();
+        let created = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
+        let request_id = self.request_id;
+        let reply = Reply { id: request_id.as_str(), model: pin, created, include_usage: told.scan.include_usage };
+        let hop = Try { upstream, call, caller, reply, pin, choices, on, shape, kept, after, stream, until };
         attempt(session, &hop, &mut self.alive).await
     }
 

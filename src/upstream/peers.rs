@@ -316,6 +316,7 @@ mod tests {
             dialect: Dialect::Chat,
             base_url: BaseUrl::parse(&format!("http://{host}:80/v1"), host).unwrap(),
             key: None,
+            caller_key: false,
             headers: Vec::new(),
             authorities: None,
             client_certificate: None,

@@ -119,6 +119,7 @@ pub fn provider(host: &str, port: u16, ca_file: &Path) -> Provider {
         dialect: Dialect::Chat,
         base_url: BaseUrl::parse(&format!("https://{host}:{port}/v1"), host).unwrap(),
         key: Some(Secret::new("sk-1")),
+        caller_key: false,
         headers: Vec::new(),
         authorities: Some(read(ca_file)),
         client_certificate: None,

@@ -2,7 +2,7 @@
 //!
 //! In: a dialect's own reader. Out: a dialect's own writer. Must not know: any provider's fields.
 
-use super::Part;
+use super::{Delta, Part};
 use crate::dialect::json::Quoted;
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
@@ -56,6 +56,32 @@ impl Completion<'_> {
             }
             Some(Finish::Stop | Finish::Length | Finish::Calls) => None,
         }
+    }
+
+    /// As the pieces of a stream, in the order a stream has them.
+    pub fn deltas(&self, mut sink: impl FnMut(Delta<'_>)) {
+        sink(Delta::Start { id: self.id.clone(), model: self.model.clone() });
+        let mut index = 0;
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => sink(Delta::Text(text.clone())),
+                Part::Thinking(text) => sink(Delta::Thinking(text.clone())),
+                Part::Refusal(text) => sink(Delta::Refusal(text.clone())),
+                Part::Call(call) => {
+                    sink(Delta::Call { index, id: call.id.clone(), name: call.name.clone() });
+                    sink(Delta::Arguments { index, piece: Quoted::of(&call.arguments.0) });
+                    index += 1;
+                }
+                Part::Media(_) | Part::Result(_) => {}
+            }
+        }
+        if let Some(usage) = self.usage {
+            sink(Delta::Usage(usage));
+        }
+        if let Some(reason) = self.finish {
+            sink(Delta::Finish { reason, stop_sequence: self.stop_sequence.clone() });
+        }
+        sink(Delta::End);
     }
 
     /// It calls a function.

@@ -17,7 +17,7 @@ pub use completion::{Completion, Finish, Reply};
 pub use delta::{Delta, Judge};
 pub use field::Field;
 pub use ids::Ids;
-pub use notes::{Notes, Written};
+pub use notes::{Notes, UNSUPPORTED, Written};
 pub use part::{Block, Media, MediaKind, Part, Source, ToolCall, ToolResult};
 
 use std::borrow::Cow;

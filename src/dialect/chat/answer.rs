@@ -4,6 +4,7 @@
 
 use smallvec::SmallVec;
 
+use crate::dialect::canonical;
 use crate::dialect::json::{Cursor, JsonError, Kind};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
@@ -27,6 +28,17 @@ pub enum Finish {
 }
 
 impl Finish {
+    /// The nearest word for an end in nobody's words.
+    pub const fn of(reason: canonical::Finish) -> Self {
+        match reason {
+            canonical::Finish::Stop => Self::Stop,
+            canonical::Finish::Length => Self::Length,
+            canonical::Finish::Calls => Self::ToolCalls,
+            canonical::Finish::Filtered | canonical::Finish::Refused => Self::ContentFilter,
+            canonical::Finish::Error => Self::Error,
+        }
+    }
+
     pub(super) fn from_word(word: &str) -> Self {
         match word {
             "stop" => Self::Stop,

@@ -5,7 +5,6 @@
 
 pub mod answer;
 pub mod completion;
-pub mod degraded;
 pub mod demand;
 pub mod error;
 pub mod fit;

@@ -4,6 +4,7 @@
 //! is what the caller wanted.
 
 use super::answer::Finish;
+use crate::dialect::canonical::{Completion, Delta, Part};
 use crate::dialect::json::{Cursor, JsonError, Kind};
 
 /// Choices that are put together; the API allows 128.
@@ -67,6 +68,47 @@ impl Output {
             }
             _ => cursor.skip().map(drop),
         });
+    }
+
+    /// Of a whole answer in nobody's words.
+    pub fn of_completion(completion: &Completion<'_>) -> Self {
+        let mut choice = Choice { finish: completion.finish.map(Finish::of), ..Choice::default() };
+        for part in &completion.parts {
+            match part {
+                Part::Text(text) => choice.text.push_str(&text.decode()),
+                Part::Call(call) => choice.add_call(Call {
+                    index: choice.calls.len() as u64,
+                    name: call.name.decode().into_owned(),
+                    arguments: call.arguments.0.to_string(),
+                }),
+                Part::Refusal(_) => choice.refused = true,
+                Part::Thinking(_) | Part::Media(_) | Part::Result(_) => choice.more = true,
+            }
+        }
+        Self { choices: vec![choice] }
+    }
+
+    /// Adds a piece of a stream in nobody's words.
+    pub fn delta(&mut self, delta: &Delta<'_>) {
+        if self.choices.is_empty() {
+            self.choices.push(Choice::default());
+        }
+        let Some(choice) = self.choices.first_mut() else { return };
+        match delta {
+            Delta::Text(text) => choice.text.push_str(&text.decode()),
+            Delta::Thinking(_) => choice.more = true,
+            Delta::Refusal(_) => choice.refused = true,
+            Delta::Call { index, name, .. } => {
+                let name = name.decode().into_owned();
+                choice.add_call(Call { index: u64::from(*index), name, arguments: String::new() });
+            }
+            Delta::Arguments { index, piece } => {
+                let arguments = piece.decode().into_owned();
+                choice.add_call(Call { index: u64::from(*index), name: String::new(), arguments });
+            }
+            Delta::Finish { reason, .. } => choice.finish = Some(Finish::of(*reason)),
+            Delta::Start { .. } | Delta::Usage(_) | Delta::End | Delta::Failed(_) => {}
+        }
     }
 
     /// Bytes of text and arguments.

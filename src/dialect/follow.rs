@@ -1,0 +1,240 @@
+//! A stream as it is followed: what each event means, and what the caller gets of it.
+//!
+//! In: one event after the other, in the upstream's dialect. Out: a [`Verdict`] for each, with the bytes that go to a caller who
+//! may speak another one; what the stream said in total. Must not know: sockets, pins, when a stream is released.
+
+use bytes::Bytes;
+
+use super::Dialect;
+use super::canonical::{Delta, Finish, Judge, Reply};
+use super::chat::answer::estimated_tokens;
+use super::chat::output::Output;
+use super::chat::stream::{MALFORMED_IN_A_ROW, StreamJudge, Verdict};
+use super::sse::Event;
+use super::translate::{StreamReader, StreamWriter};
+use super::upstream_error::UpstreamError;
+use crate::failure::Failure;
+use crate::usage::Usage;
+
+/// Follows one stream.
+pub struct Follow {
+    side: Side,
+    /// What it says, where that must be known.
+    output: Option<Output>,
+    /// The terminal event, for the caller: it is sent when nothing else can come.
+    closing: Bytes,
+}
+
+enum Side {
+    /// Chat Completions on both sides: judged without being taken apart.
+    Chat(Box<StreamJudge>),
+    Other(Box<Other>),
+}
+
+struct Other {
+    caller: Dialect,
+    reader: StreamReader,
+    judge: Judge,
+    /// `None` where both sides speak the same.
+    writer: Option<StreamWriter>,
+    malformed_in_a_row: u32,
+    /// Reused from event to event.
+    written: Vec<u8>,
+}
+
+/// One event, understood.
+pub struct Heard {
+    /// What it means.
+    pub verdict: Verdict,
+    /// What the caller gets of it; nothing for a terminal event, which is [`Follow::closing`].
+    pub bytes: Bytes,
+}
+
+impl Follow {
+    /// A stream in `upstream`'s dialect for a caller who asked for `choices` answers in `reply`'s.
+    pub fn new(upstream: Dialect, caller: Dialect, choices: u64, reply: &Reply<'_>) -> Self {
+        let side = if upstream == Dialect::Chat && caller == Dialect::Chat {
+            Side::Chat(Box::new(StreamJudge::new(choices)))
+        } else {
+            let writer = (upstream != caller).then(|| StreamWriter::new(caller, reply));
+            Side::Other(Box::new(Other {
+                caller,
+                reader: StreamReader::new(upstream),
+                judge: Judge::default(),
+                writer,
+                malformed_in_a_row: 0,
+                written: Vec::new(),
+            }))
+        };
+        let closing = match &side {
+            // Some servers write it in their own way, or with spaces.
+            Side::Chat(_) => Bytes::from_static(terminal(Dialect::Chat)),
+            Side::Other(_) => Bytes::new(),
+        };
+        Self { side, output: None, closing }
+    }
+
+    /// From here on, what it says is put together.
+    pub fn put_together(&mut self) {
+        self.output.get_or_insert_default();
+    }
+
+    /// What was said so far, where it is put together.
+    pub const fn output(&self) -> Option<&Output> {
+        self.output.as_ref()
+    }
+
+    /// It need not be known any more.
+    pub fn take_output(&mut self) -> Option<Output> {
+        self.output.take()
+    }
+
+    /// Takes an event.
+    pub fn event(&mut self, event: &Event) -> Heard {
+        let Some(data) = event.data() else { return Heard { verdict: Verdict::Malformed, bytes: Bytes::new() } };
+        match &mut self.side {
+            Side::Chat(judge) => {
+                let verdict = judge.event(data);
+                if let (Some(output), Verdict::Content | Verdict::Quiet | Verdict::Finish | Verdict::Declined(_)) =
+                    (&mut self.output, &verdict)
+                {
+                    output.event(data);
+                }
+                Heard { verdict, bytes: event.raw.clone() }
+            }
+            Side::Other(other) => {
+                let verdict = other.event(event.name(), data, self.output.as_mut());
+                let bytes = match &other.writer {
+                    Some(_) => Bytes::copy_from_slice(&other.written),
+                    None => event.raw.clone(),
+                };
+                if other.judge.ended() && self.closing.is_empty() {
+                    self.closing = bytes;
+                    return Heard { verdict, bytes: Bytes::new() };
+                }
+                Heard { verdict, bytes }
+            }
+        }
+    }
+
+    /// What ends the stream for the caller, given that it is complete. One that the provider left out is supplied.
+    pub fn closing(&mut self) -> Bytes {
+        if let (true, Side::Other(other)) = (self.closing.is_empty(), &mut self.side) {
+            let Some(writer) = &mut other.writer else { return Bytes::from_static(terminal(other.caller)) };
+            other.written.clear();
+            writer.write(&Delta::End, &mut other.written);
+            self.closing = Bytes::copy_from_slice(&other.written);
+        }
+        self.closing.clone()
+    }
+
+    /// Whether the answer is whole, given that the body ended cleanly.
+    pub fn complete(&self) -> bool {
+        match &self.side {
+            Side::Chat(judge) => judge.complete(),
+            Side::Other(other) => other.judge.complete(),
+        }
+    }
+
+    /// Whether the same answer may be given twice.
+    pub fn repeatable(&self) -> bool {
+        match &self.side {
+            Side::Chat(judge) => judge.repeatable(),
+            Side::Other(other) => other.judge.repeatable(),
+        }
+    }
+
+    /// The model that answers, as it names itself.
+    pub fn model(&self) -> Option<&str> {
+        match &self.side {
+            Side::Chat(judge) => judge.model(),
+            Side::Other(other) => other.judge.model(),
+        }
+    }
+
+    /// What the provider counted.
+    pub fn usage(&self) -> Option<Usage> {
+        match &self.side {
+            Side::Chat(judge) => judge.usage(),
+            Side::Other(other) => other.judge.usage(),
+        }
+    }
+
+    /// Tokens of content so far, by length.
+    pub fn content_tokens(&self) -> u64 {
+        match &self.side {
+            Side::Chat(judge) => judge.content_tokens(),
+            Side::Other(other) => estimated_tokens(other.judge.content_bytes()),
+        }
+    }
+}
+
+impl Other {
+    fn event(&mut self, name: Option<&[u8]>, data: &[u8], mut output: Option<&mut Output>) -> Verdict {
+        self.written.clear();
+        let (judge, writer, written) = (&mut self.judge, &mut self.writer, &mut self.written);
+        let mut verdict = Verdict::Quiet;
+        let read = self.reader.event(name, data, &mut |delta| {
+            judge.take(&delta);
+            if let Some(output) = &mut output {
+                output.delta(&delta);
+            }
+            if let Some(writer) = writer {
+                writer.write(&delta, written);
+            }
+            weigh(&mut verdict, delta);
+        });
+        if read.is_err() {
+            self.malformed_in_a_row += 1;
+            if self.malformed_in_a_row < MALFORMED_IN_A_ROW {
+                return Verdict::Malformed;
+            }
+            let error = UpstreamError::bare(Failure::Network, "three events in a row are not JSON");
+            return Verdict::Failed(Box::new(error));
+        }
+        self.malformed_in_a_row = 0;
+        verdict
+    }
+}
+
+/// What an event means is what the weightiest of its deltas means.
+fn weigh(verdict: &mut Verdict, delta: Delta<'_>) {
+    let more = match delta {
+        Delta::Start { .. } | Delta::Usage(_) => Verdict::Quiet,
+        Delta::Text(text) | Delta::Thinking(text) if text.is_empty() => Verdict::Quiet,
+        Delta::Text(_) | Delta::Thinking(_) | Delta::Call { .. } | Delta::Arguments { .. } => Verdict::Content,
+        Delta::Refusal(_) => Verdict::Declined(Failure::Refusal),
+        Delta::Finish { reason, .. } => match reason {
+            Finish::Stop | Finish::Length | Finish::Calls => Verdict::Finish,
+            Finish::Filtered => Verdict::Declined(Failure::ContentFilter),
+            Finish::Refused => Verdict::Declined(Failure::Refusal),
+            Finish::Error => Verdict::Failed(Box::new(UpstreamError::bare(Failure::ServerError, "the model failed"))),
+        },
+        Delta::End => Verdict::Done,
+        Delta::Failed(error) => Verdict::Failed(error),
+    };
+    if weight(&more) > weight(verdict) {
+        *verdict = more;
+    }
+}
+
+/// What ends a stream whose provider left its terminal event out. Where the terminal event carries the answer, a stream without
+/// it is not complete, and where there is none, nothing is missing.
+const fn terminal(dialect: Dialect) -> &'static [u8] {
+    match dialect {
+        Dialect::Chat => b"data: [DONE]\n\n",
+        Dialect::Messages => b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+        Dialect::Responses | Dialect::Gemini | Dialect::Converse => b"",
+    }
+}
+
+const fn weight(verdict: &Verdict) -> u8 {
+    match verdict {
+        Verdict::Quiet | Verdict::Malformed => 0,
+        Verdict::Finish => 1,
+        Verdict::Content => 2,
+        Verdict::Done => 3,
+        Verdict::Declined(_) => 4,
+        Verdict::Failed(_) => 5,
+    }
+}

@@ -1,0 +1,161 @@
+//! Every dialect behind one door.
+//!
+//! In: a [`Dialect`] and what its room takes. Out: what its room gives. Must not know: any provider's fields.
+//!
+//! Converse is never a caller's dialect: where a caller's is asked for, it stands for Chat Completions.
+
+use super::bad_body::BadBody;
+use super::canonical::{Completion, Conversation, Delta, Reply, Target, Written};
+use super::json::JsonError;
+use super::scan::{Scan, Wants};
+use super::upstream_error::UpstreamError;
+use super::{Dialect, chat};
+
+/// Names the version of Anthropic's API.
+const VERSION_HEADER: &str = "anthropic-version";
+
+/// What a path says where other dialects say it in the body: the model, and whether a stream is wanted.
+pub type InPath<'a> = Option<(&'a str, bool)>;
+
+/// What a decision needs of a request.
+///
+/// # Errors
+/// What is wrong with the body, for its sender.
+pub fn scan(dialect: Dialect, body: &[u8], in_path: InPath<'_>, wants: Wants) -> Result<Scan, BadBody> {
+    match dialect {
+        _ => chat::request::scan(body, wants),
+    }
+}
+
+/// A request, in nobody's words.
+///
+/// # Errors
+/// What is wrong with the body, for its sender.
+pub fn conversation<'a>(dialect: Dialect, body: &'a [u8], in_path: InPath<'a>) -> Result<Conversation<'a>, BadBody> {
+    match dialect {
+        _ => chat::read::conversation(body),
+    }
+}
+
+/// The same request in another dialect.
+///
+/// # Errors
+/// The field that the target cannot carry.
+pub fn request(dialect: Dialect, conversation: &Conversation<'_>, target: &Target<'_>) -> Result<Written, BadBody> {
+    match dialect {
+        _ => chat::write::request(conversation, target),
+    }
+}
+
+/// Where a model is asked, behind the base URL; `None` where that is the same for every model.
+pub fn upstream_path(dialect: Dialect, model: &str, stream: bool) -> Option<String> {
+    match dialect {
+        _ => None,
+    }
+}
+
+/// A header that a request needs which is written here: name and value.
+pub fn header(
+    dialect: Dialect,
+    conversation: &Conversation<'_>,
+    target: &Target<'_>,
+) -> Option<(&'static str, &'static str)> {
+    (dialect == Dialect::Messages).then(|| (VERSION_HEADER, "2023-06-01"))
+}
+
+/// Headers of a caller that go to a provider of the same dialect as they came: versions and features of the API. One that a
+/// provider demands has a default.
+pub const fn passed_headers(dialect: Dialect) -> &'static [(&'static str, Option<&'static str>)] {
+    match dialect {
+        Dialect::Chat | Dialect::Responses => &[("openai-beta", None)],
+        Dialect::Messages => &[(VERSION_HEADER, Some("2023-06-01")), ("anthropic-beta", None)],
+        Dialect::Gemini | Dialect::Converse => &[],
+    }
+}
+
+/// The field that caps an answer whose caller gave no cap; `of_chat` is the one that a provider of Chat Completions takes.
+pub const fn cap_field(dialect: Dialect, of_chat: &str) -> &str {
+    match dialect {
+        Dialect::Chat | Dialect::Converse => of_chat,
+        Dialect::Responses => "max_output_tokens",
+        Dialect::Messages => "max_tokens",
+        Dialect::Gemini => "maxOutputTokens",
+    }
+}
+
+/// A whole answer.
+///
+/// # Errors
+/// What an error document under 200 means, or [`crate::failure::Failure::Network`] for what is no JSON.
+pub fn completion(dialect: Dialect, body: &[u8]) -> Result<Completion<'_>, UpstreamError> {
+    match dialect {
+        _ => chat::completion::read(body),
+    }
+}
+
+/// A whole answer for a caller.
+pub fn answer(dialect: Dialect, completion: &Completion<'_>, reply: &Reply<'_>) -> Vec<u8> {
+    match dialect {
+        _ => chat::completion::write(completion, reply),
+    }
+}
+
+/// The same as a stream whose events are all here.
+pub fn stream(dialect: Dialect, completion: &Completion<'_>, reply: &Reply<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut writer = StreamWriter::new(dialect, reply);
+    completion.deltas(|delta| writer.write(&delta, &mut out));
+    out
+}
+
+/// Reads a stream in one dialect.
+pub enum StreamReader {
+    /// Chat Completions.
+    Chat(chat::reader::Reader),
+}
+
+impl StreamReader {
+    /// At its beginning.
+    pub fn new(dialect: Dialect) -> Self {
+        match dialect {
+            _ => Self::Chat(Default::default()),
+        }
+    }
+
+    /// Takes an event.
+    ///
+    /// # Errors
+    /// Its data is no JSON.
+    pub fn event(
+        &mut self,
+        name: Option<&[u8]>,
+        data: &[u8],
+        sink: &mut dyn FnMut(Delta<'_>),
+    ) -> Result<(), JsonError> {
+        match self {
+            Self::Chat(reader) => reader.event(name, data, sink),
+        }
+    }
+}
+
+/// Writes a stream in one dialect.
+pub enum StreamWriter {
+    /// Chat Completions.
+    Chat(chat::writer::Writer),
+}
+
+impl StreamWriter {
+    /// At its beginning.
+    pub fn new(dialect: Dialect, reply: &Reply<'_>) -> Self {
+        match dialect {
+            _ => Self::Chat(chat::writer::Writer::new(reply)),
+        }
+    }
+
+    /// Appends whole events.
+    pub fn write(&mut self, delta: &Delta<'_>, out: &mut Vec<u8>) {
+        match self {
+            Self::Chat(writer) => writer.write(delta, out),
+        }
+    }
+}

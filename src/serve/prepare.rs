@@ -1,0 +1,72 @@
+//! What a hop is sent: the caller's request, for another model or in another dialect.
+//!
+//! In: what the caller sent, a hop and its upstream. Out: [`Prepared`], or why this hop cannot be asked. Must not know: sockets,
+//! what comes back.
+//!
+//! Each hop is made from the caller's own bytes, so that nothing of one provider leaks into the next. Where both sides speak the same
+//! dialect, the bytes pass as they are but for the model and the policy's cap.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use smallvec::SmallVec;
+
+use super::ask::Told;
+use super::sidecar::InForce;
+use crate::catalog::Capabilities;
+use crate::dialect::bad_body::BadBody;
+use crate::dialect::canonical::{Notes, Target};
+use crate::dialect::splice::{Change, splice};
+use crate::dialect::translate;
+use crate::policy::plan::PlannedHop;
+use crate::upstream::{Call, Upstream};
+
+/// One request, ready to be sent.
+pub struct Prepared {
+    body: SmallVec<[Bytes; 7]>,
+    path: Option<String>,
+    headers: SmallVec<[(HeaderName, HeaderValue); 2]>,
+    /// What it does not say any more, or says otherwise.
+    pub notes: Notes,
+}
+
+impl Prepared {
+    /// What goes out.
+    pub fn call(&self) -> Call<'_> {
+        Call { path: self.path.as_deref(), headers: &self.headers, body: &self.body }
+    }
+}
+
+/// Makes it.
+///
+/// # Errors
+/// The field that the upstream's dialect, or its model, cannot carry.
+pub fn prepare(now: &InForce, told: &Told, hop: &PlannedHop, upstream: &Upstream) -> Result<Prepared, BadBody> {
+    let model = now.upstream_id(hop.snapshot);
+    let (caller, dialect) = (told.entrance.dialect, upstream.provider.dialect);
+    let max_output = hop.max_output.map(|cap| cap.0);
+    let output_cap = upstream.provider.output_cap.word();
+    let takes_key = told.key.as_ref().filter(|_| upstream.provider.caller_key);
+    let key = takes_key.and_then(|key| key.header(&upstream.provider));
+    let path = translate::upstream_path(dialect, model, told.scan.stream);
+    if caller == dialect {
+        let change = Change { model, max_output, cap: translate::cap_field(dialect, output_cap) };
+        let body = splice(&told.body, &told.scan, change).parts;
+        let headers = told.betas.iter().cloned().chain(key).collect();
+        return Ok(Prepared { body, path, headers, notes: Notes::default() });
+    }
+    let facts = now.policy.checked().snapshots[hop.snapshot.index()].facts.as_ref();
+    let target = Target {
+        model,
+        max_output,
+        model_max_output: facts.and_then(|facts| facts.max_output),
+        able: facts.map_or(Capabilities::NONE, |facts| facts.capabilities),
+        output_cap,
+        lenient: now.config.lenient,
+    };
+    let conversation = told.conversation()?;
+    let written = translate::request(dialect, &conversation, &target)?;
+    let header = translate::header(dialect, &conversation, &target);
+    let headers = header.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+    let headers = headers.into_iter().chain(key).collect();
+    Ok(Prepared { body: SmallVec::from_iter([written.body.into()]), path, headers, notes: written.notes })
+}
