@@ -12,6 +12,7 @@ pub mod chat;
 pub mod follow;
 pub mod json;
 pub mod models;
+pub mod messages;
 pub mod scan;
 #[cfg(feature = "serve")]
 pub mod splice;

@@ -112,6 +112,30 @@ impl Scan {
     }
 }
 
+/// Adds a pair of `metadata`.
+pub(in crate::dialect) fn add_metadata(
+    metadata: &mut Vec<(Box<str>, Box<str>)>,
+    name: &str,
+    value: &str,
+) -> Result<(), BadBody> {
+    let longest = MAX_METADATA_TEXT;
+    if name.chars().nth(longest.0).is_some() || value.chars().nth(longest.1).is_some() {
+        let (key, value) = longest;
+        let message = format!("'metadata' takes keys of at most {key} characters and values of at most {value}.");
+        return Err(BadBody::at("metadata", "invalid_value", message));
+    }
+    if metadata.iter().any(|(known, _)| **known == *name) {
+        let message = format!("'metadata.{name}' stands in the request body twice. Leave one of them out.");
+        return Err(BadBody::at(format!("metadata.{name}"), "duplicate_parameter", message));
+    }
+    if metadata.len() == MAX_METADATA {
+        let message = format!("'metadata' has more than {MAX_METADATA} pairs.");
+        return Err(BadBody::at("metadata", "invalid_value", message));
+    }
+    metadata.push((name.into(), value.into()));
+    Ok(())
+}
+
 /// Adds a text of the prompt; an empty one is none.
 pub(in crate::dialect) fn add_text(text: &mut SmallVec<[Passage; 8]>, passage: Passage) -> Result<(), BadBody> {
     if passage.span.is_empty() {

@@ -8,12 +8,12 @@ use crate::dialect::json::{Cursor, JsonError, Kind, Span};
 /// Where the demands stand. Nothing is read before an answer is there to be judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
-    /// `response_format.json_schema`
-    pub(super) format: Option<Span>,
+    /// `response_format.json_schema`, `text.format`: the object that holds `schema`
+    pub(in crate::dialect) format: Option<Span>,
     /// `tools`
     pub(super) tools: Option<Span>,
-    /// `functions`, the older form
-    pub(super) functions: Option<Span>,
+    /// `functions`, the older form, and the tools of Responses: flat
+    pub(in crate::dialect) functions: Option<Span>,
 }
 
 impl Demand {
@@ -65,7 +65,8 @@ fn parameters<'b>(list: &'b [u8], inside: Option<&str>, tool: &str) -> Option<&'
             && let Some(definition) = definition
             && is_named(definition, tool)
         {
-            found = member(definition, "parameters");
+            // Messages has its own word.
+            found = member(definition, "parameters").or_else(|| member(definition, "input_schema"));
         }
         Ok::<(), JsonError>(())
     });

@@ -6,9 +6,7 @@
 
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::json::{Cursor, JsonError, Kind, Passage, Span, Text};
-use crate::dialect::scan::{
-    Cap, MAX_METADATA, MAX_METADATA_TEXT, MAX_MODEL_NAME, MAX_USER, Modalities, Scan, Wants, add_text,
-};
+use crate::dialect::scan::{Cap, MAX_MODEL_NAME, MAX_USER, Modalities, Scan, Wants, add_metadata, add_text};
 
 /// Why reading stopped, until the body is at hand to say where.
 pub(super) enum Stop {
@@ -340,23 +338,7 @@ impl Scanner {
         let metadata = &mut self.scan.metadata;
         cursor.members(|cursor, key| {
             let Some(value) = cursor.string_or_skip()? else { return Ok(()) };
-            let (name, value) = (key.decode(), value.decode());
-            let longest = MAX_METADATA_TEXT;
-            if name.chars().nth(longest.0).is_some() || value.chars().nth(longest.1).is_some() {
-                let (key, value) = longest;
-                let message =
-                    format!("'metadata' takes keys of at most {key} characters and values of at most {value}.");
-                return Err(BadBody::at("metadata", "invalid_value", message).into());
-            }
-            if metadata.iter().any(|(known, _)| **known == *name) {
-                let message = format!("'metadata.{name}' stands in the request body twice. Leave one of them out.");
-                return Err(BadBody::at(format!("metadata.{name}"), "duplicate_parameter", message).into());
-            }
-            if metadata.len() == MAX_METADATA {
-                let message = format!("'metadata' has more than {MAX_METADATA} pairs.");
-                return Err(BadBody::at("metadata", "invalid_value", message).into());
-            }
-            metadata.push((name.into(), value.into()));
+            add_metadata(metadata, &key.decode(), &value.decode())?;
             Ok::<(), Stop>(())
         })
     }

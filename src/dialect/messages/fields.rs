@@ -1,0 +1,113 @@
+//! Values of a request, each with its place for the one who wrote it.
+//!
+//! In: a cursor at a value. Out: the value, or why it is none. Must not know: what it is for.
+
+use std::fmt;
+
+use crate::dialect::bad_body::BadBody;
+use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw};
+
+/// Why reading stopped, until the body is at hand to say where.
+pub(super) enum Stop {
+    Json(JsonError),
+    Bad(BadBody),
+}
+
+impl From<JsonError> for Stop {
+    fn from(error: JsonError) -> Self {
+        Self::Json(error)
+    }
+}
+
+impl From<BadBody> for Stop {
+    fn from(error: BadBody) -> Self {
+        Self::Bad(error)
+    }
+}
+
+pub(super) type Step<T = ()> = Result<T, Stop>;
+
+/// One JSON object and nothing else.
+pub(super) fn whole<'a>(body: &'a [u8], read: impl FnOnce(&mut Cursor<'a>) -> Step) -> Result<(), BadBody> {
+    let outcome = Cursor::new(body).map_err(Stop::Json).and_then(|mut cursor| {
+        let kind = cursor.kind()?;
+        if kind != Kind::Object {
+            let message = format!("The request body must be a JSON object, but it is {kind}.");
+            return Err(BadBody::new("invalid_type", message).into());
+        }
+        read(&mut cursor)?;
+        Ok(cursor.finish()?)
+    });
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(Stop::Bad(bad)) => Err(bad),
+        Err(Stop::Json(_)) if body.iter().all(u8::is_ascii_whitespace) => Err(BadBody::new(
+            "empty_body",
+            "The request body is empty. Send a JSON object with \"model\", \"max_tokens\" and \"messages\".",
+        )),
+        Err(Stop::Json(error)) => Err(BadBody::not_json(error, body)),
+    }
+}
+
+/// The next value must be of this kind.
+pub(super) fn expect(cursor: &mut Cursor<'_>, kind: Kind, param: impl fmt::Display, wanted: &str) -> Step {
+    let found = cursor.kind()?;
+    if found == kind { Ok(()) } else { Err(BadBody::wrong_type(param, wanted, found).into()) }
+}
+
+pub(super) fn flag(cursor: &mut Cursor<'_>, param: impl fmt::Display) -> Step<bool> {
+    expect(cursor, Kind::Bool, param, "a boolean")?;
+    Ok(cursor.boolean()?)
+}
+
+pub(super) fn count(cursor: &mut Cursor<'_>, param: impl fmt::Display) -> Step<u64> {
+    expect(cursor, Kind::Number, &param, "a whole number")?;
+    cursor.unsigned_or_skip()?.ok_or_else(|| {
+        let message = format!("Invalid value for '{param}': expected a whole number from 0 to {}.", u64::MAX);
+        BadBody::at(param.to_string(), "invalid_value", message).into()
+    })
+}
+
+pub(super) fn number<'a>(cursor: &mut Cursor<'a>, param: impl fmt::Display) -> Step<Raw<'a>> {
+    expect(cursor, Kind::Number, param, "a number")?;
+    Ok(cursor.raw()?)
+}
+
+pub(super) fn text<'a>(cursor: &mut Cursor<'a>, param: impl fmt::Display) -> Step<Quoted<'a>> {
+    expect(cursor, Kind::String, param, "a string")?;
+    Ok(cursor.string()?.into())
+}
+
+pub(super) fn object<'a>(cursor: &mut Cursor<'a>, param: impl fmt::Display) -> Step<Raw<'a>> {
+    expect(cursor, Kind::Object, param, "an object")?;
+    Ok(cursor.raw()?)
+}
+
+/// A word that is none of those the field takes.
+pub(super) fn odd_word(param: impl fmt::Display, wanted: &str) -> Stop {
+    let message = format!("Invalid value for '{param}': expected {wanted}.");
+    BadBody::at(param.to_string(), "invalid_value", message).into()
+}
+
+/// The `type` of the object that comes next, which is not taken. Empty when it has none.
+pub(super) fn type_ahead<'a>(cursor: &Cursor<'a>) -> Step<std::borrow::Cow<'a, str>> {
+    let mut ahead = cursor.clone();
+    let mut found = None;
+    // Most objects begin with it; the rest is not looked at then.
+    let outcome = ahead.members(|ahead, key| {
+        if key.raw == "type"
+            && let Some(word) = ahead.string_or_skip()?
+        {
+            found = Some(word.decode());
+            return Err(None);
+        }
+        if key.raw != "type" {
+            ahead.skip()?;
+        }
+        Ok::<(), Option<JsonError>>(())
+    });
+    match outcome {
+        Err(Some(error)) => Err(error.into()),
+        Err(None) | Ok(()) => Ok(found.unwrap_or_default()),
+    }
+}
