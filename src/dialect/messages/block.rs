@@ -7,7 +7,9 @@ use std::fmt;
 
 use super::fields::{Step, Stop, expect, flag, object, odd_word, text, type_ahead};
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::canonical::{Block, CacheMark, Extra, Fate, Media, MediaKind, Part, Source, ToolCall, ToolResult};
+use crate::dialect::canonical::{
+    Block, CacheMark, Conversation, Fate, Media, MediaKind, Part, Source, ToolCall, ToolResult,
+};
 use crate::dialect::json::{Cursor, Kind, Quoted};
 
 /// Where something stands, for its sender: `messages[2].content[0]`, `system[1]`.
@@ -44,13 +46,13 @@ impl fmt::Display for Place {
 /// Collects blocks.
 pub(super) struct Blocks<'a, 'x> {
     pub(super) blocks: Vec<Block<'a>>,
-    extras: &'x mut Vec<Extra<'a>>,
+    said: &'x mut Conversation<'a>,
 }
 
 impl<'a, 'x> Blocks<'a, 'x> {
     /// A text, or a list of blocks.
-    pub(super) fn read(cursor: &mut Cursor<'a>, place: Place, extras: &'x mut Vec<Extra<'a>>) -> Step<Vec<Block<'a>>> {
-        let mut into = Self { blocks: Vec::new(), extras };
+    pub(super) fn read(cursor: &mut Cursor<'a>, place: Place, said: &'x mut Conversation<'a>) -> Step<Vec<Block<'a>>> {
+        let mut into = Self { blocks: Vec::new(), said };
         match cursor.kind()? {
             Kind::String => into.blocks.push(Part::Text(cursor.string()?.into()).into()),
             Kind::Array => {
@@ -68,7 +70,7 @@ impl<'a, 'x> Blocks<'a, 'x> {
     }
 
     fn extra(&mut self, param: impl fmt::Display, fate: Fate) {
-        self.extras.push(Extra { param: param.to_string().into(), fate });
+        self.said.extra(param.to_string(), fate);
     }
 
     fn block(&mut self, cursor: &mut Cursor<'a>, place: Place) -> Step {
@@ -294,7 +296,7 @@ impl<'a, 'x> Blocks<'a, 'x> {
                 "tool_use_id" => id = Some(text(cursor, format_args!("{place}.tool_use_id"))?),
                 "is_error" => error = flag(cursor, format_args!("{place}.is_error"))?,
                 "content" => {
-                    let read = Blocks::read(cursor, place, blocks.extras)?;
+                    let read = Blocks::read(cursor, place, blocks.said)?;
                     parts = read.into_iter().map(|block| block.part).collect();
                 }
                 _ => return Ok(false),

@@ -1,6 +1,6 @@
 //! A Messages request, read whole to be written in another dialect.
 //!
-//! In: a body. Out: [`Conversation`]: every field is understood, or is an [`Extra`] with its fate (dialects.md, section 7).
+//! In: a body. Out: [`Conversation`]: every field is understood, or is an extra with its fate (dialects.md, section 7).
 //! Must not know: who will answer.
 
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ use super::fields::{Step, Stop, count, expect, flag, number, object, odd_word, t
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
-    CacheMark, Conversation, Effort, Extra, Fate, Format, Role, Thinking, Tool, ToolChoice, ToolMode, Turn,
+    CacheMark, Conversation, Effort, Fate, Format, Role, Thinking, Tool, ToolChoice, ToolMode, Turn,
 };
 use crate::dialect::json::{Cursor, Kind, Text};
 
@@ -55,7 +55,7 @@ impl<'a> Reader<'a> {
     }
 
     fn extra(&mut self, param: impl Into<Cow<'a, str>>, fate: Fate) {
-        self.said.extras.push(Extra { param: param.into(), fate });
+        self.said.extra(param, fate);
     }
 
     fn member(&mut self, cursor: &mut Cursor<'a>, key: Text<'a>) -> Step {
@@ -68,7 +68,7 @@ impl<'a> Reader<'a> {
             "model" => self.said.model = text(cursor, "model")?,
             "messages" => self.messages(cursor)?,
             "system" => {
-                let read = Blocks::read(cursor, Place::SYSTEM, &mut self.said.extras)?;
+                let read = Blocks::read(cursor, Place::SYSTEM, &mut self.said)?;
                 self.said.system.splice(0..0, read);
             }
             "max_tokens" => {
@@ -123,15 +123,15 @@ impl<'a> Reader<'a> {
     fn message(&mut self, cursor: &mut Cursor<'a>, at: usize) -> Step {
         expect(cursor, Kind::Object, format_args!("messages[{at}]"), "an object")?;
         let (mut role, mut blocks) = (None, None);
-        let extras = &mut self.said.extras;
+        let said = &mut self.said;
         cursor.members(|cursor, key| {
             match (&*key.decode(), cursor.kind()?) {
                 ("role", _) => role = Some(text(cursor, format_args!("messages[{at}].role"))?),
-                ("content", _) => blocks = Some(Blocks::read(cursor, Place::message(at), extras)?),
+                ("content", _) => blocks = Some(Blocks::read(cursor, Place::message(at), said)?),
                 (_, Kind::Null) => drop(cursor.skip()?),
                 (name, _) => {
                     cursor.skip()?;
-                    extras.push(Extra { param: format!("messages[{at}].{name}").into(), fate: Fate::Refused });
+                    said.extra(format!("messages[{at}].{name}"), Fate::Refused);
                 }
             }
             Ok::<(), Stop>(())
@@ -343,7 +343,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::canonical::{Block, Media, MediaKind, Part, Sampling, Source, ToolCall, ToolResult};
+    use crate::dialect::canonical::{Block, Extra, Media, MediaKind, Part, Sampling, Source, ToolCall, ToolResult};
     use crate::dialect::json::{Quoted, Raw};
 
     fn with(member: &str) -> String {

@@ -99,7 +99,8 @@ impl Writer {
                 self.sequence = stop_sequence.clone().map(Quoted::into_owned);
             }
             Delta::End => self.end(out),
-            Delta::Failed(failed) => self.fail(failed.failure, out),
+            // Whoever judges the stream says so; nothing may follow.
+            Delta::Failed(_) => self.over = true,
             // The first event waits for the prompt's size. Thinking is signed by the provider it came from.
             Delta::Start { .. } | Delta::Thinking(_) | Delta::Text(_) | Delta::Arguments { .. } => {}
         }
@@ -187,7 +188,8 @@ impl Writer {
     fn keep(&mut self, bytes: usize, out: &mut Vec<u8>) -> bool {
         self.kept_bytes += bytes;
         if self.kept_bytes > MAX_KEPT {
-            self.fail(Failure::ServerError, out);
+            out.extend_from_slice(error::event(&CallerError::cut(Failure::ServerError)).as_bytes());
+            self.over = true;
         }
         !self.over
     }
@@ -250,11 +252,6 @@ impl Writer {
             o.object("usage", |o| write_usage(o, self.usage));
         });
         event(out, "message_stop", |_| {});
-        self.over = true;
-    }
-
-    fn fail(&mut self, failure: Failure, out: &mut Vec<u8>) {
-        out.extend_from_slice(error::event(&CallerError::cut(failure)).as_bytes());
         self.over = true;
     }
 }
@@ -491,10 +488,7 @@ mod tests {
         let failed = Delta::Failed(Box::new(UpstreamError::bare(Failure::Overload, "x")));
         let events =
             written(&[START, Delta::Text(Quoted::of("Hi")), failed, Delta::Text(Quoted::of("!")), DONE, Delta::End]);
-        assert_eq!(events.len(), 4);
-        assert!(
-            events[3].starts_with(r#"error,"error":{"type":"api_error","message":"The answer broke off (overload)"#)
-        );
+        assert_eq!(events.len(), 3, "the event of the error is written by whoever judges the stream");
     }
 
     #[test]
