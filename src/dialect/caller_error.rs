@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::bad_body::BadBody;
-use super::{Dialect, chat, messages};
+use super::{Dialect, chat, messages, responses};
 use crate::failure::Failure;
 
 /// Tells the official clients whether to try again, whatever the status.
@@ -78,16 +78,18 @@ impl CallerError {
     pub fn body(&self, dialect: Dialect) -> String {
         match dialect {
             // Other callers' envelopes stand beside this one as their dialects are served.
+            Dialect::Responses => responses::error::body(self),
             Dialect::Messages => messages::error::body(self),
-            Dialect::Chat | Dialect::Responses | Dialect::Gemini | Dialect::Converse => chat::error::body(self),
+            Dialect::Chat | Dialect::Gemini | Dialect::Converse => chat::error::body(self),
         }
     }
 
     /// The event that ends a broken stream: nothing may follow.
     pub fn event(&self, dialect: Dialect) -> String {
         match dialect {
+            Dialect::Responses => responses::error::event(self),
             Dialect::Messages => messages::error::event(self),
-            Dialect::Chat | Dialect::Responses | Dialect::Gemini | Dialect::Converse => chat::error::event(self),
+            Dialect::Chat | Dialect::Gemini | Dialect::Converse => chat::error::event(self),
         }
     }
 }

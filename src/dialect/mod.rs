@@ -13,6 +13,7 @@ pub mod follow;
 pub mod json;
 pub mod models;
 pub mod messages;
+pub mod responses;
 pub mod scan;
 #[cfg(feature = "serve")]
 pub mod splice;

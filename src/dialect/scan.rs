@@ -65,6 +65,8 @@ pub struct Scan {
     pub choices: u64,
     /// The end user, as the caller names them.
     pub user: Option<Box<str>>,
+    /// It refers to state that its provider keeps, so no other one can answer it.
+    pub bound: bool,
     /// String values of `metadata`, if wanted.
     pub metadata: Vec<(Box<str>, Box<str>)>,
     /// How many messages.
@@ -101,6 +103,7 @@ impl Scan {
             max_output: None,
             choices: 1,
             user: None,
+            bound: false,
             metadata: Vec::new(),
             messages: 0,
             text: SmallVec::new(),

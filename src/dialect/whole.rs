@@ -49,8 +49,8 @@ impl<'a> Whole<'a> {
     pub fn read(upstream: Dialect, caller: Dialect, body: &'a Bytes) -> Self {
         let read = match (upstream, caller) {
             (Dialect::Chat, Dialect::Chat) => Answer::read(body).map(Read::Chat),
-            (upstream, caller) if upstream == caller => translate::completion(upstream, body).map(Read::Same),
-            _ => translate::completion(upstream, body).map(Read::Other),
+            (upstream, caller) if upstream == caller => translate::read(upstream, body).map(Read::Same),
+            _ => translate::read(upstream, body).map(Read::Other),
         };
         Self { body, read, caller }
     }
@@ -96,7 +96,7 @@ impl<'a> Whole<'a> {
     pub fn for_caller(&self, reply: &Reply<'_>) -> Option<Bytes> {
         match &self.read {
             Ok(Read::Chat(_) | Read::Same(_)) => Some(self.body.clone()),
-            Ok(Read::Other(completion)) => Some(translate::answer(self.caller, completion, reply).into()),
+            Ok(Read::Other(completion)) => Some(translate::write(self.caller, completion, reply).into()),
             Err(_) => None,
         }
     }

@@ -168,7 +168,7 @@ async fn fixed(
         let events = translate::stream(dialect, &completion, &reply);
         (events.len(), fixed_stream(session, answer.status, headers, events.into()).await)
     } else {
-        let body = translate::answer(dialect, &completion, &reply);
+        let body = translate::write(dialect, &completion, &reply);
         (body.len(), reply::json(session, answer.status, headers, body.into()).await)
     };
     Ending {

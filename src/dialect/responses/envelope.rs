@@ -1,0 +1,197 @@
+//! The response object, as a whole answer is one and the first and last events of a stream hold one.
+//!
+//! In: who answers, how it ended, what was said. Out: JSON. Must not know: where an answer comes from.
+//!
+//! The API repeats much of a request in its answer, and its clients demand some of it. A caller of another provider gets what the
+//! API says when nothing was asked for: `tools` and `metadata` are empty, limits are `null`.
+
+use crate::dialect::canonical::Finish;
+use crate::dialect::json::Quoted;
+use crate::dialect::json::write::{Array, Object, escape, object};
+use crate::usage::Usage;
+
+/// Who answers.
+#[derive(Clone, Debug)]
+pub(super) struct Head<'a> {
+    pub id: &'a str,
+    pub model: &'a str,
+    /// Seconds since 1970.
+    pub created: u64,
+}
+
+/// How far a response is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    InProgress,
+    Completed,
+    /// With its reason.
+    Incomplete(&'static str),
+    Failed,
+}
+
+impl Status {
+    /// By its end. A model that declined without a word was filtered, as far as this API can say it.
+    pub fn of(finish: Option<Finish>, declined_in_words: bool) -> Self {
+        match finish {
+            Some(Finish::Stop | Finish::Calls) => Self::Completed,
+            Some(Finish::Refused) if declined_in_words => Self::Completed,
+            Some(Finish::Length) => Self::Incomplete("max_output_tokens"),
+            Some(Finish::Filtered | Finish::Refused) => Self::Incomplete("content_filter"),
+            Some(Finish::Error) | None => Self::Failed,
+        }
+    }
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Incomplete(_) => "incomplete",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Of an item that ends with the response.
+    pub const fn of_item(self) -> &'static str {
+        match self {
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Incomplete(_) | Self::Failed => "incomplete",
+        }
+    }
+}
+
+/// One output item.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Item<'a> {
+    /// What the model says.
+    Message(Vec<Said<'a>>),
+    /// What it calls.
+    Call { id: Quoted<'a>, name: Quoted<'a>, arguments: Quoted<'a> },
+}
+
+/// A part of a message.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Said<'a> {
+    pub refusal: bool,
+    pub text: Quoted<'a>,
+}
+
+impl Item<'_> {
+    const fn prefix(&self) -> &'static str {
+        match self {
+            Self::Message(_) => "msg_",
+            Self::Call { .. } => "fc_",
+        }
+    }
+
+    /// Its id, the same wherever it is named.
+    pub fn write_id(&self, o: &mut Object<'_>, name: &str, head: &Head<'_>, place: usize) {
+        let out = o.member(name);
+        out.push(b'"');
+        out.extend_from_slice(self.prefix().as_bytes());
+        escape(out, head.id);
+        out.push(b'_');
+        out.extend_from_slice(itoa::Buffer::new().format(place).as_bytes());
+        out.push(b'"');
+    }
+
+    pub fn write(&self, out: &mut Vec<u8>, head: &Head<'_>, place: usize, status: &str) {
+        object(out, |o| {
+            self.write_id(o, "id", head, place);
+            match self {
+                Self::Message(parts) => {
+                    o.text("type", "message");
+                    o.text("status", status);
+                    o.text("role", "assistant");
+                    o.array("content", |list| parts.iter().for_each(|part| part.write(list.item())));
+                }
+                Self::Call { id, name, arguments } => {
+                    o.text("type", "function_call");
+                    o.text("status", status);
+                    o.quoted("call_id", id);
+                    o.quoted("name", name);
+                    o.quoted("arguments", arguments);
+                }
+            }
+        });
+    }
+}
+
+impl Said<'_> {
+    pub fn write(&self, out: &mut Vec<u8>) {
+        object(out, |o| {
+            if self.refusal {
+                o.text("type", "refusal");
+                o.quoted("refusal", &self.text);
+            } else {
+                o.text("type", "output_text");
+                o.quoted("text", &self.text);
+                o.array("annotations", |_| {});
+                o.array("logprobs", |_| {});
+            }
+        });
+    }
+}
+
+/// Writes the object.
+pub(super) fn response(
+    out: &mut Vec<u8>,
+    head: &Head<'_>,
+    status: Status,
+    usage: Option<Usage>,
+    output: impl FnOnce(&mut Array<'_>),
+) {
+    object(out, |o| {
+        o.text("id", &format!("resp_{}", head.id));
+        o.text("object", "response");
+        o.number("created_at", head.created);
+        o.text("status", status.word());
+        o.boolean("background", false);
+        if status == Status::Failed {
+            o.object("error", |o| {
+                o.text("code", "server_error");
+                o.text("message", "The model failed to answer.");
+            });
+        } else {
+            o.null("error");
+        }
+        match status {
+            Status::Incomplete(reason) => o.object("incomplete_details", |o| o.text("reason", reason)),
+            _ => o.null("incomplete_details"),
+        }
+        o.null("instructions");
+        o.null("max_output_tokens");
+        o.text("model", head.model);
+        o.array("output", output);
+        o.boolean("parallel_tool_calls", true);
+        o.null("previous_response_id");
+        o.object("reasoning", |o| {
+            o.null("effort");
+            o.null("summary");
+        });
+        o.boolean("store", false);
+        o.null("temperature");
+        o.object("text", |o| o.object("format", |o| o.text("type", "text")));
+        o.text("tool_choice", "auto");
+        o.array("tools", |_| {});
+        o.null("top_p");
+        o.text("truncation", "disabled");
+        match usage {
+            Some(usage) => o.object("usage", |o| write_usage(o, usage)),
+            None => o.null("usage"),
+        }
+        o.null("user");
+        o.object("metadata", |_| {});
+    });
+}
+
+fn write_usage(o: &mut Object<'_>, usage: Usage) {
+    o.number("input_tokens", usage.input());
+    o.object("input_tokens_details", |o| {
+        o.number("cached_tokens", usage.cache_read);
+        o.number("cache_write_tokens", usage.cache_write);
+    });
+    o.number("output_tokens", usage.output);
+    o.object("output_tokens_details", |o| o.number("reasoning_tokens", usage.reasoning));
+    o.number("total_tokens", usage.total());
+}

@@ -1,0 +1,103 @@
+//! Reading a request body, and why that stops.
+//!
+//! In: a body. Out: its members, each field once, or [`BadBody`]. Must not know: what the fields mean.
+
+use crate::dialect::bad_body::BadBody;
+use crate::dialect::json::{Cursor, JsonError, Kind, Text};
+
+/// Why a pass stopped, until the body is at hand to say where.
+pub(super) enum Stop {
+    Json(JsonError),
+    Bad(BadBody),
+}
+
+impl From<JsonError> for Stop {
+    fn from(error: JsonError) -> Self {
+        Self::Json(error)
+    }
+}
+
+impl From<BadBody> for Stop {
+    fn from(error: BadBody) -> Self {
+        Self::Bad(error)
+    }
+}
+
+pub(super) type Step<T = ()> = Result<T, Stop>;
+
+/// Takes a whole body, member by member. Each of `fields` may stand in it once: readers disagree on which of two counts, so a
+/// second one could hide from the policy what the provider will see. Returns where the first member begins.
+pub(super) fn members<'a>(
+    body: &'a [u8],
+    fields: &[&str],
+    mut visit: impl FnMut(&mut Cursor<'a>, Text<'a>, Kind) -> Step,
+) -> Result<usize, BadBody> {
+    let mut seen = 0u64;
+    let outcome = Cursor::new(body).map_err(Stop::Json).and_then(|mut cursor| {
+        let kind = cursor.kind()?;
+        if kind != Kind::Object {
+            let message = format!("The request body must be a JSON object, but it is {kind}.");
+            return Err(BadBody::new("invalid_type", message).into());
+        }
+        let first_member = cursor.offset() + 1;
+        cursor.members(|cursor, key| {
+            let name = key.decode();
+            if let Some(field) = fields.iter().position(|field| **field == *name) {
+                if seen & 1 << field != 0 {
+                    let message = format!("'{name}' stands in the request body twice. Leave one of them out.");
+                    return Err(BadBody::at(name, "duplicate_parameter", message).into());
+                }
+                seen |= 1 << field;
+            }
+            let kind = cursor.kind()?;
+            visit(cursor, key, kind)
+        })?;
+        cursor.finish()?;
+        Ok(first_member)
+    });
+    outcome.map_err(|stop| match stop {
+        Stop::Bad(bad) => bad,
+        Stop::Json(_) if body.iter().all(u8::is_ascii_whitespace) => {
+            BadBody::new("empty_body", "The request body is empty. Send a JSON object with \"model\" and \"input\".")
+        }
+        Stop::Json(error) => BadBody::not_json(error, body),
+    })
+}
+
+/// Takes any value and forgets it.
+pub(super) fn skip(cursor: &mut Cursor<'_>) -> Step {
+    cursor.skip()?;
+    Ok(())
+}
+
+pub(super) fn flag(cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Step<bool> {
+    if kind != Kind::Bool {
+        return Err(BadBody::wrong_type(name, "a boolean", kind).into());
+    }
+    Ok(cursor.boolean()?)
+}
+
+pub(super) fn number(cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Step<u64> {
+    if kind != Kind::Number {
+        return Err(BadBody::wrong_type(name, "a whole number", kind).into());
+    }
+    cursor.unsigned_or_skip()?.ok_or_else(|| {
+        let message = format!("Invalid value for '{name}': expected a whole number from 0 to {}.", u64::MAX);
+        BadBody::at(name, "invalid_value", message).into()
+    })
+}
+
+pub(super) fn string<'a>(cursor: &mut Cursor<'a>, kind: Kind, name: &str) -> Step<Text<'a>> {
+    if kind != Kind::String {
+        return Err(BadBody::wrong_type(name, "a string", kind).into());
+    }
+    Ok(cursor.string()?)
+}
+
+/// An object or an array, by `kind`; an error that names both for anything else.
+pub(super) fn expect(kind: Kind, wanted: Kind, name: &str) -> Step {
+    if kind == wanted {
+        return Ok(());
+    }
+    Err(BadBody::wrong_type(name, &wanted.to_string(), kind).into())
+}
