@@ -8,11 +8,13 @@ pub mod bad_body;
 pub mod caller_error;
 pub mod canonical;
 pub mod chat;
+pub mod converse;
 #[cfg(feature = "serve")]
 pub mod follow;
+pub mod gemini;
 pub mod json;
-pub mod models;
 pub mod messages;
+pub mod models;
 pub mod responses;
 pub mod scan;
 #[cfg(feature = "serve")]

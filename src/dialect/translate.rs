@@ -9,7 +9,7 @@ use super::canonical::{Completion, Conversation, Delta, Reply, Target, Written};
 use super::json::JsonError;
 use super::scan::{Scan, Wants};
 use super::upstream_error::UpstreamError;
-use super::{Dialect, chat};
+use super::{Dialect, chat, converse, gemini, messages, responses};
 
 /// Names the version of Anthropic's API.
 const VERSION_HEADER: &str = "anthropic-version";
@@ -23,7 +23,13 @@ pub type InPath<'a> = Option<(&'a str, bool)>;
 /// What is wrong with the body, for its sender.
 pub fn scan(dialect: Dialect, body: &[u8], in_path: InPath<'_>, wants: Wants) -> Result<Scan, BadBody> {
     match dialect {
-        _ => chat::request::scan(body, wants),
+        Dialect::Chat | Dialect::Converse => chat::request::scan(body, wants),
+        Dialect::Responses => responses::request::scan(body, wants),
+        Dialect::Messages => messages::request::scan(body, wants),
+        Dialect::Gemini => {
+            let (model, stream) = in_path.unwrap_or_default();
+            gemini::request::scan(body, model, stream, wants)
+        }
     }
 }
 
@@ -33,7 +39,13 @@ pub fn scan(dialect: Dialect, body: &[u8], in_path: InPath<'_>, wants: Wants) ->
 /// What is wrong with the body, for its sender.
 pub fn conversation<'a>(dialect: Dialect, body: &'a [u8], in_path: InPath<'a>) -> Result<Conversation<'a>, BadBody> {
     match dialect {
-        _ => chat::read::conversation(body),
+        Dialect::Chat | Dialect::Converse => chat::read::conversation(body),
+        Dialect::Responses => responses::read::conversation(body),
+        Dialect::Messages => messages::read::conversation(body),
+        Dialect::Gemini => {
+            let (model, stream) = in_path.unwrap_or_default();
+            gemini::read::conversation(body, model, stream)
+        }
     }
 }
 
@@ -43,14 +55,20 @@ pub fn conversation<'a>(dialect: Dialect, body: &'a [u8], in_path: InPath<'a>) -
 /// The field that the target cannot carry.
 pub fn request(dialect: Dialect, conversation: &Conversation<'_>, target: &Target<'_>) -> Result<Written, BadBody> {
     match dialect {
-        _ => chat::write::request(conversation, target),
+        Dialect::Chat => chat::write::request(conversation, target),
+        Dialect::Responses => responses::write::request(conversation, target),
+        Dialect::Messages => messages::write::request(conversation, target),
+        Dialect::Gemini => gemini::write::request(conversation, target),
+        Dialect::Converse => converse::write::request(conversation, target),
     }
 }
 
 /// Where a model is asked, behind the base URL; `None` where that is the same for every model.
 pub fn upstream_path(dialect: Dialect, model: &str, stream: bool) -> Option<String> {
     match dialect {
-        _ => None,
+        Dialect::Gemini => Some(gemini::upstream_path(model, stream)),
+        Dialect::Converse => Some(converse::upstream_path(model, stream)),
+        Dialect::Chat | Dialect::Responses | Dialect::Messages => None,
     }
 }
 
@@ -60,7 +78,7 @@ pub fn header(
     conversation: &Conversation<'_>,
     target: &Target<'_>,
 ) -> Option<(&'static str, &'static str)> {
-    (dialect == Dialect::Messages).then(|| (VERSION_HEADER, "2023-06-01"))
+    (dialect == Dialect::Messages).then(|| (VERSION_HEADER, messages::write::version(conversation, target)))
 }
 
 /// Headers of a caller that go to a provider of the same dialect as they came: versions and features of the API. One that a
@@ -68,7 +86,9 @@ pub fn header(
 pub const fn passed_headers(dialect: Dialect) -> &'static [(&'static str, Option<&'static str>)] {
     match dialect {
         Dialect::Chat | Dialect::Responses => &[("openai-beta", None)],
-        Dialect::Messages => &[(VERSION_HEADER, Some("2023-06-01")), ("anthropic-beta", None)],
+        Dialect::Messages => {
+            &[(VERSION_HEADER, Some(messages::write::VERSION_WITH_SAMPLING)), ("anthropic-beta", None)]
+        }
         Dialect::Gemini | Dialect::Converse => &[],
     }
 }
@@ -79,7 +99,7 @@ pub const fn cap_field(dialect: Dialect, of_chat: &str) -> &str {
         Dialect::Chat | Dialect::Converse => of_chat,
         Dialect::Responses => "max_output_tokens",
         Dialect::Messages => "max_tokens",
-        Dialect::Gemini => "maxOutputTokens",
+        Dialect::Gemini => gemini::OUTPUT_CAP,
     }
 }
 
@@ -87,16 +107,23 @@ pub const fn cap_field(dialect: Dialect, of_chat: &str) -> &str {
 ///
 /// # Errors
 /// What an error document under 200 means, or [`crate::failure::Failure::Network`] for what is no JSON.
-pub fn completion(dialect: Dialect, body: &[u8]) -> Result<Completion<'_>, UpstreamError> {
+pub fn read(dialect: Dialect, body: &[u8]) -> Result<Completion<'_>, UpstreamError> {
     match dialect {
-        _ => chat::completion::read(body),
+        Dialect::Chat => chat::completion::read(body),
+        Dialect::Responses => responses::answer::read(body),
+        Dialect::Messages => messages::answer::read(body),
+        Dialect::Gemini => gemini::answer::read(body),
+        Dialect::Converse => converse::answer::read(body),
     }
 }
 
 /// A whole answer for a caller.
-pub fn answer(dialect: Dialect, completion: &Completion<'_>, reply: &Reply<'_>) -> Vec<u8> {
+pub fn write(dialect: Dialect, completion: &Completion<'_>, reply: &Reply<'_>) -> Vec<u8> {
     match dialect {
-        _ => chat::completion::write(completion, reply),
+        Dialect::Chat | Dialect::Converse => chat::completion::write(completion, reply),
+        Dialect::Responses => responses::answer::write(completion, reply),
+        Dialect::Messages => messages::answer::write(completion, reply),
+        Dialect::Gemini => gemini::answer::write(completion, reply),
     }
 }
 
@@ -112,13 +139,25 @@ pub fn stream(dialect: Dialect, completion: &Completion<'_>, reply: &Reply<'_>) 
 pub enum StreamReader {
     /// Chat Completions.
     Chat(chat::reader::Reader),
+    /// Responses.
+    Responses(responses::reader::Reader),
+    /// Messages.
+    Messages(messages::reader::Reader),
+    /// generateContent.
+    Gemini(gemini::reader::Reader),
+    /// Converse.
+    Converse(converse::reader::Reader),
 }
 
 impl StreamReader {
     /// At its beginning.
     pub fn new(dialect: Dialect) -> Self {
         match dialect {
-            _ => Self::Chat(Default::default()),
+            Dialect::Chat => Self::Chat(Default::default()),
+            Dialect::Responses => Self::Responses(Default::default()),
+            Dialect::Messages => Self::Messages(Default::default()),
+            Dialect::Gemini => Self::Gemini(Default::default()),
+            Dialect::Converse => Self::Converse(Default::default()),
         }
     }
 
@@ -134,6 +173,10 @@ impl StreamReader {
     ) -> Result<(), JsonError> {
         match self {
             Self::Chat(reader) => reader.event(name, data, sink),
+            Self::Responses(reader) => reader.event(name, data, sink),
+            Self::Messages(reader) => reader.event(name, data, sink),
+            Self::Gemini(reader) => reader.event(name, data, sink),
+            Self::Converse(reader) => reader.event(name, data, sink),
         }
     }
 }
@@ -142,13 +185,22 @@ impl StreamReader {
 pub enum StreamWriter {
     /// Chat Completions.
     Chat(chat::writer::Writer),
+    /// Responses.
+    Responses(responses::writer::Writer),
+    /// Messages.
+    Messages(messages::writer::Writer),
+    /// generateContent.
+    Gemini(gemini::writer::Writer),
 }
 
 impl StreamWriter {
     /// At its beginning.
     pub fn new(dialect: Dialect, reply: &Reply<'_>) -> Self {
         match dialect {
-            _ => Self::Chat(chat::writer::Writer::new(reply)),
+            Dialect::Chat | Dialect::Converse => Self::Chat(chat::writer::Writer::new(reply)),
+            Dialect::Responses => Self::Responses(responses::writer::Writer::new(reply)),
+            Dialect::Messages => Self::Messages(messages::writer::Writer::new(reply)),
+            Dialect::Gemini => Self::Gemini(gemini::writer::Writer::new(reply)),
         }
     }
 
@@ -156,6 +208,9 @@ impl StreamWriter {
     pub fn write(&mut self, delta: &Delta<'_>, out: &mut Vec<u8>) {
         match self {
             Self::Chat(writer) => writer.write(delta, out),
+            Self::Responses(writer) => writer.write(delta, out),
+            Self::Messages(writer) => writer.write(delta, out),
+            Self::Gemini(writer) => writer.write(delta, out),
         }
     }
 }

@@ -288,10 +288,10 @@ pub fn stream_head(session: &ServerSession, status: u16, headers: Headers) -> Op
     let mut head = ResponseHeader::build_no_case(status, Some(headers.len() + 4)).ok()?;
     head.insert_header(http::header::CONTENT_TYPE, EVENT_STREAM).ok()?;
     head.insert_header(http::header::CACHE_CONTROL, NO_CACHE).ok()?;
-    for (name, value) in headers {
+    let also = reply::also_named(session, &headers);
+    for (name, value) in headers.into_iter().chain(also) {
         head.insert_header(name, value).ok()?;
     }
-    reply::also_named(session, &mut head).ok()?;
     if !session.is_http2() && session.req_header().version == http::Version::HTTP_11 {
         head.insert_header(http::header::TRANSFER_ENCODING, "chunked").ok()?;
     }

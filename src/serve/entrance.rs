@@ -7,8 +7,9 @@ use http::Method;
 use pingora::protocols::http::ServerSession;
 
 use super::reply::Problem;
-use crate::dialect::Dialect;
+use crate::dialect::caller_error::CallerError;
 use crate::dialect::translate::InPath;
+use crate::dialect::{Dialect, gemini};
 use crate::names::nearest;
 use crate::policy::checked::Endpoint;
 
@@ -125,11 +126,35 @@ fn parse(method: &Method, uri: &http::Uri, messages: bool) -> Asks {
         MODELS => return wrong_method(path, method, "GET, HEAD"),
         _ => match rest.strip_prefix("/models/") {
             Some(id) if reads => return Asks::Model(lists, id.to_owned()),
+            Some(_) if gemini::path(path).is_some() => return of_google(method, uri),
             Some(_) => return wrong_method(path, method, "GET, HEAD"),
             None => return Asks::Wrong(no_such_path(path, rest), None),
         },
     };
     if *method == Method::POST { posted } else { wrong_method(path, method, "POST") }
+}
+
+/// Google's API names model and method in the path.
+fn of_google(method: &Method, uri: &http::Uri) -> Asks {
+    let Some(asked) = gemini::path(uri.path()) else { return Asks::Wrong(no_such_path(uri.path(), uri.path()), None) };
+    if *method != Method::POST {
+        return wrong_method(uri.path(), method, "POST");
+    }
+    let stream = match asked.method {
+        gemini::Method::Generate => false,
+        gemini::Method::Stream => true,
+        other => {
+            let served = "it serves generateContent and streamGenerateContent";
+            let message = format!("Wayside does not serve {}; {served}.", other.word());
+            return Asks::Wrong(Problem::caller(404, "unknown_endpoint", message).unread(), None);
+        }
+    };
+    if stream && let Err(bad) = gemini::events(uri.query()) {
+        return Asks::Wrong(Problem::from(CallerError::from(bad)).unread(), None);
+    }
+    let said = Said { model: asked.model.into(), stream };
+    // A policy speaks of it as of the other chat endpoints.
+    Asks::Answer(Entrance { dialect: Dialect::Gemini, endpoint: Endpoint::Chat, in_path: Some(said) })
 }
 
 fn wrong_method(path: &str, method: &Method, allow: &'static str) -> Asks {

@@ -108,7 +108,7 @@ pub async fn unreadable(session: &mut ServerSession) -> Ended {
         problem.error.status,
         JSON,
         dress(&problem, named()),
-        problem.error.body(entrance::dialect(session)).into(),
+        problem.error.body(Dialect::Chat).into(),
         false,
     );
     let ended = ended.await;
@@ -171,6 +171,8 @@ pub async fn whole(
     body: Bytes,
 ) -> Ended {
     let bodiless = session.req_header().method == http::Method::HEAD;
+    let mut headers = headers;
+    headers.extend(also_named(session, &headers));
     write(session, status, content_type, headers, body, bodiless).await
 }
 
@@ -189,7 +191,6 @@ async fn write(
         for (name, value) in headers {
             head.insert_header(name, value)?;
         }
-        also_named(session, &mut head)?;
         session.write_response_header(Box::new(head)).await?;
         if !bodiless {
             session.write_response_body(body, true).await?;
@@ -201,12 +202,9 @@ async fn write(
 }
 
 /// Anthropic's clients look for the request's name under a name of their own.
-pub fn also_named(session: &ServerSession, head: &mut ResponseHeader) -> pingora::Result<()> {
-    let Some(id) = head.headers.get(REQUEST_ID).filter(|_| entrance::dialect(session) == Dialect::Messages) else {
-        return Ok(());
-    };
-    let id = id.clone();
-    head.insert_header(NAMED_BY_ANTHROPIC, id)
+pub fn also_named(session: &ServerSession, headers: &Headers) -> Option<(HeaderName, HeaderValue)> {
+    let (_, id) = headers.iter().find(|(name, _)| *name == REQUEST_ID)?;
+    (entrance::dialect(session) == Dialect::Messages).then(|| (NAMED_BY_ANTHROPIC, id.clone()))
 }
 
 /// Reads and throws away what a caller still sends, within limits.

@@ -53,8 +53,9 @@ async fn a_wrong_path_or_method_says_what_is_served() {
     let rig = Rig::new().await;
     for (method, path, status, words) in [
         ("POST", "/v1/chat/completion", 404, "did you mean /v1/chat/completions"),
-        ("POST", "/v1/responses", 404, "not served by this version"),
-        ("GET", "/", 404, "POST /v1/chat/completions"),
+        ("POST", "/v1/response", 404, "did you mean /v1/responses"),
+        ("GET", "/v1/responses/resp_1", 404, "keeps none"),
+        ("GET", "/", 404, "serves /v1/chat/completions, /v1/responses"),
         ("GET", "/v1/chat/completions", 405, "POST"),
         ("DELETE", "/v1/models", 405, "GET"),
         ("GET", "/v1/models/nobody", 404, "GET /v1/models"),
