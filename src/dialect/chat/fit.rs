@@ -61,7 +61,7 @@ pub(super) fn fit(conversation: &Conversation<'_>, target: &Target<'_>, notes: &
     Ok(fit)
 }
 
-fn cap(conversation: &Conversation<'_>, target: &Target<'_>, notes: &mut Notes) -> Option<u64> {
+pub(in crate::dialect) fn cap(conversation: &Conversation<'_>, target: &Target<'_>, notes: &mut Notes) -> Option<u64> {
     let cap = target.cap(conversation.max_output)?;
     let most = target.model_max_output.unwrap_or(u64::MAX);
     if cap > most {
@@ -70,7 +70,11 @@ fn cap(conversation: &Conversation<'_>, target: &Target<'_>, notes: &mut Notes) 
     Some(cap.min(most))
 }
 
-fn effort(conversation: &Conversation<'_>, target: &Target<'_>, notes: &mut Notes) -> Result<Option<Effort>, BadBody> {
+pub(in crate::dialect) fn effort(
+    conversation: &Conversation<'_>,
+    target: &Target<'_>,
+    notes: &mut Notes,
+) -> Result<Option<Effort>, BadBody> {
     let Some(thinking) = conversation.thinking else { return Ok(None) };
     if target.able.reasoning == Some(false) {
         if thinking != Thinking::Effort(Effort::None) && thinking != Thinking::Adaptive {
@@ -112,7 +116,11 @@ fn sampling(conversation: &Conversation<'_>, target: &Target<'_>, notes: &mut No
     Ok(false)
 }
 
-fn forced(conversation: &Conversation<'_>, target: &Target<'_>, notes: &mut Notes) -> Result<bool, BadBody> {
+pub(in crate::dialect) fn forced(
+    conversation: &Conversation<'_>,
+    target: &Target<'_>,
+    notes: &mut Notes,
+) -> Result<bool, BadBody> {
     let forced = conversation.tool_choice.as_ref().is_some_and(|choice| choice.mode == ToolMode::Required);
     if !forced || target.able.forced_tool_choice != Some(false) {
         return Ok(forced);

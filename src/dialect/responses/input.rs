@@ -2,26 +2,17 @@
 //!
 //! In: items. Out: turns, and what only this API can say. Must not know: the other fields of a request.
 
-use std::fmt::Display;
-
 use super::media;
 use super::walk::{Step, Stop, skip};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
-    Block, CacheMark, Extra, Fate, Media, MediaKind, Part, Role, Source, ToolCall, ToolResult, Turn,
+    Block, CacheMark, Conversation, Fate, Media, MediaKind, Part, Role, Source, ToolCall, ToolResult, Turn,
 };
 use crate::dialect::json::{Cursor, Kind, Quoted, Raw, Text};
 
-/// Fields that only this API can say, in one request. A request that has more is refused: it cannot be translated anyway.
-pub const MAX_EXTRAS: usize = 256;
-
-/// What is found.
-#[derive(Default)]
-pub(super) struct Input<'a> {
-    /// Instructions in front of everything else.
-    pub system: Vec<Block<'a>>,
-    pub turns: Vec<Turn<'a>>,
-    pub extras: Vec<Extra<'a>>,
+/// Whom items are added to.
+pub(super) struct Input<'c, 'a> {
+    pub conversation: &'c mut Conversation<'a>,
 }
 
 /// One item, before it is known what it is.
@@ -52,23 +43,13 @@ struct Fields<'a> {
     cache: Option<CacheMark>,
 }
 
-impl<'a> Input<'a> {
-    /// Adds what becomes of a field.
-    pub fn extra(&mut self, param: impl Display, fate: Fate) -> Step {
-        if self.extras.len() == MAX_EXTRAS {
-            let message = format!("The request has more than {MAX_EXTRAS} fields that only the Responses API knows.");
-            return Err(BadBody::at(param.to_string(), "too_many_fields", message).into());
-        }
-        self.extras.push(Extra { param: param.to_string().into(), fate });
-        Ok(())
-    }
-
+impl<'a> Input<'_, 'a> {
     /// Takes the value of `input`.
     pub fn read(&mut self, cursor: &mut Cursor<'a>, kind: Kind) -> Step {
         match kind {
             Kind::String => {
                 let blocks = vec![Part::Text(cursor.string()?.into()).into()];
-                self.turns.push(Turn { role: Role::User, blocks, at: 0 });
+                self.conversation.turns.push(Turn { role: Role::User, blocks, at: 0 });
                 Ok(())
             }
             Kind::Array => {
@@ -118,7 +99,7 @@ impl<'a> Input<'a> {
         let unknown = item.unknown.iter().map(|key| format!("input[{at}].{}", key.decode()));
         match kind {
             Some("message") => {
-                unknown.into_iter().try_for_each(|param| self.extra(param, Fate::Refused))?;
+                unknown.for_each(|param| self.conversation.extra(param, Fate::Refused));
                 let role = match role.as_deref() {
                     Some("user") => Role::User,
                     Some("assistant") => Role::Assistant,
@@ -133,7 +114,7 @@ impl<'a> Input<'a> {
                 self.message(role, item.content, at)
             }
             Some("function_call") => {
-                unknown.into_iter().try_for_each(|param| self.extra(param, Fate::Refused))?;
+                unknown.for_each(|param| self.conversation.extra(param, Fate::Refused));
                 let call = ToolCall {
                     id: required(item.call_id, at, "call_id")?.into(),
                     name: required(item.name, at, "name")?.into(),
@@ -142,7 +123,7 @@ impl<'a> Input<'a> {
                 self.join(Role::Assistant, Part::Call(call), at)
             }
             Some("function_call_output") => {
-                unknown.into_iter().try_for_each(|param| self.extra(param, Fate::Refused))?;
+                unknown.for_each(|param| self.conversation.extra(param, Fate::Refused));
                 let result = ToolResult {
                     id: required(item.call_id, at, "call_id")?.into(),
                     name: item.name.map(Quoted::from),
@@ -154,7 +135,10 @@ impl<'a> Input<'a> {
             }
             Some("reasoning") => self.join(Role::Assistant, Part::Thinking(Quoted::default()), at),
             // Built-in tools, references, compaction: nobody else can do anything with them.
-            _ => self.extra(format_args!("input[{at}]"), Fate::Refused),
+            _ => {
+                self.conversation.extra(format!("input[{at}]"), Fate::Refused);
+                Ok(())
+            }
         }
     }
 
@@ -162,14 +146,14 @@ impl<'a> Input<'a> {
         if role == Role::System {
             let text = |block: &Block<'_>| matches!(block.part, Part::Text(_));
             if let Some(place) = blocks.iter().position(|block| !text(block)) {
-                self.extra(format_args!("input[{at}].content[{place}]"), Fate::Refused)?;
+                self.conversation.extra(format!("input[{at}].content[{place}]"), Fate::Refused);
             }
-            if self.turns.is_empty() {
-                self.system.extend(blocks);
+            if self.conversation.turns.is_empty() {
+                self.conversation.system.extend(blocks);
                 return Ok(());
             }
         }
-        self.turns.push(Turn { role, blocks, at });
+        self.conversation.turns.push(Turn { role, blocks, at });
         Ok(())
     }
 
@@ -177,11 +161,11 @@ impl<'a> Input<'a> {
     /// one with an item each.
     fn join(&mut self, role: Role, part: Part<'a>, at: usize) -> Step {
         let results = |turn: &Turn<'_>| turn.blocks.iter().all(|block| matches!(block.part, Part::Result(_)));
-        match self.turns.last_mut() {
+        match self.conversation.turns.last_mut() {
             Some(turn) if turn.role == role && (role == Role::Assistant || results(turn)) => {
                 turn.blocks.push(part.into());
             }
-            _ => self.turns.push(Turn { role, blocks: vec![part.into()], at }),
+            _ => self.conversation.turns.push(Turn { role, blocks: vec![part.into()], at }),
         }
         Ok(())
     }
@@ -232,16 +216,17 @@ impl<'a> Input<'a> {
                 ("annotations" | "logprobs", _) | (_, Kind::Null) => skip(cursor)?,
                 (name, _) => {
                     skip(cursor)?;
-                    self.extra(format_args!("{}.{name}", param()), Fate::Refused)?;
+                    self.conversation.extra(format!("{}.{name}", param()), Fate::Refused);
                 }
             }
             Step::Ok(())
         })?;
         let cache = fields.cache;
-        match fields.part(param)? {
-            Some(part) => Ok(Some(Block { part, cache })),
-            None => self.extra(param(), Fate::Refused).map(|()| None),
+        let part = fields.part(param)?;
+        if part.is_none() {
+            self.conversation.extra(param(), Fate::Refused);
         }
+        Ok(part.map(|part| Block { part, cache }))
     }
 }
 

@@ -2,7 +2,6 @@
 //!
 //! In: turns. Out: items in order, or a refusal that names the turn. Must not know: the other fields of a request.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
@@ -12,7 +11,7 @@ use super::write::write_json_text;
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
-    Block, Conversation, Media, MediaKind, Notes, Part, Role, Source, Target, ToolCall, ToolResult, Turn,
+    Block, Conversation, Field, Ids, Media, MediaKind, Notes, Part, Role, Source, Target, ToolResult, Turn,
 };
 use crate::dialect::json::Quoted;
 use crate::dialect::json::write::{Array, Object, array, object};
@@ -27,23 +26,35 @@ pub(super) fn write_input(
     notes: &mut Notes,
     out: &mut Vec<u8>,
 ) -> Result<(), BadBody> {
-    let calls = Vec::new();
-    let mut items = Items { conversation, target, notes, calls, called: 0, thought: false, failed: false };
-    items.refuse_prefill()?;
-    // INVARIANT: what is refused is found before anything of a turn is written, or while it is; the list is thrown away then.
+    let mut items = Items { conversation, target, ids: Ids::default(), waiting: Vec::new(), once: Once::default() };
+    items.begun(notes)?;
+    // INVARIANT: of a list that cannot be finished nothing is sent.
     let mut outcome = Ok(());
     array(out, |list| outcome = conversation.turns.iter().try_for_each(|turn| items.turn(list, turn)));
     outcome?;
-    if let Some(call) = items.calls.first() {
-        return Err(items.refuse(call.at, "wants the result of every call"));
+    if let Some((_, at)) = items.waiting.first() {
+        return Err(items.refuse(*at, "wants the result of every call"));
     }
-    if items.thought {
-        items.notes.dropped.push("reasoning".into());
-    }
-    if items.failed {
-        items.notes.dropped.push("is_error".into());
-    }
+    items.once.note(notes);
     Ok(())
+}
+
+/// What is noted once, however often it happens.
+#[derive(Default)]
+struct Once {
+    thinking: bool,
+    errors: bool,
+    documents: bool,
+}
+
+impl Once {
+    fn note(self, notes: &mut Notes) {
+        if self.thinking {
+            notes.dropped.push("reasoning".into());
+        }
+        let adapted = [(self.errors, "failed tool results->text"), (self.documents, "text documents->text")];
+        notes.adapted.extend(adapted.into_iter().filter(|(is, _)| *is).map(|(_, words)| words.into()));
+    }
 }
 
 /// The texts among blocks.
@@ -54,38 +65,26 @@ pub(super) fn texts<'b>(blocks: &'b [Block<'_>]) -> impl Iterator<Item = &'b Quo
     })
 }
 
-/// A call that has no result yet.
-struct Waiting<'c> {
-    call: &'c ToolCall<'c>,
-    /// As it is written.
-    id: Cow<'c, str>,
-    at: usize,
-}
-
 struct Items<'c> {
     conversation: &'c Conversation<'c>,
     target: &'c Target<'c>,
-    notes: &'c mut Notes,
-    /// Calls that no result answered yet.
-    calls: Vec<Waiting<'c>>,
-    /// Calls so far.
-    called: usize,
-    /// Thinking was left out.
-    thought: bool,
-    /// A failed call is not marked any more.
-    failed: bool,
+    ids: Ids<'c>,
+    /// Calls that no result answered yet, and their turns.
+    waiting: Vec<(Quoted<'c>, usize)>,
+    once: Once,
 }
 
 impl<'c> Items<'c> {
     /// An answer that was begun would not be continued here but answered.
-    fn refuse_prefill(&self) -> Result<(), BadBody> {
+    fn begun(&self, notes: &mut Notes) -> Result<(), BadBody> {
+        let from = self.conversation.from;
         let last = self.conversation.turns.last().filter(|turn| turn.role == Role::Assistant);
-        match last {
-            Some(turn) if self.conversation.from == Dialect::Messages && texts(&turn.blocks).next().is_some() => {
-                Err(self.refuse(turn.at, "does not continue an answer that was begun"))
-            }
-            _ => Ok(()),
+        let Some(turn) = last.filter(|_| matches!(from, Dialect::Messages | Dialect::Gemini)) else { return Ok(()) };
+        if !self.target.lenient {
+            return Err(self.refuse(turn.at, "cannot go on with an answer that has begun"));
         }
+        notes.adapted.push(format!("{}[{}] prefill->history", Field::Turns.of(from), turn.at).into());
+        Ok(())
     }
 
     fn refuse(&self, at: usize, why: &str) -> BadBody {
@@ -114,38 +113,20 @@ impl<'c> Items<'c> {
                 Part::Call(call) => {
                     said(list, &turn.blocks[from..place]);
                     from = place + 1;
-                    let id = self.call_id(call);
+                    let id = self.ids.call(call);
                     list.object(|o| {
                         o.text("type", "function_call");
-                        o.text("call_id", &id);
+                        o.quoted("call_id", &short(&id));
                         o.quoted("name", &call.name);
                         write_json_text(o.member("arguments"), &call.arguments);
                     });
-                    self.called += 1;
-                    self.calls.push(Waiting { call, id, at: turn.at });
+                    self.waiting.push((id, turn.at));
                 }
-                Part::Thinking(_) => self.thought = true,
+                Part::Thinking(_) => self.once.thinking = true,
                 Part::Text(_) | Part::Refusal(_) | Part::Media(_) | Part::Result(_) => {}
             }
         }
         said(list, &turn.blocks[from..]);
-    }
-
-    /// An id that this API takes: the caller's own where it does.
-    fn call_id(&self, call: &ToolCall<'c>) -> Cow<'c, str> {
-        let id = call.id.decode();
-        if id.is_empty() {
-            return format!("call_{:04}", self.called).into();
-        }
-        if id.len() <= MAX_CALL_ID {
-            return id.into_owned().into();
-        }
-        let mut short = "call_".to_owned();
-        for byte in Sha256::digest(id.as_bytes()).iter().take(16) {
-            // Writing to a string cannot fail.
-            let _ = write!(short, "{byte:02x}");
-        }
-        short.into()
     }
 
     fn user(&mut self, list: &mut Array<'_>, turn: &'c Turn<'c>) -> Result<(), BadBody> {
@@ -177,19 +158,17 @@ impl<'c> Items<'c> {
     }
 
     fn result(&mut self, list: &mut Array<'_>, result: &'c ToolResult<'c>, at: usize) -> Result<(), BadBody> {
-        let answers = |call: &ToolCall<'_>| match result.id.is_empty() {
-            false => call.id == result.id || call.id.decode() == result.id.decode(),
-            true => result.name.as_ref().is_none_or(|name| *name == call.name),
-        };
-        let Some(place) = self.calls.iter().position(|waiting| answers(waiting.call)) else {
+        let id = self.ids.result(result);
+        let Some(place) = self.waiting.iter().position(|(known, _)| *known == id || known.decode() == id.decode())
+        else {
             return Err(self.refuse(at, "is told results only of calls that stand before them"));
         };
-        let id = self.calls.remove(place).id;
-        self.failed |= result.error;
+        self.waiting.remove(place);
+        self.once.errors |= result.error;
         let mut outcome = Ok(());
         list.object(|o| {
             o.text("type", "function_call_output");
-            o.text("call_id", &id);
+            o.quoted("call_id", &short(&id));
             outcome = self.output(o, result, at);
         });
         outcome
@@ -213,7 +192,7 @@ impl<'c> Items<'c> {
         match part {
             Part::Text(text) | Part::Refusal(text) => input_text(list, text),
             Part::Media(media) => return self.media(list, media, at),
-            Part::Thinking(_) => self.thought = true,
+            Part::Thinking(_) => self.once.thinking = true,
             Part::Call(_) | Part::Result(_) => return Err(self.refuse(at, "takes calls only from the assistant")),
         }
         Ok(())
@@ -230,6 +209,7 @@ impl<'c> Items<'c> {
             (MediaKind::Audio, _) => "takes no audio in this API",
             (MediaKind::Video, _) => "takes no video",
             (_, Source::Text(text)) => {
+                self.once.documents = true;
                 input_text(list, text);
                 return Ok(());
             }
@@ -256,6 +236,20 @@ impl<'c> Items<'c> {
         };
         Err(self.refuse(at, why))
     }
+}
+
+/// An id that this API takes: the caller's own where it does.
+fn short<'i>(id: &Quoted<'i>) -> Quoted<'i> {
+    let whole = id.decode();
+    if whole.len() <= MAX_CALL_ID {
+        return id.clone();
+    }
+    let mut short = "call_".to_owned();
+    for byte in Sha256::digest(whole.as_bytes()).iter().take(16) {
+        // Writing to a string cannot fail.
+        let _ = write!(short, "{byte:02x}");
+    }
+    Quoted::of(&short).into_owned()
 }
 
 fn file_name(o: &mut Object<'_>, name: Option<&Quoted<'_>>, mime: &str) {

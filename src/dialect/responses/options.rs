@@ -3,20 +3,23 @@
 //! In: the values of `tools`, `tool_choice`, `text` and `reasoning`. Out: their meaning, and what only this API can say. Must not
 //! know: the conversation.
 
-use super::input::Input;
 use super::walk::{Step, expect, skip, string};
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::canonical::{Effort, Fate, Format, Thinking, Tool, ToolChoice, ToolMode};
+use crate::dialect::canonical::{Conversation, Effort, Fate, Format, Thinking, Tool, ToolChoice, ToolMode};
 use crate::dialect::json::{Cursor, Kind, Quoted, Raw, Text};
 
 /// Takes `tools`.
-pub(super) fn tools<'a>(cursor: &mut Cursor<'a>, kind: Kind, input: &mut Input<'a>) -> Step<Vec<Tool<'a>>> {
+pub(super) fn tools<'a>(
+    cursor: &mut Cursor<'a>,
+    kind: Kind,
+    conversation: &mut Conversation<'a>,
+) -> Step<Vec<Tool<'a>>> {
     expect(kind, Kind::Array, "tools")?;
     let mut tools = Vec::new();
     let mut at = 0;
     cursor.items(|cursor| {
         expect(cursor.kind()?, Kind::Object, &format!("tools[{at}]"))?;
-        tools.extend(tool(cursor, at, input)?);
+        tools.extend(tool(cursor, at, conversation)?);
         at += 1;
         Step::Ok(())
     })?;
@@ -24,7 +27,7 @@ pub(super) fn tools<'a>(cursor: &mut Cursor<'a>, kind: Kind, input: &mut Input<'
 }
 
 /// One function; `None` for a built-in tool, which no other provider has.
-fn tool<'a>(cursor: &mut Cursor<'a>, at: usize, input: &mut Input<'a>) -> Step<Option<Tool<'a>>> {
+fn tool<'a>(cursor: &mut Cursor<'a>, at: usize, conversation: &mut Conversation<'a>) -> Step<Option<Tool<'a>>> {
     let mut tool = Tool { name: Quoted::default(), description: None, schema: None, strict: None, cache: None };
     let (mut function, mut unknown) = (false, Vec::new());
     cursor.members(|cursor, key| {
@@ -43,10 +46,11 @@ fn tool<'a>(cursor: &mut Cursor<'a>, at: usize, input: &mut Input<'a>) -> Step<O
         Step::Ok(())
     })?;
     if !function {
-        return input.extra(format_args!("tools[{at}]"), Fate::Refused).map(|()| None);
+        conversation.extra(format!("tools[{at}]"), Fate::Refused);
+        return Ok(None);
     }
     for key in unknown {
-        input.extra(format_args!("tools[{at}].{}", key.decode()), Fate::Refused)?;
+        conversation.extra(format!("tools[{at}].{}", key.decode()), Fate::Refused);
     }
     if tool.name.is_empty() {
         return Err(BadBody::missing(&format!("tools[{at}].name")).into());
@@ -58,7 +62,7 @@ fn tool<'a>(cursor: &mut Cursor<'a>, at: usize, input: &mut Input<'a>) -> Step<O
 pub(super) fn tool_choice<'a>(
     cursor: &mut Cursor<'a>,
     kind: Kind,
-    input: &mut Input<'a>,
+    conversation: &mut Conversation<'a>,
 ) -> Step<Option<ToolChoice<'a>>> {
     if kind == Kind::String {
         let word = cursor.string()?;
@@ -88,7 +92,10 @@ pub(super) fn tool_choice<'a>(
         (Some("allowed_tools"), _) if !picked.foreign => {
             Ok(Some(ToolChoice { mode: picked.mode.unwrap_or(ToolMode::Auto), only: picked.only }))
         }
-        _ => input.extra("tool_choice", Fate::Refused).map(|()| None),
+        _ => {
+            conversation.extra("tool_choice", Fate::Refused);
+            Ok(None)
+        }
     }
 }
 
@@ -132,22 +139,26 @@ fn mode(word: Text<'_>) -> Option<ToolMode> {
 }
 
 /// Takes `text`.
-pub(super) fn text<'a>(cursor: &mut Cursor<'a>, kind: Kind, input: &mut Input<'a>) -> Step<Option<Format<'a>>> {
+pub(super) fn text<'a>(
+    cursor: &mut Cursor<'a>,
+    kind: Kind,
+    conversation: &mut Conversation<'a>,
+) -> Step<Option<Format<'a>>> {
     expect(kind, Kind::Object, "text")?;
     let mut wanted = None;
     cursor.members(|cursor, key| {
         match (&*key.decode(), cursor.kind()?) {
-            ("format", Kind::Object) => wanted = format(cursor, input)?,
+            ("format", Kind::Object) => wanted = format(cursor, conversation)?,
             // What a model does when nothing is said.
             ("verbosity", Kind::String) => {
                 if cursor.string()?.decode() != "medium" {
-                    input.extra("text.verbosity", Fate::Dropped)?;
+                    conversation.extra("text.verbosity", Fate::Dropped);
                 }
             }
             (_, Kind::Null) => skip(cursor)?,
             (name, _) => {
                 skip(cursor)?;
-                input.extra(format_args!("text.{name}"), Fate::Refused)?;
+                conversation.extra(format!("text.{name}"), Fate::Refused);
             }
         }
         Step::Ok(())
@@ -155,7 +166,7 @@ pub(super) fn text<'a>(cursor: &mut Cursor<'a>, kind: Kind, input: &mut Input<'a
     Ok(wanted)
 }
 
-fn format<'a>(cursor: &mut Cursor<'a>, input: &mut Input<'a>) -> Step<Option<Format<'a>>> {
+fn format<'a>(cursor: &mut Cursor<'a>, conversation: &mut Conversation<'a>) -> Step<Option<Format<'a>>> {
     let (mut kind, mut name, mut description, mut schema, mut strict) = (None, None, None, None::<Raw<'a>>, None);
     cursor.members(|cursor, key| {
         match (&*key.decode(), cursor.kind()?) {
@@ -173,12 +184,19 @@ fn format<'a>(cursor: &mut Cursor<'a>, input: &mut Input<'a>) -> Step<Option<For
         (Some("json_object"), _) => Ok(Some(Format::JsonObject)),
         (Some("json_schema"), Some(schema)) => Ok(Some(Format::Schema { name, description, schema, strict })),
         (Some("json_schema"), None) => Err(BadBody::missing("text.format.schema").into()),
-        _ => input.extra("text.format", Fate::Refused).map(|()| None),
+        _ => {
+            conversation.extra("text.format", Fate::Refused);
+            Ok(None)
+        }
     }
 }
 
 /// Takes `reasoning`.
-pub(super) fn reasoning<'a>(cursor: &mut Cursor<'a>, kind: Kind, input: &mut Input<'a>) -> Step<Option<Thinking>> {
+pub(super) fn reasoning<'a>(
+    cursor: &mut Cursor<'a>,
+    kind: Kind,
+    conversation: &mut Conversation<'a>,
+) -> Step<Option<Thinking>> {
     expect(kind, Kind::Object, "reasoning")?;
     let mut thinking = None;
     cursor.members(|cursor, key| {
@@ -196,16 +214,16 @@ pub(super) fn reasoning<'a>(cursor: &mut Cursor<'a>, kind: Kind, input: &mut Inp
             // What a model does when nothing is said.
             (name @ ("mode" | "context"), Kind::String) => {
                 if !matches!(&*cursor.string()?.decode(), "standard" | "auto") {
-                    input.extra(format_args!("reasoning.{name}"), Fate::Dropped)?;
+                    conversation.extra(format!("reasoning.{name}"), Fate::Dropped);
                 }
             }
             (name @ ("summary" | "generate_summary"), _) => {
                 skip(cursor)?;
-                input.extra(format_args!("reasoning.{name}"), Fate::Dropped)?;
+                conversation.extra(format!("reasoning.{name}"), Fate::Dropped);
             }
             (name, _) => {
                 skip(cursor)?;
-                input.extra(format_args!("reasoning.{name}"), Fate::Refused)?;
+                conversation.extra(format!("reasoning.{name}"), Fate::Refused);
             }
         }
         Step::Ok(())

@@ -56,22 +56,21 @@ const FIELDS: [&str; 34] = [
 pub fn conversation(body: &[u8]) -> Result<Conversation<'_>, BadBody> {
     let mut reader = Reader {
         conversation: Conversation { include_usage: true, ..Conversation::empty(Dialect::Responses) },
-        input: Input::default(),
         instructions: None,
     };
     walk::members(body, &FIELDS, |cursor, key, kind| reader.member(cursor, &key.decode(), kind))?;
-    let Reader { conversation, input, instructions } = reader;
+    let Reader { mut conversation, instructions } = reader;
     if conversation.model.is_empty() {
         return Err(BadBody::missing("model"));
     }
-    let instructions = instructions.filter(|text| !text.is_empty()).map(|text| Part::Text(text).into());
-    let system = instructions.into_iter().chain(input.system).collect();
-    Ok(Conversation { system, turns: input.turns, extras: input.extras, ..conversation })
+    if let Some(text) = instructions.filter(|text| !text.is_empty()) {
+        conversation.system.insert(0, Part::Text(text).into());
+    }
+    Ok(conversation)
 }
 
 struct Reader<'a> {
     conversation: Conversation<'a>,
-    input: Input<'a>,
     instructions: Option<Quoted<'a>>,
 }
 
@@ -83,14 +82,14 @@ impl<'a> Reader<'a> {
         let conversation = &mut self.conversation;
         match name {
             "model" => conversation.model = string(cursor, kind, name)?.into(),
-            "input" => self.input.read(cursor, kind)?,
+            "input" => Input { conversation }.read(cursor, kind)?,
             "instructions" => self.instructions = Some(string(cursor, kind, name)?.into()),
             "stream" => conversation.stream = flag(cursor, kind, name)?,
-            "tools" => conversation.tools = options::tools(cursor, kind, &mut self.input)?,
-            "tool_choice" => conversation.tool_choice = options::tool_choice(cursor, kind, &mut self.input)?,
+            "tools" => conversation.tools = options::tools(cursor, kind, conversation)?,
+            "tool_choice" => conversation.tool_choice = options::tool_choice(cursor, kind, conversation)?,
             "parallel_tool_calls" => conversation.one_call = !flag(cursor, kind, name)?,
-            "text" => conversation.format = options::text(cursor, kind, &mut self.input)?,
-            "reasoning" => conversation.thinking = options::reasoning(cursor, kind, &mut self.input)?,
+            "text" => conversation.format = options::text(cursor, kind, conversation)?,
+            "reasoning" => conversation.thinking = options::reasoning(cursor, kind, conversation)?,
             "max_output_tokens" => conversation.max_output = Some(number(cursor, kind, name)?),
             "temperature" => conversation.sampling.temperature = Some(decimal(cursor, kind, name)?),
             "top_p" => conversation.sampling.top_p = Some(decimal(cursor, kind, name)?),
@@ -130,7 +129,10 @@ impl<'a> Reader<'a> {
                 Some(Fate::Refused)
             }
         };
-        fate.map_or(Ok(()), |fate| self.input.extra(name, fate))
+        if let Some(fate) = fate {
+            self.conversation.extra(name.to_owned(), fate);
+        }
+        Ok(())
     }
 
     /// Most of what can be included belongs to built-in tools.
@@ -144,7 +146,7 @@ impl<'a> Reader<'a> {
                 Some("reasoning.encrypted_content") => Fate::Silent,
                 _ => Fate::Refused,
             };
-            self.input.extra(format_args!("include[{at}]"), fate)?;
+            self.conversation.extra(format!("include[{at}]"), fate);
             at += 1;
             Step::Ok(())
         })
@@ -248,13 +250,5 @@ mod tests {
             let bad = conversation(format!(r#"{{"model":"m",{fields}}}"#).as_bytes()).unwrap_err();
             assert_eq!(bad.param.as_deref(), Some(param), "{fields}");
         }
-    }
-
-    #[test]
-    fn fields_that_only_this_api_knows_are_listed_to_the_limit() {
-        use super::super::input::MAX_EXTRAS;
-        let body = |count: usize| format!(r#"{{"model":"m","input":[{}]}}"#, vec!["{}"; count].join(","));
-        assert_eq!(conversation(body(MAX_EXTRAS).as_bytes()).unwrap().extras.len(), MAX_EXTRAS);
-        assert_eq!(conversation(body(MAX_EXTRAS + 1).as_bytes()).unwrap_err().code, "too_many_fields");
     }
 }

@@ -5,22 +5,17 @@
 //!
 //! Nothing is kept at the provider (`"store": false`): the caller's own dialect has no way to ask for it back.
 
-use std::borrow::Cow;
-
 use super::items;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
-    Conversation, Effort, Field, Format, Notes, Sampling, Target, Thinking, Tool, ToolChoice, ToolMode, Written,
+    Conversation, Field, Format, Notes, Sampling, Target, Tool, ToolChoice, ToolMode, Written,
 };
+use crate::dialect::chat::fit;
 use crate::dialect::json::write::{Object, escape, object};
 use crate::dialect::json::{Quoted, Raw};
 
 /// What stands for the name of a schema whose caller gave none: the API demands one.
 const SCHEMA_NAME: &str = "answer";
-/// The largest budget of thinking tokens that is still called low, and medium: the API knows words and no budgets.
-const LOW_BUDGET: u64 = 4096;
-const MORE_THAN_LOW: u64 = LOW_BUDGET + 1;
-const MEDIUM_BUDGET: u64 = 16_384;
 
 /// Writes it.
 ///
@@ -37,8 +32,9 @@ pub fn request(conversation: &Conversation<'_>, target: &Target<'_>) -> Result<W
     }
     let mut writer = Writer { conversation, target, notes };
     let sampling = writer.sampling()?;
-    let effort = writer.effort()?;
-    let choice = writer.tool_choice()?;
+    let effort = fit::effort(conversation, target, &mut writer.notes)?;
+    let cap = fit::cap(conversation, target, &mut writer.notes);
+    let choice = writer.choice()?;
     writer.able()?;
     let mut input = Vec::new();
     items::write_input(conversation, target, &mut writer.notes, &mut input)?;
@@ -58,7 +54,7 @@ pub fn request(conversation: &Conversation<'_>, target: &Target<'_>) -> Result<W
         if let Some(effort) = effort {
             o.object("reasoning", |o| o.text("effort", effort.word()));
         }
-        if let Some(cap) = target.cap(conversation.max_output) {
+        if let Some(cap) = cap {
             o.number("max_output_tokens", cap);
         }
         for (name, number) in sampling {
@@ -129,46 +125,10 @@ impl<'c> Writer<'c> {
         self.conversation.drop_or_refuse(field, self.target, &mut self.notes, why)
     }
 
-    fn adapt(&mut self, field: Field, from: impl std::fmt::Display, to: &str) {
-        let note = format!("{} {from}->{to}", field.of(self.conversation.from));
-        self.notes.adapted.push(Cow::Owned(note));
-    }
-
-    fn effort(&mut self) -> Result<Option<Effort>, BadBody> {
-        let effort = match self.conversation.thinking {
-            None | Some(Thinking::Adaptive) => return Ok(None),
-            Some(Thinking::Effort(effort)) => effort,
-            Some(Thinking::Budget(tokens)) => {
-                let effort = match tokens {
-                    0 => Effort::None,
-                    1..=LOW_BUDGET => Effort::Low,
-                    MORE_THAN_LOW..=MEDIUM_BUDGET => Effort::Medium,
-                    _ => Effort::High,
-                };
-                self.adapt(Field::Thinking, tokens, effort.word());
-                effort
-            }
-        };
-        if self.target.able.reasoning == Some(false) {
-            if effort > Effort::None {
-                self.drop_or_refuse(Field::Thinking, "does not think before it answers")?;
-            }
-            return Ok(None);
-        }
-        Ok(Some(effort))
-    }
-
-    fn tool_choice(&mut self) -> Result<Option<&'c ToolChoice<'c>>, BadBody> {
-        let Some(choice) = &self.conversation.tool_choice else { return Ok(None) };
-        if choice.mode == ToolMode::Required && self.target.able.forced_tool_choice == Some(false) {
-            if !self.target.lenient {
-                let why = "calls functions only as it likes";
-                return Err(self.conversation.refuse(Field::ToolChoice, self.target, why));
-            }
-            self.adapt(Field::ToolChoice, "required", "auto");
-            return Ok(None);
-        }
-        Ok(Some(choice))
+    fn choice(&mut self) -> Result<Option<&'c ToolChoice<'c>>, BadBody> {
+        let forced = fit::forced(self.conversation, self.target, &mut self.notes)?;
+        let choice = self.conversation.tool_choice.as_ref();
+        Ok(choice.filter(|choice| choice.mode != ToolMode::Required || forced))
     }
 
     /// A blank line between instructions that stood apart.
@@ -330,10 +290,12 @@ mod tests {
             let mut conversation = Conversation::empty(from);
             let blocks = vec![Part::Text(Quoted::of("I")).into()];
             conversation.turns.push(Turn { role: Role::Assistant, blocks, at: 4 });
-            request(&conversation, &target(true)).map_err(|bad| bad.param.unwrap())
+            let strict = request(&conversation, &target(false)).err().and_then(|bad| bad.param);
+            (strict, request(&conversation, &target(true)).unwrap().notes.adapted.concat())
         };
-        assert_eq!(begun(Dialect::Messages).unwrap_err(), "messages[4]");
-        assert!(begun(Dialect::Chat).is_ok());
+        let wanted = (Some("messages[4]".to_owned()), "messages[4] prefill->history".to_owned());
+        assert_eq!(begun(Dialect::Messages), wanted);
+        assert_eq!(begun(Dialect::Chat), (None, String::new()));
     }
 
     fn history(id: &'static str, name: Option<&'static str>, times: usize) -> Conversation<'static> {
@@ -358,7 +320,7 @@ mod tests {
     fn calls_without_ids_get_some_that_pair() {
         let value = written(&history("", Some("f"), 2));
         let ids: Vec<_> = (0..4).map(|at| value["input"][at]["call_id"].as_str().unwrap()).collect();
-        assert_eq!(ids, ["call_0000", "call_0000", "call_0001", "call_0001"]);
+        assert_eq!(ids, ["call_1", "call_1", "call_2", "call_2"]);
         assert_eq!(value["input"][1]["output"], "{\"a\": \"b\"}");
     }
 
