@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::bad_body::BadBody;
-use super::{Dialect, chat, messages, responses};
+use super::{Dialect, chat, gemini, messages, responses};
 use crate::failure::Failure;
 
 /// Tells the official clients whether to try again, whatever the status.
@@ -80,7 +80,8 @@ impl CallerError {
             // Other callers' envelopes stand beside this one as their dialects are served.
             Dialect::Responses => responses::error::body(self),
             Dialect::Messages => messages::error::body(self),
-            Dialect::Chat | Dialect::Gemini | Dialect::Converse => chat::error::body(self),
+            Dialect::Gemini => gemini::error::body(self),
+            Dialect::Chat | Dialect::Converse => chat::error::body(self),
         }
     }
 
@@ -89,7 +90,8 @@ impl CallerError {
         match dialect {
             Dialect::Responses => responses::error::event(self),
             Dialect::Messages => messages::error::event(self),
-            Dialect::Chat | Dialect::Gemini | Dialect::Converse => chat::error::event(self),
+            Dialect::Gemini => gemini::error::event(self),
+            Dialect::Chat | Dialect::Converse => chat::error::event(self),
         }
     }
 }
