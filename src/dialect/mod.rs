@@ -12,6 +12,9 @@ pub mod converse;
 #[cfg(feature = "serve")]
 pub mod follow;
 pub mod gemini;
+pub mod converse;
+#[cfg(feature = "serve")]
+pub mod event_stream;
 pub mod json;
 pub mod messages;
 pub mod models;
