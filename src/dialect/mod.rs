@@ -10,11 +10,10 @@ pub mod canonical;
 pub mod chat;
 pub mod converse;
 #[cfg(feature = "serve")]
+pub mod event_stream;
+#[cfg(feature = "serve")]
 pub mod follow;
 pub mod gemini;
-pub mod converse;
-#[cfg(feature = "serve")]
-pub mod event_stream;
 pub mod json;
 pub mod messages;
 pub mod models;

@@ -52,6 +52,11 @@ impl Event {
         }
     }
 
+    /// One that came in another framing.
+    pub fn of(name: &[u8], data: &[u8]) -> Self {
+        Self::parse([b"event: ", name, b"\ndata: ", data, b"\n\n"].concat().into())
+    }
+
     fn parse(raw: Bytes) -> Self {
         let mut event = Self { raw: Bytes::new(), name: None, data: Data::None };
         let mut at = 0;

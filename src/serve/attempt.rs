@@ -160,10 +160,10 @@ enum Opened {
 /// The head of a stream is here.
 async fn opened(answer: Answer, hop: &Try<'_>) -> Result<Opened, Failed> {
     let answer = successful(answer, hop).await?;
-    let kind = answer.header("content-type").unwrap_or_default();
-    if kind.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream")) {
-        return Ok(Opened::Stream(Events::of(answer)));
-    }
+    let answer = match Events::of(answer, hop.upstream.provider.dialect) {
+        Ok(events) => return Ok(Opened::Stream(events)),
+        Err(answer) => answer,
+    };
     // Some servers report an error as a plain document with status 200.
     let body = read_up_to(answer, MAX_ERROR_BODY).await?;
     Err(UpstreamError { status: Some(200), ..UpstreamError::in_band(&body) }.into())

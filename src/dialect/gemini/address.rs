@@ -82,10 +82,10 @@ pub fn events(query: Option<&str>) -> Result<(), BadBody> {
 /// What a path segment needs no escapes for.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
 
-/// Where a model is asked, behind a base URL without a version.
+/// Where a model is asked, behind a base URL that ends with the version.
 pub fn upstream_path(model: &str, stream: bool) -> String {
     let (method, query) = if stream { (Method::Stream, "?alt=sse") } else { (Method::Generate, "") };
-    format!("/v1beta/models/{}:{}{query}", utf8_percent_encode(model, SEGMENT), method.word())
+    format!("/models/{}:{}{query}", utf8_percent_encode(model, SEGMENT), method.word())
 }
 
 #[cfg(test)]
@@ -130,7 +130,7 @@ mod tests {
             assert_eq!(path(stream), Some(Asked { model: model.into(), method: Method::Stream }));
             assert_eq!(events(Some(query)), Ok(()));
         }
-        assert_eq!(upstream_path("m-1.5", true), "/v1beta/models/m-1.5:streamGenerateContent?alt=sse");
+        assert_eq!(upstream_path("m-1.5", true), "/models/m-1.5:streamGenerateContent?alt=sse");
     }
 
     #[test]
