@@ -2,6 +2,8 @@
 //!
 //! In: a URL as typed. Out: its parts, or what is wrong with it. Must not know: providers.
 
+use super::secret::Secret;
+
 /// `https://host:port/path`, taken apart once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
@@ -38,6 +40,31 @@ impl BaseUrl {
             port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }),
             path: uri.path().trim_end_matches('/').to_owned(),
         })
+    }
+
+    /// Likewise, where the whole address of a call is meant. A query may hold a key, so it is a secret.
+    pub fn with_query(text: &str, written: &str) -> Result<(Self, Option<Secret>), String> {
+        let Some((front, query)) = text.split_once('?') else {
+            return Self::parse(text, written).map(|mut url| {
+                url.keep_end(text);
+                (url, None)
+            });
+        };
+        let mut url = Self::parse(front, written)?;
+        // Behind a host alone, a query needs the path that is implied.
+        url.keep_end(if url.path.is_empty() { "/" } else { front });
+        // Judged together, because what may be in a query is the business of the same parser.
+        let whole = format!("{url}?{query}");
+        if whole.parse::<http::Uri>().is_err() {
+            return Err("the URL's query holds a character that must be percent-encoded".to_owned());
+        }
+        Ok((url, Some(Secret::new(query))))
+    }
+
+    fn keep_end(&mut self, text: &str) {
+        if text.ends_with('/') {
+            self.path.push('/');
+        }
     }
 
     /// The `Host` header: the port only where it is not the scheme's own.

@@ -4,6 +4,7 @@
 
 use super::breakers;
 use super::cache::{self, CacheSettings};
+use super::delivery;
 use super::raw::{Raw, RawCheck};
 use super::spool::{self, SpoolSettings};
 use super::{ConfigErrors, Known, keys, known};
@@ -77,6 +78,7 @@ pub fn project(text: &str) -> Result<Project, ConfigErrors> {
     let check = meant(&raw.check, &mut errors);
     let spool = spool::meant(&raw.spool, &mut errors);
     breakers::meant(&raw.breakers, &mut errors);
+    delivery::judge(&raw.queues, &mut errors);
     let cache = cache::meant(&raw.cache, &mut errors);
     if !errors.is_empty() {
         return Err(ConfigErrors(errors));

@@ -5,12 +5,10 @@
 //!
 //! Two types: [`raw`] is what was typed, `Config` is what it means.
 
-#[cfg(feature = "serve")]
 mod base_url;
 mod breakers;
 mod cache;
 pub mod check;
-#[cfg(feature = "serve")]
 mod delivery;
 mod keys;
 mod known;
@@ -21,7 +19,6 @@ mod pem;
 #[cfg(feature = "serve")]
 mod provider;
 mod raw;
-#[cfg(feature = "serve")]
 mod secret;
 mod spool;
 #[cfg(feature = "serve")]
@@ -29,8 +26,6 @@ mod translation;
 #[cfg(feature = "serve")]
 mod tunnel;
 
-#[cfg(feature = "serve")]
-pub use base_url::BaseUrl;
 #[cfg(feature = "serve")]
 pub use delivery::Delivery;
 #[cfg(feature = "serve")]
@@ -40,13 +35,13 @@ pub use pem::{ClientCertificate, Pem};
 #[cfg(feature = "serve")]
 pub use provider::{OutputCap, Provider};
 #[cfg(feature = "serve")]
-pub use secret::Secret;
-#[cfg(feature = "serve")]
 pub use tunnel::Tunnel;
 
+pub use base_url::BaseUrl;
 pub use breakers::{BreakerSettings, MAX_WINDOW};
 pub use cache::CacheSettings;
 pub use known::{Known, ProviderKind, shared_fates, usual_dialect};
+pub use secret::Secret;
 pub use spool::SpoolSettings;
 
 /// What is wrong with a configuration, one line each, in page order.

@@ -78,7 +78,7 @@ impl Deliverer {
     /// # Errors
     /// What is wrong with its configuration.
     pub fn new(settings: &Delivery, pools: &Pools) -> Result<Self, String> {
-        let webhook = Webhook::new(&settings.webhook, pools)?;
+        let webhook = Webhook::new(&settings.webhook, settings.query.as_ref(), pools)?;
         Ok(Self { settings: settings.clone(), webhook, under_way: Semaphore::new(UNDER_WAY) })
     }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::Undelivered;
-use crate::config::Provider;
+use crate::config::{Provider, Secret};
 use crate::units::Millis;
 use crate::upstream::{Answer, Call, Pools, Upstream};
 
@@ -23,8 +23,9 @@ pub struct Webhook {
 
 impl Webhook {
     /// Prepares it.
-    pub fn new(provider: &Arc<Provider>, pools: &Pools) -> Result<Self, String> {
-        Ok(Self { upstream: Arc::new(Upstream::posting(Arc::clone(provider), pools, "")?) })
+    pub fn new(provider: &Arc<Provider>, query: Option<&Secret>, pools: &Pools) -> Result<Self, String> {
+        let query = query.map(|query| format!("?{}", query.expose())).unwrap_or_default();
+        Ok(Self { upstream: Arc::new(Upstream::posting(Arc::clone(provider), pools, &query)?) })
     }
 
     /// Posts `{…the ticket…,"body":…}`; every 2xx takes it. Redirections are not followed: a ticket goes where it was sent.
