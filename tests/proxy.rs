@@ -35,6 +35,8 @@ mod outage;
 mod patience;
 #[path = "proxy/queueing.rs"]
 mod queueing;
+#[path = "proxy/redis.rs"]
+mod redis;
 #[path = "proxy/replaying.rs"]
 mod replaying;
 #[path = "proxy/resuming.rs"]

@@ -66,6 +66,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("jsonschema", &["serve/schema"]),
     ("lru", &["cache", "serve/schema"]),
     ("prometheus", &["telemetry"]),
+    ("redis", &["serve/delivery/redis_stream"]),
     ("notify", &["serve/reload"]),
     ("hyper", &["simulate", "demo"]),
     ("hyper_util", &["simulate", "demo"]),

@@ -28,6 +28,9 @@ Examples:
 Exit codes: 0 nothing wrong; 1 a ticket is damaged; 2 could not do the job, or no such ticket waits.";
 
 /// Work the requests that wait for a person: what `degrade queue` wrote.
+///
+/// Tickets of a queue that `queues:` of the configuration sends to a webhook or a Redis stream wait here only while it takes none;
+/// `wayside serve` sends them again every ten seconds.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {

@@ -27,7 +27,7 @@ mod translation;
 mod tunnel;
 
 #[cfg(feature = "serve")]
-pub use delivery::Delivery;
+pub use delivery::{Delivery, Sink};
 #[cfg(feature = "serve")]
 pub use meant::{Config, Environment, Fixed, Identity, Limits, Listen, RequestLog};
 #[cfg(feature = "serve")]

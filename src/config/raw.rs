@@ -125,6 +125,9 @@ pub struct RawQueue {
     pub webhook: Option<String>,
     pub headers: BTreeMap<String, String>,
     pub ca_file: Option<String>,
+    pub redis: Option<String>,
+    pub stream: Option<String>,
+    pub entries: Option<u64>,
     pub timeout: Option<String>,
 }
 

@@ -125,6 +125,7 @@ pub fn start(options: Options) -> Result<Running, Rejected> {
     let _inside = runtime.enter();
     sidecar.keep_resolved(&sidecar.in_force());
     sidecar.keep_swept();
+    sidecar.keep_delivering();
     let tally = Arc::clone(&sidecar.tally);
     serve(Front { sidecar: Arc::clone(&sidecar) }, tally, sockets, told);
     if let Some(bound) = admin {

@@ -3,11 +3,13 @@
 //! In: a request and what is known about it, a queue's name. Out: a ticket that is kept, or why there is none. Must not know: how
 //! the caller is told.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -17,13 +19,18 @@ use super::sidecar::Rejected;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::policy::checked::{Checked, Degrade, Outcome};
-use crate::spool::{Refused, Spool, Ticket, TicketId};
+use crate::spool::{self, Bad, Refused, Spool, Ticket, TicketId};
 use crate::telemetry::{Facts, Telemetry};
 use crate::units::Millis;
 use crate::upstream::{Pools, Upstream};
 
 /// How long a caller waits for the disk. What is not begun by then is withdrawn, and the next step answers.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often those that wait on this disk, and could be elsewhere, are tried again.
+pub const AGAIN_EVERY: Duration = Duration::from_secs(10);
+/// Tickets tried again at once; those behind them wait for the next time.
+pub const AGAIN: usize = 256;
 
 /// Where tickets go.
 #[derive(Default)]
@@ -91,7 +98,7 @@ impl Queues {
 
     /// Hosts to look up now and then.
     pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
-        self.elsewhere.values().map(|elsewhere| elsewhere.deliverer.upstream())
+        self.elsewhere.values().filter_map(|elsewhere| elsewhere.deliverer.upstream())
     }
 
     /// Delivers a ticket or keeps it. When this returns one, somebody else took it, or it is on the disk for good.
@@ -106,10 +113,7 @@ impl Queues {
         let ticket = ticket(settlement, asked, (queue, within), last, id.clone());
         let count = |result| settlement.telemetry().metrics.tickets.with_label_values(&[queue, result]).inc();
         if let Some(elsewhere) = self.elsewhere.get(queue) {
-            let delivered = elsewhere.deliver(&ticket, asked).await;
-            let result = delivered.as_ref().err().map_or("delivered", Undelivered::word);
-            settlement.telemetry().metrics.deliveries.with_label_values(&[queue, result]).inc();
-            if delivered.is_ok() {
+            if elsewhere.deliver(&ticket, &asked.told.body, settlement.telemetry()).await.is_ok() {
                 count("delivered");
                 return Ok(id);
             }
@@ -124,6 +128,52 @@ impl Queues {
             Err(_) => {}
         }
         kept.map(|()| id)
+    }
+
+    /// Delivers what waits on this disk only because it could not be delivered before, the oldest first, and counts what is left.
+    pub async fn deliver_again(&self, telemetry: &Telemetry) {
+        let Some(spool) = &self.spool else { return };
+        let directory = spool.settings().directory.clone();
+        let mut down = HashSet::new();
+        for id in self.could_be_elsewhere(&directory).await {
+            let (place, wanted) = (directory.clone(), id.clone());
+            let taken = tokio::task::spawn_blocking(move || spool::take(&place, &wanted)).await;
+            // Somebody was faster, or it is damaged, which `wayside queue list` shows.
+            let Ok(Ok((ticket, body))) = taken else { continue };
+            let Some(elsewhere) = self.elsewhere.get(&ticket.queue).filter(|_| !down.contains(&ticket.queue)) else {
+                continue;
+            };
+            if elsewhere.deliver(&ticket, &body.into(), telemetry).await.is_err() {
+                down.insert(ticket.queue);
+                continue;
+            }
+            telemetry.metrics.tickets.with_label_values(&[&ticket.queue, "delivered_later"]).inc();
+            let (place, done) = (directory.clone(), id.clone());
+            let removed = tokio::task::spawn_blocking(move || spool::remove(&place, &done)).await;
+            if let Ok(Err(bad @ (Bad::Damaged(_) | Bad::Unreadable(_)))) = removed {
+                tracing::warn!(ticket = id.as_str(), "delivered, and cannot be deleted here: {bad}");
+                return;
+            }
+        }
+        let left = tokio::task::spawn_blocking(move || spool::names(&directory).map(|names| names.len())).await;
+        if let Ok(Ok(left)) = left {
+            telemetry.metrics.tickets_waiting.set(i64::try_from(left).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Those of the queues that go elsewhere, as many as are tried at once.
+    async fn could_be_elsewhere(&self, directory: &Path) -> Vec<TicketId> {
+        if self.elsewhere.is_empty() {
+            return Vec::new();
+        }
+        let queues: HashSet<String> = self.elsewhere.keys().cloned().collect();
+        let directory = directory.to_owned();
+        let found = tokio::task::spawn_blocking(move || {
+            let names = spool::names(&directory).unwrap_or_default().into_iter();
+            let fits = |id: &TicketId| spool::look(&directory, id).is_ok_and(|ticket| queues.contains(&ticket.queue));
+            names.filter(fits).take(AGAIN).collect()
+        });
+        found.await.unwrap_or_default()
     }
 
     async fn hand_over(&self, ticket: Ticket, asked: &Asked<'_>) -> Result<(), Refused> {
@@ -145,9 +195,11 @@ impl Queues {
 }
 
 impl Elsewhere {
-    async fn deliver(&self, ticket: &Ticket, asked: &Asked<'_>) -> Result<(), Undelivered> {
-        let delivered = self.deliverer.deliver(ticket, &asked.told.body).await;
+    async fn deliver(&self, ticket: &Ticket, body: &Bytes, telemetry: &Telemetry) -> Result<(), Undelivered> {
+        let delivered = self.deliverer.deliver(ticket, body).await;
         let queue = &*ticket.queue;
+        let result = delivered.as_ref().err().map_or("delivered", Undelivered::word);
+        telemetry.metrics.deliveries.with_label_values(&[queue, result]).inc();
         match &delivered {
             Ok(()) if self.failing.swap(false, Ordering::Relaxed) => {
                 tracing::info!(queue, "tickets are delivered again");

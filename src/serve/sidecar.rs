@@ -11,11 +11,12 @@ use arc_swap::ArcSwap;
 use http::HeaderValue;
 use parking_lot::Mutex;
 use serde::Serialize;
+use tokio::sync::Notify;
 
 use super::cached::Answers;
 use super::health::{Health, Healths, Shut};
 use super::policy::Policy;
-use super::queue::Queues;
+use super::queue::{AGAIN_EVERY, Queues};
 use super::schema::Schemas;
 use super::tally::Tally;
 use crate::chain::breaker::Turned;
@@ -48,6 +49,8 @@ pub struct Sidecar {
     pub started: Instant,
     last_reload: Mutex<Option<LastReload>>,
     reloading: tokio::sync::Mutex<()>,
+    /// Tickets that wait are to be tried now.
+    again: Arc<Notify>,
 }
 
 /// Where configuration and policy come from, so that they can be read again.
@@ -137,6 +140,7 @@ impl Sidecar {
             started: Instant::now(),
             last_reload: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),
+            again: Arc::default(),
         };
         sidecar.announce(&sidecar.in_force());
         Ok(Arc::new(sidecar))
@@ -213,6 +217,7 @@ impl Sidecar {
             }
             (None, _) => tracing::debug!(why, "reload: nothing changed"),
         }
+        self.again.notify_one();
         let at = jiff::Timestamp::now().to_string();
         *self.last_reload.lock() = Some(LastReload { at, why, result, errors });
         loaded
@@ -265,6 +270,19 @@ impl Sidecar {
     /// Starts letting go of idle connections that have ended. Needs a runtime.
     pub fn keep_swept(&self) {
         tokio::spawn(Pools::keep_swept(Arc::downgrade(&self.pools)));
+    }
+
+    /// Starts delivering what could not be delivered before: now and then, and when something was loaded. Needs a runtime.
+    pub fn keep_delivering(self: &Arc<Self>) {
+        let (sidecar, again) = (Arc::downgrade(self), Arc::clone(&self.again));
+        tokio::spawn(async move {
+            while let Some(alive) = sidecar.upgrade() {
+                alive.in_force().queues.deliver_again(&alive.telemetry).await;
+                drop(alive);
+                // Either is a reason to look.
+                let _ = tokio::time::timeout(AGAIN_EVERY, again.notified()).await;
+            }
+        });
     }
 
     /// Starts looking names up. Needs a runtime.

@@ -102,12 +102,12 @@ impl Metrics {
             ),
             tickets: counters(
                 "wayside_tickets_total",
-                "Tickets for people: `delivered` to a webhook, `kept` on this disk, or why not",
+                "Tickets for people: `delivered` elsewhere, `kept` on this disk, `delivered_later` from there, or why not",
                 &["queue", "result"],
             ),
             deliveries: counters(
                 "wayside_ticket_deliveries_total",
-                "Tickets for a webhook: `delivered`, or why not; those go to this disk",
+                "Tickets for a webhook or a stream: `delivered`, or why not; those go to this disk",
                 &["queue", "result"],
             ),
             tickets_waiting: gauge("wayside_tickets_waiting", "Tickets on this disk, as last counted"),

@@ -12,18 +12,18 @@ use wayside::spool;
 use super::client::{Connection, chat, post};
 use super::rig::{KEY, POLICY, Rig, Setup};
 
-async fn rig(config: &str) -> Rig {
+pub async fn rig(config: &str) -> Rig {
     let policy = POLICY.replace("degrade template sorry", "degrade queue desk") + "queue desk { staffed always }\n";
     Rig::with(Setup { policy: &policy, config, faults: "- {fault: 503}", ..Default::default() }).await
 }
 
-fn on_disk(rig: &Rig) -> Vec<String> {
+pub fn on_disk(rig: &Rig) -> Vec<String> {
     let names = spool::names(&rig.directory.path().join("spool")).unwrap();
     names.iter().map(ToString::to_string).collect()
 }
 
 /// Lines about tickets, of those that are counted.
-async fn counted(rig: &Rig) -> String {
+pub async fn counted(rig: &Rig) -> String {
     let page = Connection::open(rig.admin).await.get("/metrics").await.text();
     page.lines().filter(|line| line.starts_with("wayside_ticket") && line.contains('{')).collect::<Vec<_>>().join("\n")
 }
@@ -90,15 +90,20 @@ fn delivers(address: SocketAddr, timeout: &str) -> String {
 #[tokio::test]
 async fn a_webhook_gets_the_ticket_with_its_request() {
     let (address, seen) = desk(says("201 Created", 2, "ok")).await;
-    let rig =
-        rig(&format!("queues: {{desk: {{webhook: 'http://{address}/in/?key=qu3ry', headers: {{X-Token: s3cret}}}}}}\n")).await;
+    let rig = rig(&format!(
+        "queues: {{desk: {{webhook: 'http://{address}/in/?key=qu3ry', headers: {{X-Token: s3cret}}}}}}\n"
+    ))
+    .await;
     let body = chat("m", "where is \"it\"?");
     for _ in 0..2 {
         let answer = post(rig.address, &body, &[("x-wayside-tenant", "acme")]).await;
         assert_eq!((answer.status, answer.header("x-wayside-degraded")), (202, "queue desk"), "{}", answer.text());
         let text = seen.take();
         let (head, document) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("POST /in/?key=qu3ry HTTP/1.1") && head.contains("s3cret") && !head.contains(KEY), "{head}");
+        assert!(
+            head.starts_with("POST /in/?key=qu3ry HTTP/1.1") && head.contains("s3cret") && !head.contains(KEY),
+            "{head}"
+        );
         let document: serde_json::Value = serde_json::from_str(document).unwrap();
         assert_eq!(document["ticket"], answer.header("x-wayside-ticket"));
         assert_eq!((&document["queue"], &document["tenant"]), (&"desk".into(), &"acme".into()));

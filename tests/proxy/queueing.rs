@@ -15,7 +15,7 @@ use super::client::{Connection, chat, chat_stream, post, request};
 use super::rig::{KEY, POLICY, Rig, Setup, write_config};
 
 /// `otherwise` has a person and then a template; for `tags` a person is the last step.
-fn policy() -> String {
+pub fn policy() -> String {
     let person = "degrade queue desk within 4h\n  degrade template sorry";
     let policy = POLICY.replace("degrade template sorry", person);
     policy.replace("degrade error 503 \"no tags today\"", "degrade queue desk") + "queue desk { staffed always }\n"
@@ -145,7 +145,7 @@ async fn a_policy_without_a_queue_makes_no_directory() {
     assert!(!rig.directory.path().join("spool").exists());
 }
 
-struct Killed(Child);
+pub struct Killed(pub Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
@@ -155,7 +155,7 @@ impl Drop for Killed {
     }
 }
 
-fn serve(directory: &Path) -> (Killed, SocketAddr) {
+pub fn serve(directory: &Path) -> (Killed, SocketAddr) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_wayside"))
         .arg("serve")
         .current_dir(directory)
@@ -173,10 +173,10 @@ fn serve(directory: &Path) -> (Killed, SocketAddr) {
 }
 
 /// Tickets that callers hold, each with what it was for.
-type Given = Arc<Mutex<Vec<(TicketId, String)>>>;
+pub type Given = Arc<Mutex<Vec<(TicketId, String)>>>;
 
 /// Posts until the connection breaks; every whole answer's ticket is noted.
-async fn post_until_killed(address: SocketAddr, client: usize, tickets: Given) {
+pub async fn post_until_killed(address: SocketAddr, client: usize, tickets: Given) {
     let Ok(mut wire) = TcpStream::connect(address).await else { return };
     for n in 0.. {
         let text = format!("client {client} request {n}");
