@@ -45,3 +45,5 @@ mod resuming;
 mod shapes;
 #[path = "proxy/streams.rs"]
 mod streams;
+#[path = "proxy/waiting.rs"]
+mod waiting;

@@ -5,6 +5,7 @@
 use super::breakers;
 use super::cache::{self, CacheSettings};
 use super::delivery;
+use super::limits;
 use super::raw::{Raw, RawCheck};
 use super::spool::{self, SpoolSettings};
 use super::{ConfigErrors, Known, keys, known};
@@ -78,6 +79,7 @@ pub fn project(text: &str) -> Result<Project, ConfigErrors> {
     let check = meant(&raw.check, &mut errors);
     let spool = spool::meant(&raw.spool, &mut errors);
     breakers::meant(&raw.breakers, &mut errors);
+    limits::meant(&raw.limits, &mut errors);
     delivery::judge(&raw.queues, &mut errors);
     let cache = cache::meant(&raw.cache, &mut errors);
     if !errors.is_empty() {

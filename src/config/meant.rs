@@ -10,13 +10,14 @@ use std::sync::Arc;
 use super::breakers::{self, BreakerSettings};
 use super::cache::{self, CacheSettings};
 use super::delivery::Delivery;
+use super::limits::{self, Limits};
 use super::provider::Provider;
-use super::raw::{OneOrMany, Raw, RawIdentity, RawLimits, Size};
+use super::raw::{OneOrMany, Raw, RawIdentity};
 use super::secret::Secret;
 use super::spool::{self, SpoolSettings};
 use super::{ConfigErrors, Known, check, translation};
 use crate::names::ProviderName;
-use crate::units::{Bytes, Millis};
+use crate::units::Millis;
 
 /// Where callers are expected when nothing is said.
 const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
@@ -24,10 +25,6 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
 const DEFAULT_ADMIN: &str = "127.0.0.1:8788";
 /// The policy that is served when neither the command nor the file names one.
 const DEFAULT_POLICY: &str = "policy.route";
-
-/// Bytes of all request bodies in work together, when nothing is said: eight of the largest, or a thousand of the size that
-/// most prompts stay below.
-const DEFAULT_BODIES: u64 = 256 << 20;
 
 /// What a configuration may ask of the process it runs in.
 pub trait Environment {
@@ -138,33 +135,6 @@ pub struct Identity {
     pub default_feature: Option<Arc<str>>,
 }
 
-/// Bounds on what one caller, and all of them together, can make this process hold.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Bytes of a request head.
-    pub head: u64,
-    /// Bytes of a request body.
-    pub body: u64,
-    /// Bytes of all request bodies in work together; a request that does not fit is answered 503.
-    pub bodies: u64,
-    /// Open connections from callers.
-    pub connections: usize,
-    /// Requests in work; more are answered 503 at once.
-    pub concurrent: usize,
-    /// From the first byte of a request to the last of its body.
-    pub read_timeout: Millis,
-    /// How long a caller may not take a byte.
-    pub write_timeout: Millis,
-    /// How long an idle connection from a caller is kept.
-    pub keepalive: Millis,
-    /// How long requests in work may take to finish after SIGTERM.
-    pub drain: Millis,
-    /// Idle connections kept to all upstreams together.
-    pub pool: usize,
-    /// Worker threads.
-    pub threads: usize,
-}
-
 /// Where the line of each request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestLog {
@@ -221,7 +191,7 @@ impl Config {
         let admin = if admin == "off" { None } else { reader.socket("admin", admin) };
         let providers = reader.providers(&raw.providers);
         let queues = reader.deliveries(&raw.queues);
-        let limits = reader.limits(&raw.limits);
+        let limits = limits::meant(&raw.limits, reader.errors);
         let breakers = breakers::meant(&raw.breakers, reader.errors);
         let request_log = match raw.log.requests.as_deref() {
             None | Some("stdout") => RequestLog::Stdout,
@@ -306,58 +276,12 @@ impl Reader<'_> {
         parsed
     }
 
-    fn limits(&mut self, raw: &RawLimits) -> Limits {
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4);
-        let concurrent = raw.concurrent.unwrap_or(1024);
-        for (key, value) in [("concurrent", raw.concurrent), ("connections", raw.connections), ("threads", raw.threads)]
-        {
-            if value == Some(0) {
-                self.errors.push(format!("limits.{key}: 0 would serve nobody; write at least 1"));
-            }
-        }
-        let body = self.size("limits.body", raw.body.as_ref(), 32 << 20);
-        let bodies = self.size("limits.bodies", raw.bodies.as_ref(), DEFAULT_BODIES.max(body));
-        if bodies < body {
-            self.errors.push(format!(
-                "limits.bodies: {bodies} bytes for all bodies are fewer than the {body} that `limits.body` lets one have"
-            ));
-        }
-        Limits {
-            head: self.size("limits.head", raw.head.as_ref(), 64 << 10),
-            body,
-            bodies,
-            connections: raw.connections.unwrap_or(4096),
-            concurrent,
-            read_timeout: self.time("limits.read_timeout", raw.read_timeout.as_deref(), Millis::secs(30)),
-            write_timeout: self.time("limits.write_timeout", raw.write_timeout.as_deref(), Millis::secs(60)),
-            keepalive: self.time("limits.keepalive", raw.keepalive.as_deref(), Millis::secs(75)),
-            drain: self.time("limits.drain", raw.drain.as_deref(), Millis::secs(25)),
-            pool: raw.pool.unwrap_or(256),
-            threads: raw.threads.unwrap_or(threads),
-        }
-    }
-
     pub(super) fn time(&mut self, key: &str, text: Option<&str>, default: Millis) -> Millis {
         let Some(text) = text else { return default };
         text.parse().unwrap_or_else(|error| {
             self.errors.push(format!("{key}: {error}"));
             default
         })
-    }
-
-    fn size(&mut self, key: &str, size: Option<&Size>, default: u64) -> u64 {
-        let parsed = match size {
-            None => return default,
-            Some(Size::Bytes(bytes)) => Ok(Bytes(*bytes)),
-            Some(Size::Text(text)) => text.parse(),
-        };
-        parsed.map_or_else(
-            |error| {
-                self.errors.push(format!("{key}: {error}"));
-                default
-            },
-            |Bytes(bytes)| bytes,
-        )
     }
 
     /// `file:/path`, or text with `${VARIABLE}` in it.
@@ -453,14 +377,6 @@ mod tests {
         let new = ["openai", "azure", "new"].map(of);
         assert_eq!(new, ["max_completion_tokens"; 3]);
         assert_eq!(["mistral", "vllm", "old"].map(of), ["max_tokens"; 3]);
-    }
-
-    #[test]
-    fn one_body_fits_into_what_all_together_may_have() {
-        assert_eq!(read("limits: {body: 300MiB}").unwrap().limits.bodies, 300 << 20);
-        assert_eq!(read("limits: {body: 1MiB, bodies: 1MiB}").unwrap().limits.bodies, 1 << 20);
-        let error = read("limits: {body: 1000, bodies: 999}").unwrap_err();
-        assert!(error.contains("limits.bodies: 999 bytes for all bodies are fewer than the 1000"), "{error}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod check;
 mod delivery;
 mod keys;
 mod known;
+mod limits;
 #[cfg(feature = "serve")]
 mod meant;
 #[cfg(feature = "serve")]
@@ -29,7 +30,7 @@ mod tunnel;
 #[cfg(feature = "serve")]
 pub use delivery::{Delivery, Sink};
 #[cfg(feature = "serve")]
-pub use meant::{Config, Environment, Fixed, Identity, Limits, Listen, RequestLog};
+pub use meant::{Config, Environment, Fixed, Identity, Listen, RequestLog};
 #[cfg(feature = "serve")]
 pub use pem::{ClientCertificate, Pem};
 #[cfg(feature = "serve")]
@@ -41,6 +42,7 @@ pub use base_url::BaseUrl;
 pub use breakers::{BreakerSettings, MAX_WINDOW};
 pub use cache::CacheSettings;
 pub use known::{Known, ProviderKind, shared_fates, usual_dialect};
+pub use limits::Limits;
 pub use secret::Secret;
 pub use spool::SpoolSettings;
 

@@ -83,6 +83,8 @@ pub struct RawLimits {
     pub bodies: Option<Size>,
     pub connections: Option<usize>,
     pub concurrent: Option<usize>,
+    pub waiting: Option<usize>,
+    pub wait_timeout: Option<String>,
     pub read_timeout: Option<String>,
     pub write_timeout: Option<String>,
     pub keepalive: Option<String>,

@@ -14,7 +14,8 @@ use serde::Serialize;
 use super::app::{Desk, Ended, Patience};
 use super::reply::{self, Headers, Problem};
 use super::sidecar::Sidecar;
-use super::tally::Kind;
+use super::tally::{Kind, Tally};
+use super::turn;
 use crate::policy::check::live::Stands;
 
 /// Bytes of a head.
@@ -32,11 +33,16 @@ const PATHS: &str = "GET /healthz, GET /readyz, GET /metrics, GET /status, POST 
 pub struct Admin {
     /// What is asked about.
     pub sidecar: Arc<Sidecar>,
+    /// What is in work on this listener, apart from callers.
+    pub tally: Arc<Tally>,
 }
 
 #[async_trait]
 impl Desk for Admin {
     async fn answer(&self, session: &mut ServerSession) -> Ended {
+        let Some(_counted) = self.tally.enter(Kind::Exchange) else {
+            return reply::problem(session, &turn::line_is_full()).await;
+        };
         let head = session.req_header();
         let path = head.uri.path().to_owned();
         let reads = matches!(head.method, Method::GET | Method::HEAD);
@@ -93,6 +99,7 @@ impl Admin {
             draining: sidecar.tally.is_draining(),
             connections: sidecar.tally.now(Kind::Connection),
             in_flight: sidecar.tally.now(Kind::Exchange),
+            waiting: sidecar.tally.now(Kind::Waiting),
             uptime_s: sidecar.started.elapsed().as_secs(),
         }
     }
@@ -118,6 +125,8 @@ struct Status {
     draining: bool,
     connections: usize,
     in_flight: usize,
+    /// Requests that wait for a place.
+    waiting: usize,
     uptime_s: u64,
 }
 

@@ -15,6 +15,7 @@ use super::intake::{self, NoBody};
 use super::reply::Problem;
 use super::sidecar::InForce;
 use super::tally::{Held, Tally};
+use super::turn::Turn;
 use crate::config::Provider;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::caller_error::CallerError;
@@ -129,13 +130,15 @@ pub struct Admitted {
 pub async fn hear(
     session: &mut ServerSession,
     now: &InForce,
-    tally: &Arc<Tally>,
+    (tally, turn): (&Arc<Tally>, &mut Turn),
     entrance: Entrance,
 ) -> Result<Told, NoBody> {
     let limits = &now.config.limits;
     let head = head(session, now).map_err(|problem| NoBody::Problem(problem.unread()))?.keep();
     let mut held = tally.hold();
     let body = intake::body(session, limits.body as usize, limits.read_timeout.duration(), &mut held).await?;
+    let wait = head.head().deadline.map_or(limits.wait_timeout, |deadline| deadline.min(limits.wait_timeout));
+    turn.come(session, wait.duration()).await?;
     let wants = Wants { metadata: now.policy.wants_metadata };
     let scan = aside(body.len() >= LONG_SCAN, || scan(&entrance, &body, wants));
     let scan = scan.map_err(|bad| NoBody::Problem(CallerError::from(bad).into()))?;

@@ -10,11 +10,12 @@ use super::entrance::Entrance;
 use super::intake::NoBody;
 use super::reply;
 use super::sidecar::Sidecar;
+use super::turn::Turn;
 
 /// Answers with the number of tokens.
-pub async fn answer(sidecar: &Sidecar, session: &mut ServerSession, entrance: Entrance) -> Ended {
+pub async fn answer(sidecar: &Sidecar, session: &mut ServerSession, entrance: Entrance, turn: &mut Turn) -> Ended {
     let now = sidecar.in_force();
-    match ask::hear(session, &now, &sidecar.tally, entrance).await {
+    match ask::hear(session, &now, (&sidecar.tally, turn), entrance).await {
         Ok(told) => {
             let tokens = Prompt::of(&told).count();
             reply::json(session, 200, reply::named(), format!("{{\"input_tokens\":{tokens}}}").into()).await

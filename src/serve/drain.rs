@@ -40,6 +40,8 @@ pub async fn drain(
         tokio::time::sleep(SETTLE).await;
         // A connection without a request ends by itself; one with a request ends with it.
         let _ = tokio::time::timeout(LAST_CALL, tally.none(Kind::Connection)).await;
+        // Who waits is served like everybody else.
+        tally.none(Kind::Waiting).await;
         tally.none(Kind::Exchange).await;
     };
     tokio::select! {
@@ -48,7 +50,7 @@ pub async fn drain(
         () = tokio::time::sleep(limit) => tracing::warn!("the time to finish is up"),
         () = hurry => tracing::warn!("told twice to end"),
     }
-    match tally.now(Kind::Exchange) {
+    match tally.now(Kind::Exchange) + tally.now(Kind::Waiting) {
         0 => Drained::Clean,
         left => Drained::Cut(left),
     }

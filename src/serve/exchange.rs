@@ -15,6 +15,7 @@ use super::intake::NoBody;
 use super::request_id::RequestId;
 use super::settle::{Asked, Ending, Settlement};
 use super::sidecar::{InForce, Sidecar};
+use super::turn::Turn;
 use super::walk::{Found, Walk};
 use super::{answer, cached, degrade, reply};
 use crate::chain::Chain;
@@ -25,12 +26,17 @@ use crate::policy::plan::{Action, DropReason, Plan, Run, plan};
 use crate::policy::readings::Readings;
 
 /// Serves one request from its head to its last byte.
-pub async fn exchange(sidecar: &Sidecar, session: &mut ServerSession, entrance: Entrance) -> Ended {
+pub async fn exchange(
+    sidecar: &Sidecar,
+    session: &mut ServerSession,
+    entrance: Entrance,
+    turn: &mut Turn,
+) -> Ended {
     let now = sidecar.in_force();
     let mut settlement = Settlement::open(sidecar, &now);
 
     // 1. Admit, and 2. resolve the model that was asked for.
-    let told = match ask::hear(session, &now, &sidecar.tally, entrance).await {
+    let told = match ask::hear(session, &now, (&sidecar.tally, turn), entrance).await {
         Ok(told) => told,
         Err(NoBody::ClientGone) => return settlement.client_gone_early(),
         Err(NoBody::Problem(problem)) => return settlement.refuse(session, &problem).await,

@@ -11,9 +11,9 @@ use pingora::protocols::http::ServerSession;
 use super::app::{Desk, Ended, Patience};
 use super::entrance::{self, Asks};
 use super::exchange::exchange;
-use super::reply::{self, Problem};
+use super::reply;
 use super::sidecar::Sidecar;
-use super::tally::Kind;
+use super::turn::{self, Turn};
 use super::{count, models};
 
 /// Answers callers.
@@ -28,16 +28,16 @@ impl Desk for Front {
         // Bytes that follow a request are the next request, and not a reason to give this one up.
         session.set_pipelining_enabled(true);
         let asks = entrance::asks(session);
-        let Some(_counted) = self.sidecar.tally.enter(Kind::Exchange) else {
-            let problem =
-                Problem::busy("too_many_requests_in_work", "This sidecar has too many requests in work; try again.");
+        let Some(mut turn) = Turn::take(&self.sidecar.tally) else {
+            let problem = turn::line_is_full();
             self.sidecar.refused(problem.reason());
             return reply::problem(session, &problem).await;
         };
         match asks {
             // Boxed by itself: `answer` is boxed, too, and would move these nine kilobytes three times.
-            Asks::Answer(entrance) => Box::pin(exchange(&self.sidecar, session, entrance)).await,
-            Asks::Count(entrance) => count::answer(&self.sidecar, session, entrance).await,
+            Asks::Answer(entrance) => Box::pin(exchange(&self.sidecar, session, entrance, &mut turn)).await,
+            Asks::Count(entrance) => count::answer(&self.sidecar, session, entrance, &mut turn).await,
+            // Too little work to wait for.
             Asks::Models(dialect) => models::list(&self.sidecar.in_force(), session, dialect).await,
             Asks::Model(dialect, id) => models::one(&self.sidecar.in_force(), session, dialect, &id).await,
             Asks::Wrong(problem, allow) => {

@@ -90,6 +90,7 @@ fn no_room() -> Problem {
         "too_many_bytes_in_work",
         "The requests in work take all the memory this sidecar has for their bodies (`limits.bodies` in wayside.yaml); try again.",
     )
+    .unread()
 }
 
 fn too_slow(patience: Duration) -> Problem {

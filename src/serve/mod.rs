@@ -30,6 +30,7 @@ mod judge;
 mod keep_alive;
 mod listen;
 mod models;
+mod places;
 mod policy;
 mod prepare;
 mod queue;
@@ -43,6 +44,7 @@ mod settle;
 mod sidecar;
 mod silence;
 mod tally;
+mod turn;
 mod walk;
 
 use std::net::SocketAddr;
@@ -61,7 +63,7 @@ use drain::Told;
 use front::Front;
 use listen::Bound;
 use sidecar::Sidecar;
-use tally::Tally;
+use tally::{Most, Shown, Tally};
 
 use crate::config::{Config, Listen, RequestLog};
 use crate::telemetry::{Sink, Telemetry};
@@ -129,9 +131,10 @@ pub fn start(options: Options) -> Result<Running, Rejected> {
     let tally = Arc::clone(&sidecar.tally);
     serve(Front { sidecar: Arc::clone(&sidecar) }, tally, sockets, told);
     if let Some(bound) = admin {
-        let tally = Arc::new(Tally::new(None, None));
-        tally.limit(ADMIN_CONNECTIONS, ADMIN_REQUESTS, 0);
-        serve(Admin { sidecar: Arc::clone(&sidecar) }, tally, vec![bound], admin_told);
+        let tally = Arc::new(Tally::new(Shown::default()));
+        tally.limit(Most { connections: ADMIN_CONNECTIONS, exchanges: ADMIN_REQUESTS, waiting: 0, bytes: 0 });
+        let admin = Admin { sidecar: Arc::clone(&sidecar), tally: Arc::clone(&tally) };
+        serve(admin, tally, vec![bound], admin_told);
     }
     if watched && let Some(watch) = reload::Watch::begin(&sidecar) {
         runtime.spawn(watch.reload(Arc::clone(&sidecar)));

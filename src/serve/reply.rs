@@ -56,7 +56,7 @@ impl Problem {
     /// A moment's shortage here: the caller should try again, soon.
     pub fn busy(code: &'static str, message: &'static str) -> Self {
         let error = CallerError::new(503, message).code(code).should_retry(true);
-        Self { error, retry_after: Some(1), unread: true }
+        Self { error, retry_after: Some(1), unread: false }
     }
 
     /// The body was not read to its end.

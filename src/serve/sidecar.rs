@@ -18,7 +18,7 @@ use super::health::{Health, Healths, Shut};
 use super::policy::Policy;
 use super::queue::{AGAIN_EVERY, Queues};
 use super::schema::Schemas;
-use super::tally::Tally;
+use super::tally::{Most, Shown, Tally};
 use crate::chain::breaker::Turned;
 use crate::config::{Config, Environment, Fixed, ProviderKind};
 use crate::names::ModelRef;
@@ -122,7 +122,11 @@ impl Sidecar {
     /// Prepares the first configuration and policy; an error here means that nothing is started.
     pub fn new(config: Config, origin: Origin, telemetry: Arc<Telemetry>) -> Result<Arc<Self>, Rejected> {
         let metrics = &telemetry.metrics;
-        let tally = Arc::new(Tally::new(Some(metrics.connections.clone()), Some(metrics.in_flight.clone())));
+        let tally = Arc::new(Tally::new(Shown {
+            connections: Some(metrics.connections.clone()),
+            exchanges: Some(metrics.in_flight.clone()),
+            waiting: Some(metrics.waiting.clone()),
+        }));
         let pools = Arc::new(Pools::new(config.limits.pool));
         let (fixed, overridden) = (config.fixed.clone(), config.overridden());
         let healths = Healths::default();
@@ -256,7 +260,12 @@ impl Sidecar {
 
     fn announce(&self, next: &InForce) {
         let limits = &next.config.limits;
-        self.tally.limit(limits.connections, limits.concurrent, limits.bodies);
+        self.tally.limit(Most {
+            connections: limits.connections,
+            exchanges: limits.concurrent,
+            waiting: limits.waiting,
+            bytes: limits.bodies,
+        });
         let today = Readings::at(jiff::Timestamp::now(), &next.policy.checked().timezone).today;
         let days = |snapshot: &crate::policy::checked::Snapshot| {
             let end = snapshot.facts.as_ref()?.retires_on?;

@@ -53,6 +53,8 @@ pub struct Metrics {
     pub overhead: Histogram,
     /// Requests in work.
     pub in_flight: IntGauge,
+    /// Requests that wait for a place among them.
+    pub waiting: IntGauge,
     /// Open connections from callers.
     pub connections: IntGauge,
     /// Loads of policy and configuration by result: `ok`, `rejected`.
@@ -150,6 +152,7 @@ impl Metrics {
             ),
             overhead: register(&registry, Histogram::with_opts(overhead)),
             in_flight: gauge("wayside_requests_in_flight", "Requests in work"),
+            waiting: gauge("wayside_requests_waiting", "Requests that wait for a place among those in work"),
             connections: gauge("wayside_connections", "Open connections from callers"),
             reloads: counters("wayside_reloads_total", "Loads of policy and configuration", &["result"]),
             policy: register(

@@ -235,7 +235,7 @@ async fn requests_sent_ahead_are_answered_one_after_the_other() {
 
 #[tokio::test]
 async fn too_many_requests_or_connections_are_told_to_come_back() {
-    let config = "limits: {concurrent: 2, connections: 4}";
+    let config = "limits: {concurrent: 2, waiting: 0, connections: 4}";
     let rig = Rig::with(Setup { config, faults: "- {fault: silence}", ..Setup::default() }).await;
     let mut busy = Vec::new();
     for _ in 0..2 {
