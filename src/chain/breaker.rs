@@ -10,6 +10,9 @@
 //!   '------ the probe was answered ------ probing <------ an attempt starts ----- is over -'   | twice the pause
 //!                                            '-------------------------------------------------'
 //! ```
+//!
+//! The first probe that fails leaves the pause as it is, and each one behind it doubles it. So the end of an outage of a minute, which
+//! is what most are, is noticed within one pause, and one of hours is asked about every five minutes.
 
 use serde::Serialize;
 
@@ -62,11 +65,18 @@ enum State {
     Closed,
     Open {
         until: Millis,
-        pause: Millis,
+        pause: Pause,
     },
     Probing {
-        pause: Millis,
+        pause: Pause,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pause {
+    length: Millis,
+    /// A probe has failed since it opened.
+    probed: bool,
 }
 
 /// The breaker of one snapshot.
@@ -114,7 +124,9 @@ impl Breaker {
             (State::Open { .. } | State::Probing { .. }, Kind::Usual, _) => None,
             (_, Kind::Probe | Kind::Forced, Ended::Answered) => Some(self.close()),
             (State::Probing { pause }, Kind::Probe, Ended::Failed(failure)) if tells(failure) => {
-                Some(self.open(Millis(pause.0 * 2).min(settings.longest_pause), now))
+                let Pause { length, probed } = pause;
+                let length = if probed { Millis(length.0 * 2).min(settings.longest_pause) } else { length };
+                Some(self.open(Pause { length, probed: true }, now))
             }
             // An answer all the same, if only one that says no.
             (State::Probing { .. }, Kind::Probe, Ended::Failed(_)) => Some(self.close()),
@@ -140,13 +152,14 @@ impl Breaker {
     fn judge(&mut self, failure: Failure, now: Millis, settings: &BreakerSettings) -> Option<Turned> {
         let (ended, failed) = self.window.sums(now, settings.window);
         let sick = ended >= settings.attempts && failed * 100 > ended * settings.percent;
-        (sick || GONE.contains(failure)).then(|| self.open(settings.pause, now))
+        let pause = Pause { length: settings.pause, probed: false };
+        (sick || GONE.contains(failure)).then(|| self.open(pause, now))
     }
 
-    fn open(&mut self, pause: Millis, now: Millis) -> Turned {
-        self.state = State::Open { until: now + pause, pause };
+    fn open(&mut self, pause: Pause, now: Millis) -> Turned {
+        self.state = State::Open { until: now + pause.length, pause };
         self.window = Window::default();
-        Turned::Opened(pause)
+        Turned::Opened(pause.length)
     }
 
     fn close(&mut self) -> Turned {
@@ -259,17 +272,17 @@ mod tests {
     }
 
     #[test]
-    fn one_probe_at_a_time_doubles_the_pause_or_closes() {
+    fn one_probe_at_a_time_keeps_the_pause_once_then_doubles_it_or_closes() {
         let mut breaker = Breaker::default();
         let mut now = 0;
         assert_eq!(at(&mut breaker, now, Ended::Failed(Failure::Auth)), Some(Turned::Opened(Millis::secs(30))));
-        for pause in [30, 60, 120, 240, 300, 300] {
+        for (pause, next) in [(30, 30), (30, 60), (60, 120), (120, 240), (240, 300), (300, 300)] {
             now += pause * 1000;
             assert_eq!(breaker.begin(Millis(now - 1), false), None);
             let probe = breaker.begin(Millis(now), false).unwrap();
             assert_eq!(breaker.begin(Millis(now), false), None, "a second one waits for the first");
-            let next = Millis::secs((pause * 2).min(300));
-            assert_eq!(breaker.end(probe, FAILED, Millis(now), &SETTINGS), Some(Turned::Opened(next)));
+            let next = Turned::Opened(Millis::secs(next));
+            assert_eq!(breaker.end(probe, FAILED, Millis(now), &SETTINGS), Some(next));
         }
         now += 300_000;
         assert_eq!(at(&mut breaker, now, Ended::Answered), Some(Turned::Closed));

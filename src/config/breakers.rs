@@ -17,7 +17,7 @@ pub struct BreakerSettings {
     pub attempts: u32,
     /// A breaker opens when more than this share of them failed.
     pub percent: u32,
-    /// The first pause; each failed probe doubles it …
+    /// The first pause; each failed probe behind the first doubles it …
     pub pause: Millis,
     /// … to this.
     pub longest_pause: Millis,
