@@ -4,6 +4,10 @@
 //! chains, clocks, providers.
 //!
 //! A [`Health`] outlives policies and configurations: a reload must not send everybody back to a provider that is down.
+//!
+//! There is one for each snapshot and region (language specification, section 5.8). A row of `providers:` has one address, and so one
+//! region: a provider that is called in two regions is two rows, whose snapshots a policy names apart. A row that moves to another
+//! address is somewhere else, too: what the old place did is not held against the new one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,13 +23,13 @@ use crate::failure::Failure;
 use crate::names::ModelRef;
 use crate::units::Millis;
 
-/// Every snapshot that a policy in force names, and those that are still worth remembering.
+/// Every snapshot that a policy in force names, where it is called, and those that are still worth remembering.
 #[derive(Debug, Default)]
 pub struct Healths {
-    known: Mutex<HashMap<ModelRef, Arc<Health>>>,
+    known: Mutex<HashMap<(ModelRef, Box<str>), Arc<Health>>>,
 }
 
-/// One snapshot's.
+/// One snapshot's at one place.
 #[derive(Debug, Default)]
 pub struct Health {
     inner: Mutex<Inner>,
@@ -50,9 +54,9 @@ pub enum Shut {
 }
 
 impl Healths {
-    /// Of one snapshot.
-    pub fn of(&self, snapshot: &ModelRef) -> Arc<Health> {
-        Arc::clone(self.known.lock().entry(snapshot.clone()).or_default())
+    /// Of one snapshot, at the address where its provider is called.
+    pub fn of(&self, snapshot: &ModelRef, place: &str) -> Arc<Health> {
+        Arc::clone(self.known.lock().entry((snapshot.clone(), place.into())).or_default())
     }
 
     /// Forgets snapshots that no policy in force names and that are not being left alone.
@@ -78,6 +82,11 @@ impl Health {
         } else {
             (now < inner.cooldown.until()).then_some(Shut::CoolingDown)
         }
+    }
+
+    /// Whether its breaker is open or probed.
+    pub fn is_open(&self) -> bool {
+        self.inner.lock().breaker.shut_until() > Millis(0)
     }
 
     /// An attempt is to start: `None` when its breaker is open. `forced`: there is nothing else to try.
@@ -155,16 +164,24 @@ mod tests {
     fn the_last_word_of_a_replaced_policy_is_kept_as_long_as_it_matters() {
         let healths = Healths::default();
         let (used, sick, left) = (ModelRef::new("a", "used"), ModelRef::new("a", "sick"), ModelRef::new("a", "left"));
-        let held = healths.of(&used);
-        let pass = healths.of(&sick).begin(NOW, false).unwrap();
-        healths.of(&sick).failed(pass, Failure::Auth, None, NOW, &settings());
-        healths.of(&left);
+        let held = healths.of(&used, "here");
+        let pass = healths.of(&sick, "here").begin(NOW, false).unwrap();
+        healths.of(&sick, "here").failed(pass, Failure::Auth, None, NOW, &settings());
+        healths.of(&left, "here");
         assert_eq!(healths.len(), 3);
         healths.forget_unused(NOW);
         assert_eq!(healths.len(), 2);
-        assert_eq!(healths.of(&sick).shut(NOW), Some(Shut::BreakerOpen));
+        assert_eq!(healths.of(&sick, "here").shut(NOW), Some(Shut::BreakerOpen));
         healths.forget_unused(NOW + Millis::secs(30));
         assert_eq!(healths.len(), 1);
-        assert!(Arc::ptr_eq(&held, &healths.of(&used)));
+        assert!(Arc::ptr_eq(&held, &healths.of(&used, "here")));
+    }
+
+    #[test]
+    fn a_region_that_is_down_says_nothing_about_another() {
+        let healths = Healths::default();
+        let (snapshot, eu, us) = (ModelRef::new("a", "one"), "https://eu.example/v1", "https://us.example/v1");
+        let (held, there) = (healths.of(&snapshot, eu), healths.of(&snapshot, us));
+        assert!(!Arc::ptr_eq(&held, &there) && Arc::ptr_eq(&held, &healths.of(&snapshot, eu)));
     }
 }

@@ -274,6 +274,8 @@ impl Sidecar {
         };
         let checked = next.policy.checked();
         self.telemetry.metrics.policy(&checked.name, next.policy.hash(), checked.snapshots.iter().filter_map(days));
+        let open = next.snapshot_texts.iter().zip(&next.healths).map(|(name, health)| (&**name, health.is_open()));
+        self.telemetry.metrics.breakers(open);
     }
 
     /// Starts letting go of idle connections that have ended. Needs a runtime.
@@ -316,8 +318,13 @@ impl InForce {
             }
         }
         let of = |name: &str| ready.iter().find(|upstream| &*upstream.provider.name == name).cloned();
+        let place = |name: &str| of(name).map(|upstream| upstream.provider.base_url.to_string()).unwrap_or_default();
         Ok(Self {
-            healths: checked.snapshots.iter().map(|snapshot| healths.of(&snapshot.model)).collect(),
+            healths: checked
+                .snapshots
+                .iter()
+                .map(|snapshot| healths.of(&snapshot.model, &place(&snapshot.model.provider)))
+                .collect(),
             upstreams: checked.snapshots.iter().map(|snapshot| of(&snapshot.model.provider)).collect(),
             upstream_ids: checked
                 .snapshots

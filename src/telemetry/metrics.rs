@@ -199,6 +199,14 @@ impl Metrics {
         self.refused.with_label_values(&[reason]).inc();
     }
 
+    /// The breakers of the snapshots now in force, and whether they are open.
+    pub fn breakers<'a>(&self, open: impl Iterator<Item = (&'a str, bool)>) {
+        self.breaker_open.reset();
+        for (snapshot, open) in open {
+            self.breaker_open.with_label_values(&[snapshot]).set(i64::from(open));
+        }
+    }
+
     /// A snapshot's breaker opened or closed.
     pub fn breaker(&self, snapshot: &str, opened: bool) {
         self.breaker_open.with_label_values(&[snapshot]).set(i64::from(opened));

@@ -118,3 +118,26 @@ async fn a_proxy_on_the_way_out_that_refuses_is_a_network_failure_and_keeps_its_
     }
     assert_eq!(asked.load(Ordering::Relaxed), 2);
 }
+
+#[tokio::test]
+async fn a_provider_that_moves_to_another_region_is_not_blamed_for_the_one_it_left() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let anthropic = format!("base_url: 'http://{gone}/v1'");
+    let config = "breakers: {attempts: 2, pause: 60s, longest_pause: 300s}";
+    let rig = Rig::with(Setup { anthropic: Some(&anthropic), config, ..Setup::default() }).await;
+    while !is_left_alone(&rig).await {
+        assert_eq!(post(rig.address, &chat("m", "x"), &[]).await.header("x-wayside-hop"), "2");
+    }
+    let gauge = |value: u8| format!("wayside_breaker_open{{snapshot=\"anthropic/claude-sonnet-5\"}} {value}");
+    assert!(Connection::open(rig.admin).await.get("/metrics").await.text().contains(&gauge(1)));
+    let file = rig.directory.path().join("wayside.yaml");
+    let (there, text) = (rig.simulator.base_url("anthropic"), std::fs::read_to_string(&file).unwrap());
+    let moved = text.replace(&format!("http://{gone}/v1"), &there);
+    for (text, hop, open) in [(&moved, "1", 0), (&text, "2", 1)] {
+        std::fs::write(&file, text).unwrap();
+        rig.sidecar.as_ref().unwrap().reload().unwrap();
+        assert_eq!(post(rig.address, &chat("m", "x"), &[]).await.header("x-wayside-hop"), hop);
+        let page = Connection::open(rig.admin).await.get("/metrics").await.text();
+        assert!(page.contains(&gauge(open)), "{page}");
+    }
+}
