@@ -22,6 +22,9 @@ const EMBEDDINGS: &str = "/embeddings";
 const MODELS: &str = "/models";
 const SERVED: [&str; 6] = [CHAT, RESPONSES, MESSAGES, COUNT, EMBEDDINGS, MODELS];
 
+/// Bytes of what a caller sent that a message repeats.
+const MAX_SHOWN: usize = 80;
+
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asks {
@@ -176,7 +179,6 @@ fn no_such_path(path: &str, rest: &str) -> Problem {
 
 /// What a caller sent, short enough for a message.
 fn shown(text: &str) -> &str {
-    const MAX_SHOWN: usize = 80;
     let end = (0..=MAX_SHOWN.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     &text[..end]
 }
@@ -201,6 +203,15 @@ mod tests {
             assert_eq!(message(Method::POST, path), (200, "chat".to_owned()), "{path}");
         }
         assert_eq!(message(Method::GET, "/v1/models/openai/gpt-5"), (200, "openai/gpt-5".to_owned()));
+    }
+
+    #[test]
+    fn a_message_repeats_a_path_to_its_limit_and_no_half_of_a_letter() {
+        let path = |length: usize| format!("/{}", "x".repeat(length - 1));
+        assert_eq!(shown(&path(MAX_SHOWN)), path(MAX_SHOWN));
+        assert_eq!(shown(&path(MAX_SHOWN + 1)), path(MAX_SHOWN));
+        assert_eq!(shown(&format!("{}é", path(MAX_SHOWN - 1))), path(MAX_SHOWN - 1));
+        assert!(message(Method::GET, &path(MAX_SHOWN + 1)).1.contains(&format!("nothing at {};", path(MAX_SHOWN))));
     }
 
     #[test]

@@ -252,6 +252,17 @@ mod tests {
     }
 
     #[test]
+    fn one_answer_calls_as_many_tools_as_the_limit_and_not_one_more() {
+        let tool = |at: usize| Tool { name: format!("tool_{at:02}"), parameters: json!({"type": "object"}) };
+        let called = |count: usize| {
+            let names: Vec<String> = (0..count).map(|at| tool(at).name).collect();
+            let ask = Ask { tools: (0..count).map(tool).collect(), ..ask(ToolChoice::Auto, &names.join(" ")) };
+            ask.called_tools().len()
+        };
+        assert_eq!([called(MAX_CALLS), called(MAX_CALLS + 1)], [MAX_CALLS; 2]);
+    }
+
+    #[test]
     fn many_answers_share_the_limit_of_one() {
         let shape = Shape { events: Some(MAX_EVENTS), bytes: Some(100), ..Shape::default() };
         assert_eq!(shape.shared_by(1), shape);

@@ -181,4 +181,45 @@ mod tests {
         assert!(conforming(&json!({"$ref": "#"}), Dice::of(b"", 0)).is_null());
         assert!(conforming(&json!(true), Dice::of(b"", 0)).is_string());
     }
+
+    #[test]
+    fn a_value_goes_as_deep_as_the_limit_and_no_deeper() {
+        let nested = |depth: u32| {
+            let wrap = |inner: Value, _| json!({"type": "object", "required": ["in"], "properties": {"in": inner}});
+            conforming(&(0..depth).fold(json!({"const": "bottom"}), wrap), Dice::of(b"", 0)).to_string()
+        };
+        assert!(nested(MAX_DEPTH).contains("bottom"));
+        assert!(!nested(MAX_DEPTH + 1).contains("bottom"));
+    }
+
+    #[test]
+    fn a_value_has_as_many_parts_as_the_limit_and_then_nothing() {
+        // Ten arrays of a thousand, and what holds them: the last of their items are one part too many.
+        let count = |arrays: u64| {
+            let array = json!({"type": "array", "minItems": 999, "items": {"const": 1}});
+            let names = (0..arrays).map(|at| (format!("a{at}"), array.clone()));
+            let schema = json!({"type": "object", "properties": names.collect::<Map<_, _>>()});
+            let made = conforming(&schema, Dice::of(b"", 0));
+            made.as_object()
+                .unwrap()
+                .values()
+                .flat_map(|array| array.as_array().into_iter().flatten())
+                .filter(|one| **one == json!(1))
+                .count()
+        };
+        assert_eq!(count(9), 9 * 999);
+        assert_eq!(count(10), MAX_NODES as usize - 11);
+    }
+
+    #[test]
+    fn a_demanded_length_is_met_to_the_limit_and_not_beyond() {
+        for asked in [MAX_AT_LEAST, MAX_AT_LEAST + 1] {
+            let array =
+                conforming(&json!({"type": "array", "minItems": asked, "items": {"const": 1}}), Dice::of(b"", 0));
+            assert_eq!(array.as_array().unwrap().len() as u64, MAX_AT_LEAST);
+            let text = conforming(&json!({"type": "string", "minLength": asked}), Dice::of(b"", 0));
+            let length = text.as_str().unwrap().len() as u64;
+            assert!(length >= MAX_AT_LEAST && length < 2 * MAX_AT_LEAST, "{length}");
+        }
+    }
 }

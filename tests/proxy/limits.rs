@@ -122,6 +122,73 @@ async fn all_bodies_together_are_taken_to_their_limit_and_not_a_byte_beyond() {
     assert_eq!(post(rig.address, &sized(1000), &[]).await.status, 200);
 }
 
+/// An HTTP/2 client of its own connection.
+async fn h2(address: SocketAddr) -> hyper::client::conn::http2::SendRequest<http_body_util::Full<bytes::Bytes>> {
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let (client, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+#[tokio::test]
+async fn a_head_over_http2_is_taken_to_its_limit_and_not_a_byte_beyond() {
+    const HEAD: usize = 4096;
+    let rig = Rig::with(Setup { config: "limits: {head: 4096}", ..Setup::default() }).await;
+    let mut client = h2(rig.address).await;
+    // Measured as HTTP/1 would write it: `name: value` and the end of the line.
+    let fill = HEAD - "x-fill: \r\n".len();
+    for (fill, status) in [(fill, 200), (fill + 1, 431), (1, 200)] {
+        let url = format!("http://{}/v1/models", rig.address);
+        let request = hyper::Request::get(url).header("x-fill", "f".repeat(fill));
+        let answer = client.send_request(request.body(http_body_util::Full::default()).unwrap()).await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{fill}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_have_so_many_requests_in_work_and_not_one_more() {
+    const REQUESTS: usize = 64;
+    let rig = Rig::new().await;
+    // A configuration that is still being written: whoever reads it waits for its end.
+    let config = rig.directory.path().join("wayside.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::remove_file(&config).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&config).status().unwrap().success());
+    let writing = std::fs::OpenOptions::new().read(true).write(true).open(&config).unwrap();
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(h2(rig.admin).await);
+    }
+    let ask = |path: &str, method: &str| {
+        let url = format!("http://{}{path}", rig.admin);
+        hyper::Request::builder().method(method).uri(url).body(http_body_util::Full::default()).unwrap()
+    };
+    let reloads: Vec<_> =
+        (0..REQUESTS).map(|at| tokio::spawn(clients[at % 4].send_request(ask("/reload", "POST")))).collect();
+    let begun = std::time::Instant::now();
+    // Requests of one connection are taken in order, those of four are not.
+    let refused = loop {
+        let answer = clients[0].send_request(ask("/healthz", "GET")).await.unwrap();
+        if answer.status().as_u16() == 503 {
+            break answer;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "all are served");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert_eq!(refused.headers()["x-wayside-reason"], "too_many_requests_in_work");
+    assert!(reloads.iter().all(|reload| !reload.is_finished()), "none of them is one too many");
+    let whole = rig.directory.path().join("whole");
+    std::fs::write(&whole, text).unwrap();
+    std::fs::rename(whole, &config).unwrap();
+    drop(writing);
+    for reload in reloads {
+        assert!([200, 422].contains(&reload.await.unwrap().unwrap().status().as_u16()));
+    }
+    assert_eq!(clients[0].send_request(ask("/healthz", "GET")).await.unwrap().status().as_u16(), 200);
+}
+
 #[tokio::test]
 async fn operators_have_limits_of_their_own() {
     const HEAD: usize = 16 << 10;
