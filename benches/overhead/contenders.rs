@@ -11,6 +11,14 @@ use crate::load::{Scenario, Shape};
 
 /// Two chains: one that answers at once, one whose first hop is down.
 pub const POLICY: &str = include_str!("policy.route");
+const CONFIG: &str = include_str!("wayside.yaml");
+const BINARY: &str = env!("CARGO_BIN_EXE_wayside");
+/// What a rule may have behind its hops.
+const EVERYTHING: &str = "  hold            20 tokens
+  on cut          resume
+  degrade         queue desk within 4h
+  degrade         template sorry
+";
 
 /// The core that contenders run on; load and upstream take the other.
 const CONTENDER_CORE: &str = "0";
@@ -110,9 +118,26 @@ impl Contender {
         Self::of("wayside", wayside(upstream, POLICY), false)
     }
 
+    /// With nothing a policy or a configuration can leave out: no log, no headers, the plainest chain.
+    pub fn bare(upstream: &Upstream) -> Self {
+        let config = CONFIG.replace("log: {requests: requests.log,", "answer_headers: false\nlog: {requests: \"off\",");
+        Self::of("wayside, nothing on", serve(BINARY.as_ref(), upstream, (POLICY, &config)), false)
+    }
+
+    /// With all of it: breakers that open, retries, held and resumed streams, a queue behind every chain, a line before the places
+    /// for requests in work, and the log.
+    pub fn everything(upstream: &Upstream) -> Self {
+        let policy = POLICY.replace("  degrade         template sorry\n", EVERYTHING).replace("retry 0", "timeout 20s")
+            + "queue desk { staffed always }\n";
+        assert_eq!(policy.matches(EVERYTHING).count(), 2);
+        let config = CONFIG.replace("breakers: {attempts: 4000000000}", "breakers: {attempts: 20}");
+        let config = config.replace("limits: {threads: 1}", "limits: {threads: 1, concurrent: 64, waiting: 64}");
+        Self::of("wayside, everything on", serve(BINARY.as_ref(), upstream, (&policy, &config)), false)
+    }
+
     /// Another build of it, to see in one run what a change does.
     pub fn beside(upstream: &Upstream, binary: &Path) -> Self {
-        Self::of("wayside, the other build", serve(binary, upstream, POLICY), false)
+        Self::of("wayside, the other build", serve(binary, upstream, (POLICY, CONFIG)), false)
     }
 
     /// With a limit in the middle of what a long prompt can be, so that its tokens are counted.
@@ -180,15 +205,17 @@ impl Contender {
 
 /// The release binary with the policy and configuration of this folder, its request log on, written to a file.
 pub fn wayside(upstream: &Upstream, policy: &str) -> (Process, SocketAddr, tempfile::TempDir) {
-    serve(Path::new(env!("CARGO_BIN_EXE_wayside")), upstream, policy)
+    serve(BINARY.as_ref(), upstream, (policy, CONFIG))
 }
 
-fn serve(binary: &Path, upstream: &Upstream, policy: &str) -> (Process, SocketAddr, tempfile::TempDir) {
+fn serve(
+    binary: &Path,
+    upstream: &Upstream,
+    (policy, config): (&str, &str),
+) -> (Process, SocketAddr, tempfile::TempDir) {
     let files = tempfile::tempdir().unwrap();
     let address = free_address();
-    let config = include_str!("wayside.yaml")
-        .replace("ADDRESS", &address.to_string())
-        .replace("UPSTREAM", &upstream.address.to_string());
+    let config = config.replace("ADDRESS", &address.to_string()).replace("UPSTREAM", &upstream.address.to_string());
     std::fs::write(files.path().join("wayside.yaml"), config).unwrap();
     std::fs::write(files.path().join("policy.route"), policy).unwrap();
     let mut command = pinned(CONTENDER_CORE, binary);

@@ -4,6 +4,8 @@
 //! thread, pinned to one core; the upstream and the load share the other. Rounds are interleaved and medians are printed,
 //! because machines are noisy: compare the columns of one run, never two runs.
 //!
+//! Wayside stands there three times: with nothing on that can be left out, as it is by default, and with everything on.
+//!
 //! `cargo bench --bench overhead -- --rounds 9 --millis 3000` takes longer and is steadier; `--only stream` measures one row;
 //! `--beside FILE` measures another build of the binary in the same run.
 
@@ -46,7 +48,9 @@ fn compare(arguments: &[String]) {
     let mut contenders = vec![
         Contender::direct(&upstream),
         Contender::copy_loop(&upstream),
+        Contender::bare(&upstream),
         Contender::wayside(&upstream),
+        Contender::everything(&upstream),
         Contender::counting(&upstream),
     ];
     let text = |name: &str| arguments.iter().position(|one| one == name).and_then(|at| arguments.get(at + 1));
