@@ -17,6 +17,8 @@ mod binary;
 mod caching;
 #[path = "proxy/delivering.rs"]
 mod delivering;
+#[path = "proxy/dialects.rs"]
+mod dialects;
 #[path = "proxy/falling_back.rs"]
 mod falling_back;
 #[path = "proxy/faults.rs"]

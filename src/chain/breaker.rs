@@ -344,8 +344,8 @@ mod tests {
                     breaker.end(pass, ended, Millis(now), &SETTINGS);
                 }
                 if let State::Open { until, pause } = breaker.state {
-                    proptest::prop_assert!((SETTINGS.pause..=SETTINGS.longest_pause).contains(&pause));
-                    proptest::prop_assert!(until.0 <= now + pause.0);
+                    proptest::prop_assert!((SETTINGS.pause..=SETTINGS.longest_pause).contains(&pause.length));
+                    proptest::prop_assert!(until.0 <= now + pause.length.0);
                 }
             }
             if let Some(pass) = probe.take() {

@@ -26,12 +26,7 @@ use crate::policy::plan::{Action, DropReason, Plan, Run, plan};
 use crate::policy::readings::Readings;
 
 /// Serves one request from its head to its last byte.
-pub async fn exchange(
-    sidecar: &Sidecar,
-    session: &mut ServerSession,
-    entrance: Entrance,
-    turn: &mut Turn,
-) -> Ended {
+pub async fn exchange(sidecar: &Sidecar, session: &mut ServerSession, entrance: Entrance, turn: &mut Turn) -> Ended {
     let now = sidecar.in_force();
     let mut settlement = Settlement::open(sidecar, &now);
 

@@ -98,6 +98,8 @@ pub struct Setup<'a> {
     pub faults: &'a str,
     /// Where `anthropic` is, if not at the simulator.
     pub anthropic: Option<&'a str>,
+    /// More keys of `anthropic`; what it speaks is among them.
+    pub anthropic_keys: &'a str,
     /// More keys of `openai`.
     pub openai: &'a str,
     /// Where `openai` is, if not at the simulator.
@@ -112,6 +114,7 @@ impl Default for Setup<'_> {
             config: "",
             faults: "",
             anthropic: None,
+            anthropic_keys: "dialect: chat, ",
             openai: "",
             openai_url: None,
         }
@@ -135,6 +138,7 @@ impl Rig {
         let config = write_config(directory.path(), &simulator, setup.config);
         let mut text = std::fs::read_to_string(&config).unwrap();
         text = text.replace("listen: 127.0.0.1:0", &format!("listen: {}", setup.listen));
+        text = text.replace("dialect: chat, ", setup.anthropic_keys);
         if let Some(there) = setup.anthropic {
             text = text.replace(&format!("base_url: '{}'", simulator.base_url("anthropic")), there);
         }
@@ -164,7 +168,7 @@ impl Rig {
 pub fn write_config(directory: &Path, simulator: &Handle, more: &str) -> PathBuf {
     let path = directory.join("wayside.yaml");
     let text = format!(
-        "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nproviders:\n  anthropic: {{base_url: '{}', key: {KEY}}}\n  openai: {{base_url: \
+        "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nproviders:\n  anthropic: {{dialect: chat, base_url: '{}', key: {KEY}}}\n  openai: {{base_url: \
          '{}', key: {KEY}}}\nidentity: {{default_plan: free}}\n{more}",
         simulator.base_url("anthropic"),
         simulator.base_url("openai"),

@@ -1,0 +1,238 @@
+//! Callers and providers who speak different languages.
+
+use serde_json::{Value, json};
+
+use super::client::{Answer, Connection, request};
+use super::rig::{Rig, Setup};
+
+const POLICY: &str = r#"route 1
+policy tongues { deadline 20s }
+defaults { timeout 5s, first_token 2s, idle 1s }
+feature reply {}
+feature alone {}
+tier mid {
+  anthropic/claude-sonnet-5
+  openai/gpt-5.4-2026-03-05
+}
+template sorry "Please try again later."
+rule alone {
+  because "Tests want a chain that ends at one provider."
+  when feature is alone
+  tier mid
+  snapshot anthropic/claude-sonnet-5
+  degrade template sorry
+}
+otherwise {
+  tier mid
+  snapshot anthropic/claude-sonnet-5
+  fallback peer openai/gpt-5.4-2026-03-05
+  degrade template sorry
+}
+"#;
+
+const WHO: &str = "anthropic/claude-sonnet-5";
+const ALONE: (&str, &str) = ("x-wayside-feature", "alone");
+
+/// A sidecar whose first provider speaks `dialect`.
+async fn rig(dialect: &str, faults: &str, config: &str) -> Rig {
+    let anthropic_keys = &*format!("dialect: {dialect}, ");
+    Rig::with(Setup { policy: POLICY, faults, config, anthropic_keys, ..Setup::default() }).await
+}
+
+async fn ask(rig: &Rig, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
+    let mut connection = Connection::open(rig.address).await;
+    connection.send(&request("POST", path, &body.to_string(), headers)).await;
+    connection.answer().await
+}
+
+/// A caller's dialect: where it posts, what it says, and where the text of an answer stands.
+struct Caller {
+    path: fn(bool) -> &'static str,
+    body: fn(&str, bool) -> Value,
+    text: fn(&Value) -> String,
+    piece: fn(&Value) -> Option<String>,
+    /// What the last event of a whole stream holds.
+    last: &'static str,
+}
+
+fn of(value: &Value, pointer: &str) -> Option<String> {
+    value.pointer(pointer).and_then(Value::as_str).map(str::to_owned)
+}
+
+const CALLERS: [(&str, Caller); 4] = [
+    (
+        "chat",
+        Caller {
+            path: |_| "/v1/chat/completions",
+            body: |text, stream| json!({"model": WHO, "stream": stream, "messages": [{"role": "user", "content": text}]}),
+            text: |answer| of(answer, "/choices/0/message/content").unwrap(),
+            piece: |event| of(event, "/choices/0/delta/content"),
+            last: "[DONE]",
+        },
+    ),
+    (
+        "messages",
+        Caller {
+            path: |_| "/v1/messages",
+            body: |text, stream| {
+                let messages = json!([{"role": "user", "content": text}]);
+                json!({"model": WHO, "max_tokens": 500, "stream": stream, "messages": messages})
+            },
+            text: |answer| of(answer, "/content/0/text").unwrap(),
+            piece: |event| of(event, "/delta/text"),
+            last: "message_stop",
+        },
+    ),
+    (
+        "responses",
+        Caller {
+            path: |_| "/v1/responses",
+            body: |text, stream| json!({"model": WHO, "stream": stream, "input": text}),
+            text: |answer| of(answer, "/output/0/content/0/text").unwrap(),
+            piece: |event| (event["type"] == "response.output_text.delta").then(|| of(event, "/delta")).flatten(),
+            last: "response.completed",
+        },
+    ),
+    (
+        "gemini",
+        Caller {
+            path: |stream| {
+                if stream {
+                    "/v1beta/models/anthropic%2Fclaude-sonnet-5:streamGenerateContent?alt=sse"
+                } else {
+                    "/v1beta/models/anthropic%2Fclaude-sonnet-5:generateContent"
+                }
+            },
+            body: |text, _| json!({"contents": [{"role": "user", "parts": [{"text": text}]}]}),
+            text: |answer| of(answer, "/candidates/0/content/parts/0/text").unwrap(),
+            piece: |event| of(event, "/candidates/0/content/parts/0/text"),
+            last: "finishReason",
+        },
+    ),
+];
+
+/// The data of every event, whatever stands beside it.
+fn data(answer: &Answer) -> Vec<String> {
+    answer.text().lines().filter_map(|line| line.strip_prefix("data: ").map(str::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn whoever_asks_is_answered_whoever_answers() {
+    for upstream in ["chat", "messages"] {
+        let rig = rig(upstream, "", "").await;
+        for (name, caller) in &CALLERS {
+            let answer = ask(&rig, (caller.path)(false), &(caller.body)("a boat", false), &[]).await;
+            assert_eq!(answer.status, 200, "{name} to {upstream}: {}", answer.text());
+            assert_eq!(answer.header("x-wayside-snapshot"), WHO, "{name} to {upstream}");
+            let whole = (caller.text)(&answer.json());
+            assert!(whole.split(' ').count() > 5, "{name} to {upstream}: {whole}");
+
+            let answer = ask(&rig, (caller.path)(true), &(caller.body)("a boat", true), &[]).await;
+            assert_eq!(answer.status, 200, "{name} to {upstream}: {}", answer.text());
+            assert!(answer.clean && answer.header("content-type").starts_with("text/event-stream"), "{name}");
+            let events = data(&answer);
+            let parsed = events.iter().filter_map(|event| serde_json::from_str(event).ok());
+            let streamed: String = parsed.filter_map(|event| (caller.piece)(&event)).collect();
+            assert_eq!(streamed, whole, "{name} to {upstream}: {}", answer.text());
+            assert!(events.last().unwrap().contains(caller.last), "{name} to {upstream}: {}", answer.text());
+        }
+        for line in rig.lines.wait(8).await {
+            assert_eq!(line["usage"]["estimated"], line["usage"]["estimated"]);
+            assert!(line["usage"]["output"].as_u64() > Some(5), "{line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn claude_fails_and_gpt_picks_it_up() {
+    for fault in ["503", "cut=0", "refused"] {
+        let rig = rig("messages", &format!("- {{provider: anthropic, fault: {fault}}}"), "").await;
+        for (name, caller) in &CALLERS {
+            for stream in [false, true] {
+                let answer = ask(&rig, (caller.path)(stream), &(caller.body)("a boat", stream), &[]).await;
+                assert_eq!(answer.status, 200, "{name} {fault}: {}", answer.text());
+                assert_eq!(answer.header("x-wayside-hop"), "2", "{name} {fault} {stream}");
+                assert!(answer.clean && answer.text().contains("gpt-5.4-2026-03-05"), "{name}: {}", answer.text());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tool_is_called_across_dialects() {
+    let tools = json!([{"type": "function", "function": {"name": "get_weather", "description": "now",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}}]);
+    let rig = rig("messages", "", "").await;
+    for stream in [false, true] {
+        let mut body = (CALLERS[0].1.body)("use get_weather", stream);
+        body["tools"] = tools.clone();
+        let answer = ask(&rig, "/v1/chat/completions", &body, &[ALONE]).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert!(answer.text().contains("\"get_weather\""), "{}", answer.text());
+        assert!(answer.text().contains("\"finish_reason\":\"tool_calls\""), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn what_no_hop_can_carry_is_refused_by_name_and_what_one_can_goes_there() {
+    let mut body = (CALLERS[0].1.body)("a boat", false);
+    body["logit_bias"] = json!({"50256": -100});
+    let strict = rig("messages", "", "").await;
+    let answer = ask(&strict, "/v1/chat/completions", &body, &[ALONE]).await;
+    assert_eq!((answer.status, &*answer.code()), (400, "unsupported_by_target"), "{}", answer.text());
+    assert_eq!(answer.json()["error"]["param"], "logit_bias");
+    assert_eq!(answer.header("x-should-retry"), "false");
+    let answer = ask(&strict, "/v1/chat/completions", &body, &[]).await;
+    assert_eq!((answer.status, answer.header("x-wayside-hop")), (200, "2"), "{}", answer.text());
+
+    let lenient = rig("messages", "", "translation: lenient\n").await;
+    let answer = ask(&lenient, "/v1/chat/completions", &body, &[ALONE]).await;
+    assert_eq!((answer.status, answer.header("x-wayside-dropped")), (200, "logit_bias"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_ends_with_an_error_in_the_callers_dialect() {
+    for upstream in ["chat", "messages"] {
+        let rig = rig(upstream, "- {provider: anthropic, fault: cut=6}", "").await;
+        for (name, caller) in &CALLERS {
+            let answer = ask(&rig, (caller.path)(true), &(caller.body)("a boat", true), &[ALONE]).await;
+            let last = data(&answer).pop().unwrap();
+            assert!(last.contains("error") && !last.contains(caller.last), "{name} to {upstream}: {}", answer.text());
+            assert!(!answer.clean, "{name} to {upstream}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn errors_and_templates_are_in_the_callers_dialect() {
+    let rig = rig("messages", "- {fault: 503}", "").await;
+    for (name, caller) in &CALLERS {
+        for stream in [false, true] {
+            let answer = ask(&rig, (caller.path)(stream), &(caller.body)("a boat", stream), &[ALONE]).await;
+            assert_eq!((answer.status, answer.header("x-wayside-degraded")), (200, "template sorry"), "{name}");
+            assert!(answer.text().contains("Please try again later."), "{name}: {}", answer.text());
+        }
+        let answer = ask(&rig, (caller.path)(false), &json!({"model": 1}), &[]).await;
+        assert_eq!(answer.status, 400, "{name}: {}", answer.text());
+        let shape = match *name {
+            "messages" => answer.json()["type"] == "error" && answer.json()["error"]["type"] == "invalid_request_error",
+            "gemini" => answer.json()["error"]["status"] == "INVALID_ARGUMENT",
+            _ => answer.json()["error"]["type"] == "invalid_request_error",
+        };
+        assert!(shape, "{name}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_prompt_is_counted_and_models_are_listed_as_anthropics_clients_expect() {
+    let rig = rig("messages", "", "").await;
+    let body = json!({"model": WHO, "messages": [{"role": "user", "content": "one two three"}]});
+    let answer = ask(&rig, "/v1/messages/count_tokens", &body, &[("anthropic-version", "2023-06-01")]).await;
+    assert_eq!((answer.status, answer.json()["input_tokens"].as_u64()), (200, Some(9)), "{}", answer.text());
+    assert!(answer.header("request-id").starts_with("req_"));
+    let mut connection = Connection::open(rig.address).await;
+    connection.send(&request("GET", "/v1/models", "", &[("anthropic-version", "2023-06-01")])).await;
+    let list = connection.answer().await.json();
+    assert_eq!((&list["data"][0]["type"], &list["data"][0]["id"]), (&json!("model"), &json!(WHO)));
+    assert_eq!(rig.simulator.seen().total, 0);
+}
