@@ -118,7 +118,7 @@ fn file<'a>(cursor: &mut Cursor<'a>, param: &str, read: &mut Read<'a>) -> Step {
 }
 
 /// Only Google can read it: a file of its Files API or a bucket.
-fn is_googles(uri: &str) -> bool {
+pub(super) fn is_googles(uri: &str) -> bool {
     !uri.starts_with("https://") && !uri.starts_with("http://") || uri.starts_with(super::generation::FILES)
 }
 

@@ -2,8 +2,8 @@
 //!
 //! In: the data of one event after the other. Out: [`Delta`]s. Must not know: framing, time.
 //!
-//! Every event is a GenerateContentResponse with what is new, a call always whole. Nothing marks the end but the reason for it,
-//! which comes with the last usage, so [`Delta::End`] follows the reason.
+//! Every event is a GenerateContentResponse with what is new, a call always whole. Nothing marks the end but the reason for it, so
+//! there is no [`Delta::End`] here: whoever follows the stream says it when the body has ended.
 
 use super::chunk::{Chunk, Piece, finish, invented_id};
 use crate::dialect::canonical::{Delta, Finish};
@@ -48,7 +48,6 @@ impl Reader {
         let ended = word.map(|word| finish(&word, self.calls > 0, self.content));
         if let Some(reason) = ended.or_else(|| chunk.blocked.then_some(Finish::Filtered)) {
             sink(Delta::Finish { reason, stop_sequence: None });
-            sink(Delta::End);
         }
         Ok(())
     }
@@ -97,9 +96,8 @@ mod tests {
                         Delta::Arguments { index, piece } => format!("arguments {index} {}", piece.decode()),
                         Delta::Usage(usage) => format!("usage {} {}", usage.input(), usage.output),
                         Delta::Finish { reason, .. } => format!("finish {reason:?}"),
-                        Delta::End => "end".to_owned(),
                         Delta::Failed(error) => format!("failed {}", error.failure),
-                        Delta::Refusal(_) => unreachable!(),
+                        Delta::End | Delta::Refusal(_) => unreachable!(),
                     });
                 })
                 .unwrap();
@@ -130,7 +128,6 @@ mod tests {
                 "arguments 1 {}",
                 "usage 4 9",
                 "finish Calls",
-                "end",
             ]
         );
     }
@@ -139,7 +136,7 @@ mod tests {
     fn a_blocked_prompt_and_an_error_end_it() {
         let blocked =
             r#"{"promptFeedback":{"blockReason":"PROHIBITED_CONTENT"},"usageMetadata":{"promptTokenCount":4}}"#;
-        assert_eq!(read(&[blocked]), ["start  ", "usage 4 0", "finish Filtered", "end"]);
+        assert_eq!(read(&[blocked]), ["start  ", "usage 4 0", "finish Filtered"]);
         for error in [
             r#"{"error":{"code":503,"message":"busy","status":"UNAVAILABLE"}}"#,
             r#"[{"error":{"code":503,"message":"busy","status":"UNAVAILABLE"}}]"#,

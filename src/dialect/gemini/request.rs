@@ -5,6 +5,7 @@
 //!
 //! Only fields that a decision needs are checked. Everything else is the provider's to judge and goes through byte for byte.
 
+use super::parts;
 use super::proto::{self, Step};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::json::{Cursor, Kind, Passage, Span, Text};
@@ -87,6 +88,10 @@ impl Scanner {
             (_, Kind::Null) => proto::skip(cursor),
             ("systemInstruction", _) => self.content(cursor, &param),
             ("tools", _) => self.tools(cursor),
+            ("cachedContent", _) => {
+                self.scan.bound |= proto::says_something(cursor)?;
+                Ok(())
+            }
             ("labels", _) => self.labels(cursor, &param),
             ("model", _) => {
                 let message = "The model stands in the path. Leave 'model' out of the request body.";
@@ -131,13 +136,16 @@ impl Scanner {
 
     fn media(&mut self, cursor: &mut Cursor<'_>) -> Step {
         let modalities = &mut self.scan.modalities;
+        let bound = &mut self.scan.bound;
         let mut known = false;
         proto::members(cursor, "", |cursor, name, kind, _| {
-            if (name, kind) == ("mimeType", Kind::String) {
-                known = true;
-                add_modality(modalities, &cursor.string()?.decode());
-            } else {
-                cursor.skip()?;
+            match (name, kind) {
+                ("mimeType", Kind::String) => {
+                    known = true;
+                    add_modality(modalities, &cursor.string()?.decode());
+                }
+                ("fileUri", Kind::String) => *bound |= parts::is_googles(&cursor.string()?.decode()),
+                _ => drop(cursor.skip()?),
             }
             Ok(())
         })?;
@@ -274,6 +282,7 @@ mod tests {
         let modalities = Modalities { text: true, image: true, file: true, ..Modalities::default() };
         assert_eq!(scan.modalities, modalities);
         assert_eq!((scan.max_output, scan.choices), (Some(7), 2));
+        assert!(scan.bound, "a bucket is read by Google alone");
         assert_eq!(scan.metadata, [("team".into(), "a".into())]);
         let texts: Vec<&str> = scan.text.iter().map(|text| &body[text.span.start..text.span.end]).collect();
         let tools = r#"[{"functionDeclarations":[]}]"#;
@@ -315,6 +324,18 @@ mod tests {
             assert!(scan(br#"{"contents":{}}"#, model, false, Wants::default()).is_err(), "{model}");
         }
         assert!(scan(br#"{"contents":{}}"#, &"x".repeat(MAX_MODEL_NAME), false, Wants::default()).is_ok());
+    }
+
+    #[test]
+    fn what_google_keeps_binds_to_google() {
+        for (body, bound) in [
+            (r#"{"contents":{"parts":{"text":"x"}}}"#, false),
+            (r#"{"contents":{},"cached_content":"cachedContents/1"}"#, true),
+            (r#"{"contents":{},"cachedContent":""}"#, false),
+            (r#"{"contents":{"parts":{"fileData":{"fileUri":"https://example.org/a.png"}}}}"#, false),
+        ] {
+            assert_eq!(read(body).unwrap().bound, bound, "{body}");
+        }
     }
 
     #[cfg(feature = "serve")]
