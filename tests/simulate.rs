@@ -112,12 +112,51 @@ fn messages_speak_their_own_dialect() {
     let count = messages_at(&sim, "/v1/messages/count_tokens", "2023-06-01", &hello("", false));
     assert_eq!(count.json()["input_tokens"], body["usage"]["input_tokens"]);
 
-    let bare = ask(sim.handle.addr, "POST", "/v1/messages", &[], hello_claude("", false).to_string().as_bytes());
-    assert_eq!((bare.status, &bare.json()["error"]["type"]), (400, &json!("invalid_request_error")));
+    let hello = hello_claude("", false).to_string();
+    let with = |headers: &[(&str, &str)]| ask(sim.handle.addr, "POST", "/v1/messages", headers, hello.as_bytes());
+    for (headers, status, kind) in [
+        (&[("x-api-key", "k")][..], 400, "invalid_request_error"),
+        (&[("x-api-key", "k"), ("anthropic-version", "2024-01-01")], 400, "invalid_request_error"),
+        (&[("anthropic-version", "2023-06-01")], 401, "authentication_error"),
+    ] {
+        let refused = with(headers);
+        assert_eq!((refused.status, &refused.json()["error"]["type"]), (status, &json!(kind)), "{headers:?}");
+    }
+    assert_eq!(with(&[("authorization", "Bearer k"), ("anthropic-version", "2026-10-21")]).status, 200);
     let mut sampled = hello_claude("", false);
     sampled["temperature"] = json!(0.5);
     assert_eq!(messages_at(&sim, "/v1/messages", "2026-10-21", &sampled).status, 400);
     assert_eq!(message(&sim, &sampled).status, 200);
+}
+
+#[test]
+fn a_message_is_thought_about_and_counted_with_its_cache() {
+    let sim = simulator();
+    let mut asked = hello_claude("", false);
+    asked["max_tokens"] = json!(4096);
+    let plain = message(&sim, &asked).json();
+    asked["thinking"] = json!({"type": "enabled", "budget_tokens": 1024});
+    asked["system"] = json!([{"type": "text", "text": "Be brief, please.", "cache_control": {"type": "ephemeral"}}]);
+    let whole = message(&sim, &asked).json();
+    assert_eq!((&whole["content"][0]["type"], &whole["content"][1]["type"]), (&json!("thinking"), &json!("text")));
+    let thought = whole["usage"]["output_tokens_details"]["thinking_tokens"].as_u64().unwrap();
+    assert!(thought > 0 && whole["usage"]["output_tokens"].as_u64().unwrap() > thought);
+    let figure = |answer: &Value, name: &str| answer["usage"][name].as_u64().unwrap();
+    assert_eq!(figure(&whole, "cache_read_input_tokens"), "Be brief, please.".len().div_ceil(4) as u64);
+    assert_eq!((figure(&plain, "cache_read_input_tokens"), figure(&whole, "cache_creation_input_tokens")), (0, 0));
+    asked["stream"] = json!(true);
+    let streamed = message(&sim, &asked);
+    assert_eq!(streamed.joined("/delta/thinking"), whole["content"][0]["thinking"].as_str().unwrap());
+    assert_eq!(streamed.joined("/delta/signature"), whole["content"][0]["signature"].as_str().unwrap());
+    assert_eq!(streamed.joined("/delta/text"), whole["content"][1]["text"].as_str().unwrap());
+    for wrong in [
+        json!({"type": "enabled", "budget_tokens": 1023}),
+        json!({"type": "enabled", "budget_tokens": 4096}),
+        json!({"type": "often"}),
+    ] {
+        asked["thinking"] = wrong;
+        assert_eq!(message(&sim, &asked).status, 400, "{asked}");
+    }
 }
 
 #[test]
@@ -392,7 +431,8 @@ fn bad_input_gets_a_clear_answer() {
 }
 
 fn messages_at_raw(sim: &Sim, path: &str, body: &str) -> Reply {
-    ask(sim.handle.addr, "POST", path, &[("anthropic-version", "2023-06-01")], body.as_bytes())
+    let headers = [("anthropic-version", "2023-06-01"), ("authorization", "Bearer k")];
+    ask(sim.handle.addr, "POST", path, &headers, body.as_bytes())
 }
 
 #[test]

@@ -13,6 +13,8 @@ use super::text::{Dice, Pieces, Size};
 const MAX_CALLS: usize = 8;
 /// What a model says when it declines.
 pub const REFUSAL: &str = "I cannot help with that request.";
+/// What a model thinks before it answers, where it is told to.
+pub const THOUGHT: &str = "The question is plain, and so is the answer.";
 /// What stands where JSON was demanded and prose is given instead.
 const PROSE: &str = "Here is a sentence where an object was asked for.";
 
@@ -41,6 +43,12 @@ pub struct Ask {
     pub n: u64,
     /// Chat Completions: a last chunk with the usage is wanted.
     pub include_usage: bool,
+    /// Messages: the model is told to think before it answers.
+    pub thinks: bool,
+    /// Messages: tokens of the prompt that were kept from an earlier one.
+    pub cache_read: u64,
+    /// Messages: tokens of the prompt that are kept for a later one.
+    pub cache_write: u64,
 }
 
 /// A function the model may call.
@@ -81,10 +89,16 @@ pub enum Format {
 /// Tokens. A prompt counts one per four bytes, an answer one per piece; the same streamed or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// The prompt's.
+    /// The prompt's, those of the cache included.
     pub input: u64,
-    /// The answers', together.
+    /// The answers', together, thinking included.
     pub output: u64,
+    /// The part of the answers that is thinking.
+    pub thought: u64,
+    /// The part of the prompt that was in the cache.
+    pub cache_read: u64,
+    /// The part of the prompt that went into it.
+    pub cache_write: u64,
 }
 
 /// Everything the model says.
@@ -147,8 +161,11 @@ impl Ask {
         let n = self.n.max(1);
         let shape = shape.shared_by(n);
         let choices: Vec<_> = (0..n).map(|index| self.choice(index, &shape, trouble)).collect();
-        let output = choices.iter().map(|choice| choice.says.tokens()).sum();
-        Answer { choices, usage: Usage { input: prompt_tokens(&self.prompt), output } }
+        let said: u64 = choices.iter().map(|choice| choice.says.tokens()).sum();
+        let thought = if self.thinks { prompt_tokens(THOUGHT) } else { 0 };
+        let (cache_read, cache_write) = (self.cache_read, self.cache_write);
+        let input = prompt_tokens(&self.prompt);
+        Answer { choices, usage: Usage { input, output: said + thought, thought, cache_read, cache_write } }
     }
 
     fn choice(&self, index: u64, shape: &Shape, trouble: Option<&Trouble>) -> Choice {
@@ -274,7 +291,7 @@ mod tests {
     fn usage_counts_all_choices() {
         let two = Ask { n: 2, cap: Some(5), prompt: "12345".into(), ..Ask::default() };
         let answer = two.answer(&Shape::default(), None);
-        assert_eq!(answer.usage, Usage { input: 2, output: 10 });
+        assert_eq!(answer.usage, Usage { input: 2, output: 10, ..Usage::default() });
         assert!(answer.choices.iter().all(|choice| choice.finish == Finish::Length));
     }
 }

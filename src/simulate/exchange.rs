@@ -209,7 +209,6 @@ impl Exchange {
 
     /// What the endpoint says.
     fn reply(&self, endpoint: &Endpoint, body: &Map<String, Value>, headers: &HeaderMap) -> Result<Reply, Complaint> {
-        let version = headers.get("anthropic-version").and_then(|value| value.to_str().ok());
         let stamp =
             |asked: &str| Stamp { number: self.ticket.number(), model: self.served(asked), created: now_secs() };
         match endpoint {
@@ -223,7 +222,7 @@ impl Exchange {
                 })
             }
             Endpoint::Messages => {
-                let ask = messages::read(body, version, false)?;
+                let ask = messages::read(body, headers, false)?;
                 let (stamp, answer) = (stamp(&ask.model), self.answered(&ask));
                 Ok(if ask.stream {
                     Reply::Stream(messages::events(stamp, answer))
@@ -231,7 +230,7 @@ impl Exchange {
                     Reply::Json(messages::whole(&stamp, answer))
                 })
             }
-            Endpoint::CountTokens => Ok(Reply::Json(messages::counted(&messages::read(body, version, true)?))),
+            Endpoint::CountTokens => Ok(Reply::Json(messages::counted(&messages::read(body, headers, true)?))),
             Endpoint::Embeddings => embeddings::answer(body, |asked| self.served(asked)).map(Reply::Json),
             Endpoint::Models => Ok(Reply::Json(models::list(self.dialect))),
             Endpoint::Model(id) => Ok(Reply::Json(models::one(self.dialect, id))),

@@ -1,27 +1,53 @@
 //! Anthropic Messages and token counting.
 //!
-//! In: a request body; an answer in neutral words. Out: what is asked; the response body or its events. Shapes follow the
+//! In: a request's head and body; an answer in neutral words. Out: what is asked; the response body or its events. Shapes follow the
 //! provider's API reference (November 2026, versions 2023-06-01 and 2026-10-21). Must not know: faults that break the
 //! stream.
 
+use hyper::HeaderMap;
 use serde_json::{Map, Value, json};
 
-use super::ask::{Answer, Ask, Choice, Finish, Format, REFUSAL, Says, Tool, ToolChoice, Usage, prompt_tokens};
+use super::ask::{Answer, Ask, Choice, Finish, Format, REFUSAL, Says, THOUGHT, Tool, ToolChoice, Usage, prompt_tokens};
 use super::chat::Stamp;
 use super::error::Complaint;
 use super::fields;
 use super::script::{Event, Events, Role};
 use super::text::{Pieces, Size};
+use super::turns;
 
+/// The versions there are.
+const VERSIONS: [&str; 3] = ["2023-01-01", "2023-06-01", NO_SAMPLING_SINCE];
 /// The version from which sampling parameters are refused.
 const NO_SAMPLING_SINCE: &str = "2026-10-21";
+
+/// Least tokens of thinking that may be asked for.
+const MIN_BUDGET: u64 = 1024;
+/// What proves, to the provider, that a thought is its own.
+const SIGNATURE: &str = "c2ltdWxhdGVkLXNpZ25hdHVyZQ==";
+
+/// The version that a request is written in. Any credential does, in either of its headers.
+fn version(headers: &HeaderMap) -> Result<&str, Complaint> {
+    if !headers.contains_key("x-api-key") && !headers.contains_key("authorization") {
+        return Err(Complaint {
+            kind: "authentication_error",
+            status: 401,
+            ..Complaint::invalid("", "x-api-key: header is required, or a token in authorization")
+        });
+    }
+    let version = headers.get("anthropic-version").and_then(|value| value.to_str().ok());
+    let version = version.ok_or_else(|| Complaint::invalid("", "anthropic-version: header is required"))?;
+    if VERSIONS.contains(&version) {
+        return Ok(version);
+    }
+    Err(Complaint::invalid("", format!("anthropic-version: \"{version}\" is not a version; use one of {VERSIONS:?}")))
+}
 
 /// Reads a request for a message, or (`counting`) for its size.
 ///
 /// # Errors
 /// In the provider's terms.
-pub fn read(body: &Map<String, Value>, version: Option<&str>, counting: bool) -> Result<Ask, Complaint> {
-    let version = version.ok_or_else(|| Complaint::invalid("", "anthropic-version: header is required"))?;
+pub fn read(body: &Map<String, Value>, headers: &HeaderMap, counting: bool) -> Result<Ask, Complaint> {
+    let version = version(headers)?;
     let mut ask = Ask { model: fields::required_text(body, "model")?, n: 1, ..Ask::default() };
     if version >= NO_SAMPLING_SINCE
         && let Some(name) = ["temperature", "top_p", "top_k"].into_iter().find(|name| body.contains_key(*name))
@@ -34,8 +60,18 @@ pub fn read(body: &Map<String, Value>, version: Option<&str>, counting: bool) ->
         ask.cap = Some(cap.ok_or_else(|| Complaint::invalid("max_tokens", "max_tokens: Field required"))?);
     }
     ask.prompt = text_of(body.get("system"));
+    let instructions = prompt_tokens(&ask.prompt);
     messages(body, &mut ask)?;
+    // What comes before the conversation was asked before; the conversation itself is new.
+    let marked = |name: &str| body.get(name).is_some_and(|value| value.to_string().contains("\"cache_control\":{"));
+    if marked("system") || marked("tools") {
+        ask.cache_read = instructions;
+    }
+    if marked("messages") {
+        ask.cache_write = prompt_tokens(&ask.prompt).saturating_sub(ask.cache_read);
+    }
     tools(body, &mut ask)?;
+    thinking(body, &mut ask)?;
     if let Some(schema) = body.get("output_config").and_then(|config| config.pointer("/format/schema")) {
         ask.format = Format::Schema(schema.clone());
     }
@@ -66,6 +102,35 @@ fn messages(body: &Map<String, Value>, ask: &mut Ask) -> Result<(), Complaint> {
         }
         ask.prompt.push_str(&text);
         ask.prompt.push('\n');
+    }
+    turns::check(listed)
+}
+
+fn thinking(body: &Map<String, Value>, ask: &mut Ask) -> Result<(), Complaint> {
+    let Some(thinking) = body.get("thinking").filter(|thinking| !thinking.is_null()) else { return Ok(()) };
+    let budget = thinking.get("budget_tokens").and_then(Value::as_u64);
+    match thinking.get("type").and_then(Value::as_str) {
+        Some("disabled" | "between_tools") => {}
+        Some("adaptive") => ask.thinks = true,
+        Some("enabled")
+            if budget.is_some_and(|tokens| tokens >= MIN_BUDGET && ask.cap.is_none_or(|cap| tokens < cap)) =>
+        {
+            ask.thinks = true;
+        }
+        Some("enabled") => {
+            let message = format!("thinking.budget_tokens: must be at least {MIN_BUDGET} and less than max_tokens");
+            return Err(Complaint::invalid("thinking", message));
+        }
+        _ => {
+            let message = "thinking.type: must be adaptive, enabled, disabled or between_tools";
+            return Err(Complaint::invalid("thinking", message));
+        }
+    }
+    if ask.thinks && matches!(ask.choice, ToolChoice::Any | ToolChoice::Named(_)) && budget.is_some() {
+        return Err(Complaint::invalid(
+            "tool_choice",
+            "tool_choice: a call cannot be forced while thinking is enabled",
+        ));
     }
     Ok(())
 }
@@ -126,9 +191,12 @@ fn stop_details(finish: Finish) -> Value {
 }
 
 fn usage_json(usage: Usage) -> Value {
+    let Usage { cache_read, cache_write, .. } = usage;
     json!({
-        "input_tokens": usage.input, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
-        "output_tokens": usage.output, "service_tier": "standard",
+        "input_tokens": usage.input.saturating_sub(cache_read + cache_write),
+        "cache_creation_input_tokens": cache_write, "cache_read_input_tokens": cache_read,
+        "output_tokens": usage.output, "output_tokens_details": {"thinking_tokens": usage.thought},
+        "service_tier": "standard",
     })
 }
 
@@ -156,20 +224,25 @@ fn only(answer: Answer) -> (Choice, Usage) {
 /// The response body.
 pub fn whole(stamp: &Stamp, answer: Answer) -> Value {
     let (choice, usage) = only(answer);
-    let content = match choice.says {
-        Says::Text(pieces) => json!([{"type": "text", "text": pieces.collect::<String>()}]),
-        Says::Refusal => json!([]),
+    let mut content = Vec::new();
+    if usage.thought > 0 {
+        content.push(json!({"type": "thinking", "thinking": THOUGHT, "signature": SIGNATURE}));
+    }
+    match choice.says {
+        Says::Text(pieces) => content.push(json!({"type": "text", "text": pieces.collect::<String>()})),
+        Says::Refusal => {}
         Says::Calls(calls) => {
-            calls.into_iter().enumerate().map(|(at, call)| stamp.tool_use(at, &call.name, call.arguments)).collect()
+            let calls = calls.into_iter().enumerate();
+            content.extend(calls.map(|(at, call)| stamp.tool_use(at, &call.name, call.arguments)));
         }
-    };
-    stamp.message(content, Some(choice.finish), usage)
+    }
+    stamp.message(Value::Array(content), Some(choice.finish), usage)
 }
 
 /// The response as events, `message_start` to `message_stop`, with a `ping` after the first block has opened.
 pub fn events(stamp: Stamp, answer: Answer) -> Events {
     let (choice, usage) = only(answer);
-    let opening = stamp.message(json!([]), None, Usage { output: 0, ..usage });
+    let opening = stamp.message(json!([]), None, Usage { output: 0, thought: 0, ..usage });
     let start = event("message_start", json!({"type": "message_start", "message": opening}), Role::Frame);
     let finish = choice.finish;
     let delta =
@@ -179,22 +252,31 @@ pub fn events(stamp: Stamp, answer: Answer) -> Events {
         event("message_delta", delta, Role::Frame),
         event("message_stop", json!({"type": "message_stop"}), Role::Terminal),
     ];
-    Box::new(std::iter::once(start).chain(blocks(stamp, choice.says)).chain(ending))
+    let thought = (usage.thought > 0).then(thought).into_iter().flatten();
+    let first = usize::from(usage.thought > 0);
+    Box::new(std::iter::once(start).chain(thought).chain(blocks(stamp, choice.says, first)).chain(ending))
 }
 
-/// The content blocks, one strictly after another.
-fn blocks(stamp: Stamp, says: Says) -> Events {
+fn thought() -> impl Iterator<Item = Event> {
+    let pieces = Pieces::literal(THOUGHT.to_owned(), Size::default());
+    let deltas = pieces.map(|piece| json!({"type": "thinking_delta", "thinking": piece}));
+    let signed = std::iter::once(json!({"type": "signature_delta", "signature": SIGNATURE}));
+    block(0, json!({"type": "thinking", "thinking": "", "signature": ""}), Box::new(deltas.chain(signed)))
+}
+
+/// The content blocks from number `first` on, one strictly after another.
+fn blocks(stamp: Stamp, says: Says, first: usize) -> Events {
     match says {
         Says::Refusal => Box::new(std::iter::empty()),
         Says::Text(pieces) => {
             let deltas = pieces.map(|piece| json!({"type": "text_delta", "text": piece}));
-            Box::new(block(0, json!({"type": "text", "text": ""}), Box::new(deltas)))
+            Box::new(block(first, json!({"type": "text", "text": ""}), Box::new(deltas)))
         }
         Says::Calls(calls) => Box::new(calls.into_iter().enumerate().flat_map(move |(at, call)| {
             let fragments = Pieces::literal(call.arguments.to_string(), Size::default());
             let fragments = std::iter::once(String::new()).chain(fragments);
             let deltas = fragments.map(|piece| json!({"type": "input_json_delta", "partial_json": piece}));
-            block(at, stamp.tool_use(at, &call.name, json!({})), Box::new(deltas))
+            block(first + at, stamp.tool_use(at, &call.name, json!({})), Box::new(deltas))
         })),
     }
 }

@@ -34,6 +34,7 @@ pub mod seen;
 mod server;
 mod socket;
 mod text;
+mod turns;
 mod when;
 mod words;
 
