@@ -66,8 +66,13 @@ pub(super) fn dialect(at: &str, name: &str, raw: &RawProvider, errors: &mut Vec<
 }
 
 /// What a provider speaks that policies call by its own name.
-pub fn usual_dialect(_name: &str) -> Dialect {
-    Dialect::Chat
+pub fn usual_dialect(name: &str) -> Dialect {
+    match name {
+        "anthropic" => Dialect::Messages,
+        "google" | "vertex" => Dialect::Gemini,
+        "bedrock" => Dialect::Converse,
+        _ => Dialect::Chat,
+    }
 }
 
 /// Groups of providers that fail together, by the word they share.

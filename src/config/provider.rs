@@ -16,12 +16,12 @@ use super::tunnel::Tunnel;
 use crate::names::{Dialect, ProviderName, nearest};
 use crate::units::Millis;
 
-/// Providers that need nothing but a key: name, OpenAI-compatible base URL, variable of the key. From the providers' own
+/// Providers that need nothing but a key: name, base URL of the API in their usual dialect, variable of the key. From the providers' own
 /// documentation, read 2026-11-22.
 const KNOWN_PROVIDERS: [(&str, &str, &str); 8] = [
     ("openai", "https://api.openai.com/v1", "OPENAI_API_KEY"),
     ("anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
-    ("google", "https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY"),
+    ("google", "https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY"),
     ("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
     ("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
     ("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
