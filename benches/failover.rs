@@ -115,7 +115,7 @@ impl Case {
         let files = tempfile::tempdir().unwrap();
         let config = format!(
             "listen: 127.0.0.1:0\nadmin: 'off'\nlimits: {{threads: 1}}\nlog: {{requests: requests.log, level: error}}\n\
-             breakers: {{{breakers}}}\nproviders:\n  anthropic: {{base_url: 'http://{primary}/v1', key: k}}\n  \
+             breakers: {{{breakers}}}\nproviders:\n  anthropic: {{dialect: chat, base_url: 'http://{primary}/v1', key: k}}\n  \
              openai: {{base_url: 'http://{}/v1', key: k}}\n",
             fallback.address
         );

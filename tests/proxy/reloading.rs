@@ -40,7 +40,7 @@ fn measure() -> (u64, usize, usize) {
 fn write(directory: &Path, port: u16, edition: usize) {
     let config = format!(
         "listen: 127.0.0.1:0\nadmin: 'off'\nlimits: {{pool: 8}}\nproviders:\n  \
-         anthropic: {{base_url: 'http://localhost:{port}/v1', key: key-{edition}}}\n"
+         anthropic: {{dialect: chat, base_url: 'http://localhost:{port}/v1', key: key-{edition}}}\n"
     );
     std::fs::write(directory.join("wayside.yaml"), config).unwrap();
     std::fs::write(directory.join("policy.route"), POLICY.replace("edition 0", &format!("edition {edition}"))).unwrap();
