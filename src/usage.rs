@@ -17,12 +17,43 @@ pub struct Usage {
     pub cache_read: u64,
     /// Prompt tokens written to the provider's cache.
     pub cache_write: u64,
+    /// The part of `cache_write` that is kept for an hour, where the provider says so.
+    pub cache_write_hour: u64,
     /// Answer tokens, thinking included.
     pub output: u64,
     /// The part of `output` that was thinking, where the provider says so.
     pub reasoning: u64,
     /// At least one count is our own estimate: the provider sent none, or the answer broke off.
     pub estimated: bool,
+    /// How it was served, as the provider says: prices differ.
+    pub service: Service,
+}
+
+/// How a provider served an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    /// As usual.
+    #[default]
+    Standard,
+    /// Later and cheaper, at the price of a batch.
+    Flex,
+    /// Sooner and dearer.
+    Priority,
+    /// As part of a batch.
+    Batch,
+}
+
+impl Service {
+    /// What an answer's own word means.
+    pub fn from_word(word: &str) -> Self {
+        match word {
+            "flex" => Self::Flex,
+            "priority" | "fast" => Self::Priority,
+            "batch" => Self::Batch,
+            _ => Self::Standard,
+        }
+    }
 }
 
 impl Usage {
@@ -38,7 +69,16 @@ impl Usage {
 
     /// What is charged when the provider said nothing.
     pub const fn estimate(input: u64, output: u64) -> Self {
-        Self { input_uncached: input, cache_read: 0, cache_write: 0, output, reasoning: 0, estimated: true }
+        Self {
+            input_uncached: input,
+            cache_read: 0,
+            cache_write: 0,
+            cache_write_hour: 0,
+            output,
+            reasoning: 0,
+            estimated: true,
+            service: Service::Standard,
+        }
     }
 
     /// From totals that include the cached and written parts (Chat Completions, Responses). Parts larger than the whole,
@@ -52,7 +92,7 @@ impl Usage {
             cache_write,
             output,
             reasoning: reasoning.min(output),
-            estimated: false,
+            ..Self::default()
         }
     }
 }
@@ -64,9 +104,11 @@ impl Add for Usage {
             input_uncached: self.input_uncached.saturating_add(other.input_uncached),
             cache_read: self.cache_read.saturating_add(other.cache_read),
             cache_write: self.cache_write.saturating_add(other.cache_write),
+            cache_write_hour: self.cache_write_hour.saturating_add(other.cache_write_hour),
             output: self.output.saturating_add(other.output),
             reasoning: self.reasoning.saturating_add(other.reasoning),
             estimated: self.estimated || other.estimated,
+            service: if self.service == Service::Standard { other.service } else { self.service },
         }
     }
 }

@@ -167,7 +167,7 @@ fn price(row: &PriceRow) -> String {
     });
     format!(
         "Price {{ input: {}, output: {}, cached_input: {}, cache_write: {}, cache_write_1h: {}, batch_input: {}, \
-         batch_output: {}, long_context: Cow::Borrowed(&[{}]) }}",
+         batch_output: {}, priority_input: {}, priority_output: {}, long_context: Cow::Borrowed(&[{}]) }}",
         dollars(row.input.unwrap_or(Dollars(0.0))),
         dollars(row.output.unwrap_or(Dollars(0.0))),
         maybe_dollars(row.cached_input),
@@ -175,6 +175,8 @@ fn price(row: &PriceRow) -> String {
         maybe_dollars(row.cache_write_1h),
         maybe_dollars(row.batch_input),
         maybe_dollars(row.batch_output),
+        maybe_dollars(row.priority_input),
+        maybe_dollars(row.priority_output),
         bands.collect::<Vec<_>>().join(", ")
     )
 }

@@ -227,6 +227,10 @@ pub struct Price {
     pub batch_input: Option<f64>,
     /// Answer, as a batch.
     pub batch_output: Option<f64>,
+    /// Prompt, served sooner than others.
+    pub priority_input: Option<f64>,
+    /// Answer, served sooner than others.
+    pub priority_output: Option<f64>,
     /// Dearer bands; each applies to the whole request once the prompt is larger than `above`. Ascending.
     pub long_context: List<PriceBand>,
 }

@@ -386,6 +386,8 @@ fn merged_price(old: Option<Price>, new: &PriceRow, row: &Row) -> Result<Price, 
         cache_write_1h: keep(new.cache_write_1h, |old| old.cache_write_1h),
         batch_input: keep(new.batch_input, |old| old.batch_input),
         batch_output: keep(new.batch_output, |old| old.batch_output),
+        priority_input: keep(new.priority_input, |old| old.priority_input),
+        priority_output: keep(new.priority_output, |old| old.priority_output),
         long_context,
     })
 }

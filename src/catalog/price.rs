@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use super::entry::{Entry, Price, PriceBand};
 use super::window::with_margin;
 use crate::units::{Tokens, Usd};
-use crate::usage::Usage;
+use crate::usage::{Service, Usage};
 
 /// When and how a call is made, as far as prices depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +26,19 @@ struct Rates {
     input: Usd,
     cache_read: Usd,
     cache_write: Usd,
+    cache_write_hour: Usd,
     output: Usd,
 }
 
 impl Entry {
     /// What this usage cost.
     pub fn cost(&self, usage: &Usage, terms: Terms) -> Option<Usd> {
-        let rates = self.rates(usage.input(), terms)?;
+        let service = if terms.batch { Service::Batch } else { usage.service };
+        let rates = self.rates(usage.input(), terms, service)?;
+        let hour = usage.cache_write_hour.min(usage.cache_write);
+        let written = rates.cache_write.times(usage.cache_write - hour) + rates.cache_write_hour.times(hour);
         let input = rates.input.times(usage.input_uncached) + rates.cache_read.times(usage.cache_read);
-        Some(input + rates.cache_write.times(usage.cache_write) + rates.output.times(usage.output))
+        Some(input + written + rates.output.times(usage.output))
     }
 
     /// What a request is expected to cost: the estimate as it is, nothing from the cache, an answer as long as it may be.
@@ -58,7 +62,7 @@ impl Entry {
         Some(latest.map_or((price.input, price.output), |change| (change.input, change.output)))
     }
 
-    fn rates(&self, prompt: u64, terms: Terms) -> Option<Rates> {
+    fn rates(&self, prompt: u64, terms: Terms, service: Service) -> Option<Rates> {
         let price = self.price.as_ref()?;
         let mut now = Flat::of(price);
         for change in self.price_changes.iter().filter(|change| change.from <= terms.day) {
@@ -70,14 +74,14 @@ impl Entry {
         }
         match price.long_context.iter().rev().find(|band| prompt > band.above) {
             Some(band) => now = Flat::of_band(band),
-            None if terms.batch => {
-                now = Flat {
-                    input: price.batch_input.unwrap_or(now.input),
-                    output: price.batch_output.unwrap_or(now.output),
-                    ..now
+            None => {
+                let (input, output) = match service {
+                    Service::Standard => (None, None),
+                    Service::Flex | Service::Batch => (price.batch_input, price.batch_output),
+                    Service::Priority => (price.priority_input, price.priority_output),
                 };
+                now = Flat { input: input.unwrap_or(now.input), output: output.unwrap_or(now.output), ..now };
             }
-            None => {}
         }
         Some(now.rates())
     }
@@ -90,15 +94,28 @@ struct Flat {
     output: f64,
     cached: Option<f64>,
     write: Option<f64>,
+    write_hour: Option<f64>,
 }
 
 impl Flat {
     const fn of(price: &Price) -> Self {
-        Self { input: price.input, output: price.output, cached: price.cached_input, write: price.cache_write }
+        Self {
+            input: price.input,
+            output: price.output,
+            cached: price.cached_input,
+            write: price.cache_write,
+            write_hour: price.cache_write_1h,
+        }
     }
 
     const fn of_band(band: &PriceBand) -> Self {
-        Self { input: band.input, output: band.output, cached: band.cached_input, write: band.cache_write }
+        Self {
+            input: band.input,
+            output: band.output,
+            cached: band.cached_input,
+            write: band.cache_write,
+            write_hour: None,
+        }
     }
 
     /// A cache price nobody states is the full price: a discount must not be guessed.
@@ -107,6 +124,7 @@ impl Flat {
             input: Usd::per_token(self.input),
             cache_read: Usd::per_token(self.cached.unwrap_or(self.input)),
             cache_write: Usd::per_token(self.write.unwrap_or(self.input)),
+            cache_write_hour: Usd::per_token(self.write_hour.or(self.write).unwrap_or(self.input)),
             output: Usd::per_token(self.output),
         }
     }
@@ -157,6 +175,31 @@ mod tests {
         assert!(
             model.cost(&long, terms()).unwrap() > Usd::per_token(price.cached_input.unwrap()).times(long.cache_read)
         );
+    }
+
+    #[test]
+    fn what_is_kept_for_an_hour_costs_its_own_price() {
+        let model = entry("anthropic/claude-sonnet-4-5-20250929");
+        let price = model.price.clone().unwrap();
+        let usage = Usage { cache_write: 100, cache_write_hour: 40, ..Usage::default() };
+        let parts = Usd::per_token(price.cache_write.unwrap()).times(60)
+            + Usd::per_token(price.cache_write_1h.unwrap()).times(40);
+        assert_eq!(model.cost(&usage, terms()), Some(parts));
+        assert!(price.cache_write_1h > price.cache_write);
+    }
+
+    #[test]
+    fn how_an_answer_was_served_changes_its_price_where_the_catalog_says_so() {
+        let model = entry("openai/gpt-4.1-2025-04-14");
+        let price = model.price.clone().unwrap();
+        let of = |service| model.cost(&Usage { output: 10, service, ..Usage::default() }, terms()).unwrap();
+        assert_eq!(of(Service::Standard), Usd::per_token(price.output).times(10));
+        assert_eq!(of(Service::Priority), Usd::per_token(price.priority_output.unwrap()).times(10));
+        assert_eq!(of(Service::Flex), Usd::per_token(price.batch_output.unwrap()).times(10));
+        let plain = entry("mistral/mistral-small-2603");
+        assert_eq!(plain.price.as_ref().unwrap().priority_output, None);
+        let priority = Usage { output: 10, service: Service::Priority, ..Usage::default() };
+        assert_eq!(plain.cost(&priority, terms()), plain.cost(&Usage { output: 10, ..Usage::default() }, terms()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::dialect::canonical;
 use crate::dialect::json::{Cursor, JsonError, Kind};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
-use crate::usage::Usage;
+use crate::usage::{Service, Usage};
 
 /// Why a choice ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,8 @@ pub struct Answer {
     pub calls: bool,
     /// Bytes of content, for an estimate of the tokens where `usage` is missing.
     pub content_bytes: u64,
+    /// How it was served; [`Self::usage`] says so, too.
+    pub service: Service,
     /// The body is an error under status 200.
     pub error: Option<Box<UpstreamError>>,
 }
@@ -87,6 +89,9 @@ impl Answer {
         if let Err(error) = outcome {
             let message = format!("status 200, but the body is no JSON object: {}", error.describe(body));
             return Err(UpstreamError::bare(Failure::Network, &message));
+        }
+        if let Some(usage) = &mut answer.usage {
+            usage.service = answer.service;
         }
         if failed {
             answer.error = Some(Box::new(UpstreamError::in_band(body)));
@@ -126,6 +131,7 @@ impl Answer {
             ("id", Kind::String) => self.id = Some(cursor.string()?.decode().into()),
             ("model", Kind::String) => self.model = Some(cursor.string()?.decode().into()),
             ("usage", Kind::Object) => self.usage = usage(cursor)?,
+            ("service_tier", Kind::String) => self.service = Service::from_word(cursor.string()?.raw),
             ("object", Kind::String) => *failed |= cursor.string()?.raw == "error",
             ("error", _) => *failed |= truthy(cursor, kind)?,
             ("choices", Kind::Array) => cursor.items(|cursor| self.choice(cursor))?,

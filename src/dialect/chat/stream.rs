@@ -7,7 +7,7 @@ use super::answer::{Content, Finish, estimated_tokens, truthy, usage};
 use crate::dialect::json::{Cursor, JsonError, Kind};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
-use crate::usage::Usage;
+use crate::usage::{Service, Usage};
 
 /// So many events in a row that are not JSON are a broken stream (section 5.3).
 pub const MALFORMED_IN_A_ROW: u32 = 3;
@@ -47,6 +47,7 @@ pub struct StreamJudge {
     id: Option<Box<str>>,
     model: Option<Box<str>>,
     usage: Option<Usage>,
+    service: Service,
 }
 
 /// What an event holds, before it is judged.
@@ -73,6 +74,7 @@ impl StreamJudge {
             id: None,
             model: None,
             usage: None,
+            service: Service::Standard,
         }
     }
 
@@ -136,8 +138,8 @@ impl StreamJudge {
     }
 
     /// From the last event that had any.
-    pub const fn usage(&self) -> Option<Usage> {
-        self.usage
+    pub fn usage(&self) -> Option<Usage> {
+        self.usage.map(|usage| Usage { service: self.service, ..usage })
     }
 
     /// Tokens of content so far, by length: for `hold N tokens`, and for accounts where `usage` is missing.
@@ -169,6 +171,7 @@ impl StreamJudge {
                 let usage = usage(cursor)?;
                 self.usage = usage.or(self.usage);
             }
+            ("service_tier", Kind::String) => self.service = Service::from_word(cursor.string()?.raw),
             ("object", Kind::String) => chunk.failed |= cursor.string()?.raw == "error",
             ("error", _) => chunk.failed |= truthy(cursor, kind)?,
             _ => drop(cursor.skip()?),

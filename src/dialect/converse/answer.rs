@@ -158,6 +158,12 @@ pub(super) fn usage(cursor: &mut Cursor<'_>) -> Result<Option<Usage>, JsonError>
             "outputTokens" => output = cursor.unsigned_or_skip()?,
             "cacheReadInputTokens" => usage.cache_read = cursor.unsigned_or_skip()?.unwrap_or(0),
             "cacheWriteInputTokens" => usage.cache_write = cursor.unsigned_or_skip()?.unwrap_or(0),
+            "cacheDetails" if cursor.kind()? == Kind::Array => {
+                cursor.items(|cursor| {
+                    usage.cache_write_hour += kept_for_an_hour(cursor)?;
+                    Ok::<(), JsonError>(())
+                })?;
+            }
             _ => drop(cursor.skip()?),
         }
         Ok::<(), JsonError>(())
@@ -166,6 +172,23 @@ pub(super) fn usage(cursor: &mut Cursor<'_>) -> Result<Option<Usage>, JsonError>
     usage.output = output.unwrap_or(0);
     usage.estimated = input.is_none() || output.is_none();
     Ok((input.is_some() || output.is_some()).then_some(usage))
+}
+
+/// What one entry of `cacheDetails` says was written for an hour.
+fn kept_for_an_hour(cursor: &mut Cursor<'_>) -> Result<u64, JsonError> {
+    if cursor.kind()? != Kind::Object {
+        return cursor.skip().map(|_| 0);
+    }
+    let (mut hour, mut tokens) = (false, 0);
+    cursor.members(|cursor, key| {
+        match (key.raw, cursor.kind()?) {
+            ("ttl", Kind::String) => hour = cursor.string()?.raw == "1h",
+            ("inputTokens", Kind::Number) => tokens = cursor.unsigned_or_skip()?.unwrap_or(0),
+            _ => drop(cursor.skip()?),
+        }
+        Ok::<(), JsonError>(())
+    })?;
+    Ok(if hour { tokens } else { 0 })
 }
 
 #[cfg(test)]

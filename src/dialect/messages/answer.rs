@@ -9,7 +9,7 @@ use crate::dialect::json::write::{Object, object};
 use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
-use crate::usage::Usage;
+use crate::usage::{Service, Usage};
 
 /// Reads a whole body.
 ///
@@ -149,6 +149,8 @@ pub(super) struct Counts {
     input: Option<u64>,
     cache_read: Option<u64>,
     cache_write: Option<u64>,
+    cache_write_hour: Option<u64>,
+    service: Service,
     output: Option<u64>,
     thinking: Option<u64>,
 }
@@ -162,6 +164,19 @@ impl Counts {
                 ("cache_read_input_tokens", Kind::Number) => &mut self.cache_read,
                 ("cache_creation_input_tokens", Kind::Number) => &mut self.cache_write,
                 ("output_tokens", Kind::Number) => &mut self.output,
+                ("service_tier", Kind::String) => {
+                    self.service = Service::from_word(&cursor.string()?.decode());
+                    return Ok(());
+                }
+                ("cache_creation", Kind::Object) => {
+                    return cursor.members(|cursor, key| {
+                        let count = cursor.unsigned_or_skip()?;
+                        if key.raw == "ephemeral_1h_input_tokens" {
+                            self.cache_write_hour = count.or(self.cache_write_hour);
+                        }
+                        Ok(())
+                    });
+                }
                 ("output_tokens_details", Kind::Object) => {
                     return cursor.members(|cursor, key| {
                         let count = cursor.unsigned_or_skip()?;
@@ -188,6 +203,8 @@ impl Counts {
             input_uncached: self.input.unwrap_or(0),
             cache_read: self.cache_read.unwrap_or(0),
             cache_write: self.cache_write.unwrap_or(0),
+            cache_write_hour: self.cache_write_hour.unwrap_or(0),
+            service: self.service,
             output,
             reasoning: self.thinking.unwrap_or(0).min(output),
             estimated: self.input.is_none() || self.output.is_none(),
@@ -350,7 +367,7 @@ mod tests {
         );
         assert_eq!(answer.finish, Some(Finish::Calls));
         let usage =
-            Usage { input_uncached: 10, cache_read: 30, cache_write: 20, output: 9, reasoning: 4, estimated: false };
+            Usage { input_uncached: 10, cache_read: 30, cache_write: 20, output: 9, reasoning: 4, ..Usage::default() };
         assert_eq!(answer.usage, Some(usage));
     }
 

@@ -256,14 +256,7 @@ mod tests {
             r#"{"type":"message_stop"}"#,
         ]);
         let usage = |output, reasoning| {
-            Delta::Usage(Usage {
-                input_uncached: 10,
-                cache_read: 5,
-                cache_write: 0,
-                output,
-                reasoning,
-                estimated: false,
-            })
+            Delta::Usage(Usage { input_uncached: 10, cache_read: 5, output, reasoning, ..Usage::default() })
         };
         assert_eq!(
             deltas,
