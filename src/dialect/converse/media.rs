@@ -140,9 +140,9 @@ pub(super) fn write(
         Source::Url(url) if url.written().starts_with("s3://") => {
             Some(by_ending(&shape, url.written()).ok_or(shape.other_format)?)
         }
-        Source::Url(_) => return Err("reads nothing from the web; send the content itself"),
+        Source::Url(_) => return Err("reads nothing from the web"),
         Source::File(_) => {
-            return Err("cannot read files that were uploaded to another provider; send the content itself");
+            return Err("cannot read files that were uploaded elsewhere");
         }
         Source::Text(_) if media.kind == MediaKind::Document => Some("txt"),
         Source::Text(_) => return Err(shape.other_format),

@@ -3,12 +3,12 @@
 //! In: a conversation's blocks and turns. Out: `system` and `messages`: roles that alternate, results before everything else, no
 //! empty text. Must not know: tools, settings.
 
-use super::ids::Ids;
+use super::ids::fitting;
 use super::media::{self, Names};
 use super::tools::cache_point;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
-    Block, CacheMark, Conversation, Field, Notes, Part, Role, Target, ToolCall, ToolResult, Turn,
+    Block, CacheMark, Conversation, Field, Ids, Notes, Part, Role, Target, ToolCall, ToolResult, Turn,
 };
 use crate::dialect::json::write::{self, Array, Object};
 use crate::dialect::json::{Cursor, Kind, Quoted, Raw};
@@ -175,13 +175,13 @@ impl<'w, 's> Turns<'w, 's> {
     }
 
     fn call(&mut self, o: &mut Object<'_>, call: &'s ToolCall<'s>) {
-        o.text("toolUseId", &self.ids.call(call));
+        o.text("toolUseId", &fitting(self.ids.call(call).decode()));
         o.quoted("name", &call.name);
         o.raw("input", &call.arguments);
     }
 
     fn result(&mut self, o: &mut Object<'_>, at: usize, result: &'s ToolResult<'s>) -> Result<(), BadBody> {
-        o.text("toolUseId", &self.ids.result(result));
+        o.text("toolUseId", &fitting(self.ids.result(result).decode()));
         let mut outcome = Ok(());
         o.array("content", |list| {
             if let Some(json) = &result.json {
