@@ -1,8 +1,8 @@
 //! Wayside is a sidecar proxy that makes every LLM call a policy decision.
 //!
-//! It stands beside an application, takes ordinary OpenAI client traffic on loopback, and decides for each request, from
-//! reviewed `.route` files compiled to a decision tree, which provider, tier and pinned snapshot answers, and what happens when
-//! that fails. The same front end, tree and planner run in CI, so what `wayside check` accepts is what runs.
+//! It stands beside an application, takes ordinary OpenAI, Anthropic or Google client traffic on loopback, and decides for each
+//! request, from reviewed `.route` files compiled to a decision tree, which provider, tier and pinned snapshot answers, and what
+//! happens when that fails. The same front end, tree and planner run in CI, so what `wayside check` accepts is what runs.
 //!
 //! ```text
 //!             policy text                                        request bytes
@@ -32,7 +32,7 @@
 //! | [`spool`] | a request that no model answered → a ticket on disk, and back to whoever works it |
 //! | [`workspace`] | a policy's path → its settings, its catalog, its files, checked |
 //! | [`lsp`] | an editor's messages ↔ what the policy tools know |
-//! | `dialect` | bytes of a provider's API ↔ what they mean: requests, answers, stream events, errors |
+//! | `dialect` | bytes of a provider's API ↔ what they mean, and through one canonical conversation the bytes of another's: requests, answers, stream events, errors |
 //! | `facts` | request head and body → the raw facts the policy asks for; `prompt_tokens`, as lazily as they allow |
 //! | `cache` | complete answers → the same again, while they are young enough |
 //! | `chain` | a plan, what happened and when → what to do next. A state machine without I/O |
@@ -53,6 +53,8 @@
 //! - `serve`, `explain`, `test`, `diff` and `check` run the same [`policy`] functions: one admission, one walker, one planner.
 //! - Only the relay writes to the caller, so an attempt that fails before release leaves no trace there.
 //! - A cut stream never ends cleanly.
+//! - Each hop is made from the caller's own bytes: the same dialect passes untouched but for model and cap, another is translated;
+//!   what it cannot carry is named, never lost in silence.
 //! - Whatever a caller or a provider controls has a named limit.
 //! - A provider key is a [`config`] secret, which has no `Display`, and is exposed where its header is built.
 //!
