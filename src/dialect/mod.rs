@@ -9,6 +9,7 @@ pub mod caller_error;
 pub mod canonical;
 pub mod chat;
 pub mod converse;
+pub mod embeddings;
 #[cfg(feature = "serve")]
 pub mod event_stream;
 #[cfg(feature = "serve")]

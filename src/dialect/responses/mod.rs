@@ -16,6 +16,6 @@ mod options;
 pub mod read;
 pub mod reader;
 pub mod request;
-mod walk;
+pub(in crate::dialect) mod walk;
 pub mod write;
 pub mod writer;

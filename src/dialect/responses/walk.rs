@@ -6,7 +6,7 @@ use crate::dialect::bad_body::BadBody;
 use crate::dialect::json::{Cursor, JsonError, Kind, Text};
 
 /// Why a pass stopped, until the body is at hand to say where.
-pub(super) enum Stop {
+pub(in crate::dialect) enum Stop {
     Json(JsonError),
     Bad(BadBody),
 }
@@ -23,11 +23,11 @@ impl From<BadBody> for Stop {
     }
 }
 
-pub(super) type Step<T = ()> = Result<T, Stop>;
+pub(in crate::dialect) type Step<T = ()> = Result<T, Stop>;
 
 /// Takes a whole body, member by member. Each of `fields` may stand in it once: readers disagree on which of two counts, so a
 /// second one could hide from the policy what the provider will see. Returns where the first member begins.
-pub(super) fn members<'a>(
+pub(in crate::dialect) fn members<'a>(
     body: &'a [u8],
     fields: &[&str],
     mut visit: impl FnMut(&mut Cursor<'a>, Text<'a>, Kind) -> Step,
@@ -65,19 +65,19 @@ pub(super) fn members<'a>(
 }
 
 /// Takes any value and forgets it.
-pub(super) fn skip(cursor: &mut Cursor<'_>) -> Step {
+pub(in crate::dialect) fn skip(cursor: &mut Cursor<'_>) -> Step {
     cursor.skip()?;
     Ok(())
 }
 
-pub(super) fn flag(cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Step<bool> {
+pub(in crate::dialect) fn flag(cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Step<bool> {
     if kind != Kind::Bool {
         return Err(BadBody::wrong_type(name, "a boolean", kind).into());
     }
     Ok(cursor.boolean()?)
 }
 
-pub(super) fn number(cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Step<u64> {
+pub(in crate::dialect) fn number(cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Step<u64> {
     if kind != Kind::Number {
         return Err(BadBody::wrong_type(name, "a whole number", kind).into());
     }
@@ -87,7 +87,7 @@ pub(super) fn number(cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Step<u6
     })
 }
 
-pub(super) fn string<'a>(cursor: &mut Cursor<'a>, kind: Kind, name: &str) -> Step<Text<'a>> {
+pub(in crate::dialect) fn string<'a>(cursor: &mut Cursor<'a>, kind: Kind, name: &str) -> Step<Text<'a>> {
     if kind != Kind::String {
         return Err(BadBody::wrong_type(name, "a string", kind).into());
     }
@@ -95,7 +95,7 @@ pub(super) fn string<'a>(cursor: &mut Cursor<'a>, kind: Kind, name: &str) -> Ste
 }
 
 /// An object or an array, by `kind`; an error that names both for anything else.
-pub(super) fn expect(kind: Kind, wanted: Kind, name: &str) -> Step {
+pub(in crate::dialect) fn expect(kind: Kind, wanted: Kind, name: &str) -> Step {
     if kind == wanted {
         return Ok(());
     }

@@ -1,0 +1,10 @@
+//! OpenAI embeddings: `POST /v1/embeddings`, and the same asked of Gemini.
+//!
+//! In: bytes. Out: what a decision and a splice need of a request, what an answer used, and both in Gemini's words. Must not know:
+//! sockets, policies; that vectors of different models are not comparable is theirs to mind. Field names and shapes: OpenAI API
+//! reference and the types of the `openai` Python package 3.54.0, 2026-11-22. Errors have the envelope of Chat Completions.
+
+pub mod answer;
+#[cfg(feature = "serve")]
+pub mod gemini;
+pub mod request;
