@@ -23,10 +23,12 @@ pub enum Dialect {
     Gemini,
     /// Bedrock's Converse. Written and read back, never taken from a caller.
     Converse,
+    /// OpenAI's embeddings: what callers of that endpoint speak, and every provider of [`Self::Chat`] and [`Self::Responses`] there.
+    Embeddings,
 }
 
 impl Dialect {
-    /// In the order the documentation lists them.
+    /// What a provider may be said to speak, in the order the documentation lists it.
     pub const ALL: [Self; 5] = [Self::Chat, Self::Responses, Self::Messages, Self::Gemini, Self::Converse];
 
     /// As configuration, logs and metrics write it.
@@ -37,6 +39,7 @@ impl Dialect {
             Self::Messages => "messages",
             Self::Gemini => "gemini",
             Self::Converse => "converse",
+            Self::Embeddings => "embeddings",
         }
     }
 

@@ -90,7 +90,9 @@ impl Provider {
         match self.dialect {
             Dialect::Messages => ("x-api-key", ""),
             Dialect::Gemini => ("x-goog-api-key", ""),
-            Dialect::Chat | Dialect::Responses | Dialect::Converse => ("authorization", "Bearer "),
+            Dialect::Chat | Dialect::Responses | Dialect::Converse | Dialect::Embeddings => {
+                ("authorization", "Bearer ")
+            }
         }
     }
 }

@@ -81,7 +81,7 @@ impl CallerError {
             Dialect::Responses => responses::error::body(self),
             Dialect::Messages => messages::error::body(self),
             Dialect::Gemini => gemini::error::body(self),
-            Dialect::Chat | Dialect::Converse => chat::error::body(self),
+            Dialect::Chat | Dialect::Converse | Dialect::Embeddings => chat::error::body(self),
         }
     }
 
@@ -91,7 +91,7 @@ impl CallerError {
             Dialect::Responses => responses::error::event(self),
             Dialect::Messages => messages::error::event(self),
             Dialect::Gemini => gemini::error::event(self),
-            Dialect::Chat | Dialect::Converse => chat::error::event(self),
+            Dialect::Chat | Dialect::Converse | Dialect::Embeddings => chat::error::event(self),
         }
     }
 }

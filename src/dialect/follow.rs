@@ -224,7 +224,7 @@ const fn terminal(dialect: Dialect) -> &'static [u8] {
     match dialect {
         Dialect::Chat => b"data: [DONE]\n\n",
         Dialect::Messages => b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
-        Dialect::Responses | Dialect::Gemini | Dialect::Converse => b"",
+        Dialect::Responses | Dialect::Gemini | Dialect::Converse | Dialect::Embeddings => b"",
     }
 }
 

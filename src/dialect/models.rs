@@ -38,7 +38,7 @@ pub fn list(dialect: Dialect, models: &[Listed], since: jiff::Timestamp) -> Vec<
         Dialect::Gemini => {
             list.array("models", |data| models.iter().for_each(|model| data.object(|o| gemini(o, model))));
         }
-        Dialect::Chat | Dialect::Responses | Dialect::Converse => {
+        Dialect::Chat | Dialect::Responses | Dialect::Converse | Dialect::Embeddings => {
             list.text("object", "list");
             list.array("data", |data| models.iter().for_each(|model| data.object(|o| chat(o, model, since))));
         }
@@ -52,7 +52,7 @@ pub fn one(dialect: Dialect, model: &Listed, since: jiff::Timestamp) -> Vec<u8> 
     write::object(&mut out, |o| match dialect {
         Dialect::Messages => messages(o, model, since),
         Dialect::Gemini => gemini(o, model),
-        Dialect::Chat | Dialect::Responses | Dialect::Converse => chat(o, model, since),
+        Dialect::Chat | Dialect::Responses | Dialect::Converse | Dialect::Embeddings => chat(o, model, since),
     });
     out
 }

@@ -2,14 +2,15 @@
 //!
 //! In: a [`Dialect`] and what its room takes. Out: what its room gives. Must not know: any provider's fields.
 //!
-//! Converse is never a caller's dialect: where a caller's is asked for, it stands for Chat Completions.
+//! Converse is never a caller's dialect: where a caller's is asked for, it stands for Chat Completions. Embeddings are no conversation:
+//! what is said about them in words, errors and templates, is said as in Chat Completions.
 
 use super::bad_body::BadBody;
 use super::canonical::{Completion, Conversation, Delta, Reply, Target, Written};
 use super::json::JsonError;
 use super::scan::{Scan, Wants};
 use super::upstream_error::UpstreamError;
-use super::{Dialect, chat, converse, gemini, messages, responses};
+use super::{Dialect, chat, converse, embeddings, gemini, messages, responses};
 
 /// Names the version of Anthropic's API.
 const VERSION_HEADER: &str = "anthropic-version";
@@ -24,6 +25,7 @@ pub type InPath<'a> = Option<(&'a str, bool)>;
 pub fn scan(dialect: Dialect, body: &[u8], in_path: InPath<'_>, wants: Wants) -> Result<Scan, BadBody> {
     match dialect {
         Dialect::Chat | Dialect::Converse => chat::request::scan(body, wants),
+        Dialect::Embeddings => embeddings::request::scan(body).map(|ask| ask.scan),
         Dialect::Responses => responses::request::scan(body, wants),
         Dialect::Messages => messages::request::scan(body, wants),
         Dialect::Gemini => {
@@ -40,6 +42,7 @@ pub fn scan(dialect: Dialect, body: &[u8], in_path: InPath<'_>, wants: Wants) ->
 pub fn conversation<'a>(dialect: Dialect, body: &'a [u8], in_path: InPath<'a>) -> Result<Conversation<'a>, BadBody> {
     match dialect {
         Dialect::Chat | Dialect::Converse => chat::read::conversation(body),
+        Dialect::Embeddings => Err(embeddings::not_spoken("another dialect")),
         Dialect::Responses => responses::read::conversation(body),
         Dialect::Messages => messages::read::conversation(body),
         Dialect::Gemini => {
@@ -60,6 +63,7 @@ pub fn request(dialect: Dialect, conversation: &Conversation<'_>, target: &Targe
         Dialect::Messages => messages::write::request(conversation, target),
         Dialect::Gemini => gemini::write::request(conversation, target),
         Dialect::Converse => converse::write::request(conversation, target),
+        Dialect::Embeddings => Err(embeddings::not_spoken(target.model)),
     }
 }
 
@@ -68,6 +72,7 @@ pub fn upstream_path(dialect: Dialect, model: &str, stream: bool) -> Option<Stri
     match dialect {
         Dialect::Gemini => Some(gemini::upstream_path(model, stream)),
         Dialect::Converse => Some(converse::upstream_path(model, stream)),
+        Dialect::Embeddings => Some(embeddings::PATH.to_owned()),
         Dialect::Chat | Dialect::Responses | Dialect::Messages => None,
     }
 }
@@ -85,7 +90,7 @@ pub fn header(
 /// provider demands has a default.
 pub const fn passed_headers(dialect: Dialect) -> &'static [(&'static str, Option<&'static str>)] {
     match dialect {
-        Dialect::Chat | Dialect::Responses => &[("openai-beta", None)],
+        Dialect::Chat | Dialect::Responses | Dialect::Embeddings => &[("openai-beta", None)],
         Dialect::Messages => {
             &[(VERSION_HEADER, Some(messages::write::VERSION_WITH_SAMPLING)), ("anthropic-beta", None)]
         }
@@ -96,7 +101,7 @@ pub const fn passed_headers(dialect: Dialect) -> &'static [(&'static str, Option
 /// The field that caps an answer whose caller gave no cap; `of_chat` is the one that a provider of Chat Completions takes.
 pub const fn cap_field(dialect: Dialect, of_chat: &str) -> &str {
     match dialect {
-        Dialect::Chat | Dialect::Converse => of_chat,
+        Dialect::Chat | Dialect::Converse | Dialect::Embeddings => of_chat,
         Dialect::Responses => "max_output_tokens",
         Dialect::Messages => "max_tokens",
         Dialect::Gemini => gemini::OUTPUT_CAP,
@@ -109,7 +114,7 @@ pub const fn cap_field(dialect: Dialect, of_chat: &str) -> &str {
 /// What an error document under 200 means, or [`crate::failure::Failure::Network`] for what is no JSON.
 pub fn read(dialect: Dialect, body: &[u8]) -> Result<Completion<'_>, UpstreamError> {
     match dialect {
-        Dialect::Chat => chat::completion::read(body),
+        Dialect::Chat | Dialect::Embeddings => chat::completion::read(body),
         Dialect::Responses => responses::answer::read(body),
         Dialect::Messages => messages::answer::read(body),
         Dialect::Gemini => gemini::answer::read(body),
@@ -120,7 +125,7 @@ pub fn read(dialect: Dialect, body: &[u8]) -> Result<Completion<'_>, UpstreamErr
 /// A whole answer for a caller.
 pub fn write(dialect: Dialect, completion: &Completion<'_>, reply: &Reply<'_>) -> Vec<u8> {
     match dialect {
-        Dialect::Chat | Dialect::Converse => chat::completion::write(completion, reply),
+        Dialect::Chat | Dialect::Converse | Dialect::Embeddings => chat::completion::write(completion, reply),
         Dialect::Responses => responses::answer::write(completion, reply),
         Dialect::Messages => messages::answer::write(completion, reply),
         Dialect::Gemini => gemini::answer::write(completion, reply),
@@ -153,7 +158,7 @@ impl StreamReader {
     /// At its beginning.
     pub fn new(dialect: Dialect) -> Self {
         match dialect {
-            Dialect::Chat => Self::Chat(Default::default()),
+            Dialect::Chat | Dialect::Embeddings => Self::Chat(Default::default()),
             Dialect::Responses => Self::Responses(Default::default()),
             Dialect::Messages => Self::Messages(Default::default()),
             Dialect::Gemini => Self::Gemini(Default::default()),
@@ -197,7 +202,7 @@ impl StreamWriter {
     /// At its beginning.
     pub fn new(dialect: Dialect, reply: &Reply<'_>) -> Self {
         match dialect {
-            Dialect::Chat | Dialect::Converse => Self::Chat(chat::writer::Writer::new(reply)),
+            Dialect::Chat | Dialect::Converse | Dialect::Embeddings => Self::Chat(chat::writer::Writer::new(reply)),
             Dialect::Responses => Self::Responses(responses::writer::Writer::new(reply)),
             Dialect::Messages => Self::Messages(messages::writer::Writer::new(reply)),
             Dialect::Gemini => Self::Gemini(gemini::writer::Writer::new(reply)),

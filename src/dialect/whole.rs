@@ -9,8 +9,11 @@ use super::Dialect;
 use super::canonical::{Completion, Reply};
 use super::chat::answer::{Answer, estimated_tokens};
 use super::chat::output::Output;
-use super::translate;
+use super::embeddings::gemini::Answered;
+use super::embeddings::request::Ask;
 use super::upstream_error::UpstreamError;
+use super::{embeddings, translate};
+use crate::failure::Failure;
 use crate::usage::Usage;
 
 /// What an answer says about itself.
@@ -42,12 +45,33 @@ enum Read<'a> {
     Same(Completion<'a>),
     /// To be translated.
     Other(Completion<'a>),
+    /// Vectors, as they came.
+    Vectors(embeddings::answer::Answer),
+    /// Vectors that were written anew.
+    Rewritten(Answered),
+}
+
+/// What is known of vectors that were asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Vectors<'a> {
+    /// The request.
+    pub ask: &'a Ask,
+    /// The model that was asked.
+    pub model: &'a str,
 }
 
 impl<'a> Whole<'a> {
     /// Reads it.
-    pub fn read(upstream: Dialect, caller: Dialect, body: &'a Bytes) -> Self {
+    pub fn read(upstream: Dialect, caller: Dialect, body: &'a Bytes, vectors: Option<Vectors<'_>>) -> Self {
         let read = match (upstream, caller) {
+            (Dialect::Embeddings, _) => embeddings::answer::read(body).map(Read::Vectors),
+            (_, Dialect::Embeddings) => match vectors {
+                Some(Vectors { ask, model }) => {
+                    let texts = ask.scan.text.iter().map(|passage| passage.span.len() as u64).sum();
+                    embeddings::gemini::answer(body, ask, model, estimated_tokens(texts)).map(Read::Rewritten)
+                }
+                None => Err(UpstreamError::bare(Failure::ServerError, "vectors that nobody asked for")),
+            },
             (Dialect::Chat, Dialect::Chat) => Answer::read(body).map(Read::Chat),
             (upstream, caller) if upstream == caller => translate::read(upstream, body).map(Read::Same),
             _ => translate::read(upstream, body).map(Read::Other),
@@ -69,6 +93,13 @@ impl<'a> Whole<'a> {
                 };
                 (summary, answer.failure())
             }
+            Ok(Read::Vectors(answer)) => {
+                let (model, usage) = (answer.model.clone(), answer.usage);
+                (Summary { model, usage, repeatable: true, ..Summary::default() }, None)
+            }
+            Ok(Read::Rewritten(answered)) => {
+                (Summary { usage: Some(answered.usage), repeatable: true, ..Summary::default() }, None)
+            }
             Ok(Read::Same(completion) | Read::Other(completion)) => {
                 let failure = completion.failure();
                 let summary = Summary {
@@ -88,14 +119,15 @@ impl<'a> Whole<'a> {
         match &self.read {
             Ok(Read::Chat(_)) => Output::of_answer(self.body),
             Ok(Read::Same(completion) | Read::Other(completion)) => Output::of_completion(completion),
-            Err(_) => Output::default(),
+            Ok(Read::Vectors(_) | Read::Rewritten(_)) | Err(_) => Output::default(),
         }
     }
 
     /// The body for the caller: as it came, or in the caller's dialect. `None` for what is no answer in the first place.
     pub fn for_caller(&self, reply: &Reply<'_>) -> Option<Bytes> {
         match &self.read {
-            Ok(Read::Chat(_) | Read::Same(_)) => Some(self.body.clone()),
+            Ok(Read::Chat(_) | Read::Same(_) | Read::Vectors(_)) => Some(self.body.clone()),
+            Ok(Read::Rewritten(answered)) => Some(Bytes::copy_from_slice(&answered.body)),
             Ok(Read::Other(completion)) => Some(translate::write(self.caller, completion, reply).into()),
             Err(_) => None,
         }

@@ -20,8 +20,9 @@ use crate::config::Provider;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::caller_error::CallerError;
 use crate::dialect::canonical::Conversation;
+use crate::dialect::embeddings::request::Ask;
 use crate::dialect::scan::{Scan, Wants};
-use crate::dialect::{Dialect, translate};
+use crate::dialect::{Dialect, embeddings, translate};
 use crate::facts::head::{self, BadHeader, Head, Kept};
 use crate::facts::tokens::PromptTokens;
 use crate::policy::admit::Refusal;
@@ -45,6 +46,8 @@ pub struct Told {
     pub body: Bytes,
     /// What it says.
     pub scan: Scan,
+    /// The vectors it asks for, at the door for them.
+    pub vectors: Option<Box<Ask>>,
     head: Kept,
     _held: Held,
 }
@@ -141,15 +144,19 @@ pub async fn hear(
     turn.come(session, wait.duration()).await?;
     let wants = Wants { metadata: now.policy.wants_metadata };
     let scan = aside(body.len() >= LONG_SCAN, || scan(&entrance, &body, wants));
-    let scan = scan.map_err(|bad| NoBody::Problem(CallerError::from(bad).into()))?;
+    let (scan, vectors) = scan.map_err(|bad| NoBody::Problem(CallerError::from(bad).into()))?;
     let headers = &session.req_header().headers;
     let betas = betas(headers, entrance.dialect);
     let key = now.config.takes_caller_keys().then(|| CallerKey::of(headers)).flatten();
-    Ok(Told { entrance, betas, key, body, scan, head, _held: held })
+    Ok(Told { entrance, betas, key, body, scan, vectors, head, _held: held })
 }
 
-fn scan(entrance: &Entrance, body: &[u8], wants: Wants) -> Result<Scan, BadBody> {
-    translate::scan(entrance.dialect, body, entrance.in_path(), wants)
+fn scan(entrance: &Entrance, body: &[u8], wants: Wants) -> Result<(Scan, Option<Box<Ask>>), BadBody> {
+    if entrance.dialect == Dialect::Embeddings {
+        let ask = embeddings::request::scan(body)?;
+        return Ok((ask.scan.clone(), Some(Box::new(ask))));
+    }
+    Ok((translate::scan(entrance.dialect, body, entrance.in_path(), wants)?, None))
 }
 
 /// Headers that go to a provider of the same dialect as they came. Nothing else of a caller's head goes anywhere: not its

@@ -17,10 +17,11 @@ use super::keep_alive::{self, KeepAlive};
 use super::resume::{Seam, seam};
 use super::schema::{Shape, invalid};
 use super::silence::Silence;
+use crate::dialect::Dialect;
 use crate::dialect::canonical::Reply;
 use crate::dialect::follow::Follow;
 use crate::dialect::upstream_error::{MAX_ERROR_BODY, UpstreamError};
-use crate::dialect::{Dialect, whole};
+use crate::dialect::whole::{self, Vectors};
 use crate::failure::{Failure, FailureSet};
 use crate::policy::checked::Hold;
 use crate::upstream::{Answer, Call, CallError, Upstream};
@@ -36,8 +37,12 @@ pub struct Try<'a> {
     pub upstream: &'a Arc<Upstream>,
     /// What it is sent.
     pub call: Call<'a>,
-    /// What the caller speaks; the upstream's own dialect stands in its configuration.
+    /// What the caller speaks.
     pub caller: Dialect,
+    /// What the upstream speaks.
+    pub dialect: Dialect,
+    /// The vectors that are asked for.
+    pub vectors: Option<Vectors<'a>>,
     /// What stands around an answer that is written in another dialect than it came in.
     pub reply: Reply<'a>,
     /// The model that must answer.
@@ -160,7 +165,7 @@ enum Opened {
 /// The head of a stream is here.
 async fn opened(answer: Answer, hop: &Try<'_>) -> Result<Opened, Failed> {
     let answer = successful(answer, hop).await?;
-    let answer = match Events::of(answer, hop.upstream.provider.dialect) {
+    let answer = match Events::of(answer, hop.dialect) {
         Ok(events) => return Ok(Opened::Stream(events)),
         Err(answer) => answer,
     };
@@ -173,7 +178,7 @@ async fn opened(answer: Answer, hop: &Try<'_>) -> Result<Opened, Failed> {
 async fn complete(answer: Answer, hop: &Try<'_>) -> Result<Whole, Failed> {
     let answer = successful(answer, hop).await?;
     let body = read_up_to(answer, MAX_ANSWER).await?;
-    let whole = whole::Whole::read(hop.upstream.provider.dialect, hop.caller, &body);
+    let whole = whole::Whole::read(hop.dialect, hop.caller, &body, hop.vectors);
     let (watch, error) = Watch::whole(hop.pin, &whole);
     let Some(error) = error else {
         if let Some(shape) = hop.shape.filter(|shape| shape.demand.of_every_text() || watch.calls()) {
@@ -210,11 +215,7 @@ async fn successful(mut answer: Answer, hop: &Try<'_>) -> Result<Answer, Failed>
     if ended {
         answer.finish().await;
     }
-    let body = if hop.upstream.provider.dialect == hop.caller {
-        body.freeze()
-    } else {
-        error.for_caller(status).body(hop.caller).into()
-    };
+    let body = if hop.dialect == hop.caller { body.freeze() } else { error.for_caller(status).body(hop.caller).into() };
     let said = Said { status, body, watch: None };
     Err(Failed(error, Some(said).filter(|_| ended)))
 }
@@ -305,8 +306,7 @@ struct Held {
 
 impl Held {
     fn new(hop: &Try<'_>) -> Self {
-        let upstream = hop.upstream.provider.dialect;
-        let mut follow = Follow::new(upstream, hop.caller, hop.choices, &hop.reply);
+        let mut follow = Follow::new(hop.dialect, hop.caller, hop.choices, &hop.reply);
         // What it says is held against something, or may be taken up.
         if hop.shape.is_some() || hop.kept || hop.after.is_some() {
             follow.put_together();

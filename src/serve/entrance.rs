@@ -124,6 +124,7 @@ fn parse(method: &Method, uri: &http::Uri, messages: bool) -> Asks {
         CHAT => Asks::Answer(Entrance::of(Dialect::Chat, Endpoint::Chat)),
         RESPONSES => Asks::Answer(Entrance::of(Dialect::Responses, Endpoint::Responses)),
         MESSAGES => Asks::Answer(Entrance::of(Dialect::Messages, Endpoint::Messages)),
+        EMBEDDINGS => Asks::Answer(Entrance::of(Dialect::Embeddings, Endpoint::Embeddings)),
         COUNT => Asks::Count(Entrance::of(Dialect::Messages, Endpoint::Messages)),
         MODELS if reads => return Asks::Models(lists),
         MODELS => return wrong_method(path, method, "GET, HEAD"),

@@ -20,7 +20,7 @@ const fn comment(dialect: Dialect) -> Option<&'static [u8]> {
     match dialect {
         Dialect::Chat | Dialect::Responses => Some(b": keep-alive\n\n"),
         Dialect::Messages => Some(b"event: ping\ndata: {\"type\": \"ping\"}\n\n"),
-        Dialect::Gemini | Dialect::Converse => None,
+        Dialect::Gemini | Dialect::Converse | Dialect::Embeddings => None,
     }
 }
 

@@ -15,16 +15,21 @@ use super::sidecar::InForce;
 use crate::catalog::Capabilities;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Notes, Target};
+use crate::dialect::embeddings::request::Ask;
 use crate::dialect::splice::{Change, splice};
-use crate::dialect::translate;
+use crate::dialect::{Dialect, embeddings, translate};
 use crate::policy::plan::PlannedHop;
 use crate::upstream::{Call, Upstream};
+
+type Header = (HeaderName, HeaderValue);
 
 /// One request, ready to be sent.
 pub struct Prepared {
     body: SmallVec<[Bytes; 7]>,
     path: Option<String>,
     headers: SmallVec<[(HeaderName, HeaderValue); 2]>,
+    /// What the upstream speaks there.
+    pub dialect: Dialect,
     /// What it does not say any more, or says otherwise.
     pub notes: Notes,
 }
@@ -42,7 +47,8 @@ impl Prepared {
 /// The field that the upstream's dialect, or its model, cannot carry.
 pub fn prepare(now: &InForce, told: &Told, hop: &PlannedHop, upstream: &Upstream) -> Result<Prepared, BadBody> {
     let model = now.upstream_id(hop.snapshot);
-    let (caller, dialect) = (told.entrance.dialect, upstream.provider.dialect);
+    let caller = told.entrance.dialect;
+    let dialect = spoken(caller, upstream.provider.dialect);
     let max_output = hop.max_output.map(|cap| cap.0);
     let output_cap = upstream.provider.output_cap.word();
     let takes_key = told.key.as_ref().filter(|_| upstream.provider.caller_key);
@@ -52,7 +58,10 @@ pub fn prepare(now: &InForce, told: &Told, hop: &PlannedHop, upstream: &Upstream
         let change = Change { model, max_output, cap: translate::cap_field(dialect, output_cap) };
         let body = splice(&told.body, &told.scan, change).parts;
         let headers = told.betas.iter().cloned().chain(key).collect();
-        return Ok(Prepared { body, path, headers, notes: Notes::default() });
+        return Ok(Prepared { body, path, headers, dialect, notes: Notes::default() });
+    }
+    if let Some(ask) = &told.vectors {
+        return vectors(told, ask, model, dialect, key);
     }
     let facts = now.policy.checked().snapshots[hop.snapshot.index()].facts.as_ref();
     let target = Target {
@@ -68,5 +77,23 @@ pub fn prepare(now: &InForce, told: &Told, hop: &PlannedHop, upstream: &Upstream
     let header = translate::header(dialect, &conversation, &target);
     let headers = header.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
     let headers = headers.into_iter().chain(key).collect();
-    Ok(Prepared { body: SmallVec::from_iter([written.body.into()]), path, headers, notes: written.notes })
+    Ok(Prepared { body: SmallVec::from_iter([written.body.into()]), path, headers, dialect, notes: written.notes })
+}
+
+/// What a provider speaks to a caller of this dialect: whoever speaks OpenAI's other APIs speaks embeddings, too.
+const fn spoken(caller: Dialect, provider: Dialect) -> Dialect {
+    match (caller, provider) {
+        (Dialect::Embeddings, Dialect::Chat | Dialect::Responses) => Dialect::Embeddings,
+        _ => provider,
+    }
+}
+
+/// Vectors of a provider who does not speak OpenAI's embeddings.
+fn vectors(told: &Told, ask: &Ask, model: &str, dialect: Dialect, key: Option<Header>) -> Result<Prepared, BadBody> {
+    if dialect != Dialect::Gemini {
+        return Err(embeddings::not_spoken(model));
+    }
+    let body = embeddings::gemini::request(&told.body, ask, model)?;
+    let (path, headers) = (Some(embeddings::gemini::path(model)), key.into_iter().collect());
+    Ok(Prepared { body: SmallVec::from_iter([body.into()]), path, headers, dialect, notes: Notes::default() })
 }

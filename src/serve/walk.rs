@@ -23,6 +23,7 @@ use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Notes, Reply};
 use crate::dialect::upstream_error::UpstreamError;
+use crate::dialect::whole::Vectors;
 use crate::failure::Failure;
 use crate::policy::ast::OnCut;
 use crate::policy::plan::PlannedHop;
@@ -209,7 +210,7 @@ impl Walk<'_> {
         let pin = self.now.upstream_id(hop.snapshot);
         let caller = told.entrance.dialect;
         // Only what was said in one dialect can be held against what is said in the same.
-        let (chat, plain) = (upstream.provider.dialect == Dialect::Chat, caller == Dialect::Chat);
+        let (chat, plain) = (prepared.dialect == Dialect::Chat, caller == Dialect::Chat);
         if self.seen.is_some() && !(chat && plain) {
             return Tried::Diverged;
         }
@@ -235,7 +236,24 @@ impl Walk<'_> {
         let created = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
         let request_id = self.request_id;
         let reply = Reply { id: request_id.as_str(), model: pin, created, include_usage: told.scan.include_usage };
-        let hop = Try { upstream, call, caller, reply, pin, choices, on, shape, kept, after, stream, until };
+        let vectors = told.vectors.as_deref().map(|ask| Vectors { ask, model: pin });
+        let dialect = prepared.dialect;
+        let hop = Try {
+            upstream,
+            call,
+            caller,
+            dialect,
+            vectors,
+            reply,
+            pin,
+            choices,
+            on,
+            shape,
+            kept,
+            after,
+            stream,
+            until,
+        };
         attempt(session, &hop, &mut self.alive).await
     }
 

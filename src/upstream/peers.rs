@@ -94,7 +94,7 @@ impl Upstream {
             Dialect::Responses => "/responses",
             Dialect::Messages => "/messages",
             // Each model has a path of its own.
-            Dialect::Gemini | Dialect::Converse => "",
+            Dialect::Gemini | Dialect::Converse | Dialect::Embeddings => "",
         };
         Self::posting(Arc::clone(&provider), pools, path).map_err(at)
     }

@@ -236,3 +236,30 @@ async fn a_prompt_is_counted_and_models_are_listed_as_anthropics_clients_expect(
     assert_eq!((&list["data"][0]["type"], &list["data"][0]["id"]), (&json!("model"), &json!(WHO)));
     assert_eq!(rig.simulator.seen().total, 0);
 }
+
+#[tokio::test]
+async fn vectors_come_from_providers_of_openais_api_and_from_no_other() {
+    let policy =
+        POLICY.replace("tier mid {\n  anthropic/claude-sonnet-5\n", "tier mid {\n  openai/text-embedding-3-small\n");
+    let policy = policy.replace(
+        "snapshot anthropic/claude-sonnet-5\n  fallback peer openai/gpt-5.4-2026-03-05",
+        "snapshot openai/text-embedding-3-small",
+    );
+    let policy = policy.replace("anthropic/claude-sonnet-5", "openai/text-embedding-3-small");
+    let rig = Rig::with(Setup { policy: &policy, ..Setup::default() }).await;
+    let body = json!({"model": "openai/text-embedding-3-small", "input": ["one", "two"], "encoding_format": "float"});
+    let answer = ask(&rig, "/v1/embeddings", &body, &[]).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let list = answer.json();
+    assert_eq!((list["data"].as_array().unwrap().len(), &list["object"]), (2, &json!("list")));
+    assert_eq!(answer.header("x-wayside-snapshot"), "openai/text-embedding-3-small");
+    let line = &rig.lines.wait(1).await[0];
+    assert_eq!(
+        (&line["request"]["endpoint"], line["usage"]["input_uncached"].as_u64() > Some(0)),
+        (&json!("embeddings"), true),
+        "{line}"
+    );
+
+    let answer = ask(&rig, "/v1/embeddings", &json!({"model": "m", "input": 7}), &[]).await;
+    assert_eq!((answer.status, answer.json()["error"]["param"].as_str()), (400, Some("input")), "{}", answer.text());
+}

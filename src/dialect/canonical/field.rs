@@ -48,7 +48,7 @@ impl Field {
     pub const fn of(self, dialect: Dialect) -> &'static str {
         let [chat, responses, messages, gemini] = self.names();
         match dialect {
-            Dialect::Chat => chat,
+            Dialect::Chat | Dialect::Embeddings => chat,
             Dialect::Responses => responses,
             Dialect::Messages => messages,
             // Converse is written, never read: nobody who knows its names is told about them.

@@ -21,6 +21,11 @@ use crate::usage::Usage;
 /// How far from 1 a length may be and still count as 1: what rounding to the digits that are sent comes to.
 const NEAR_ONE: f64 = 1e-3;
 
+/// Where vectors are asked for, behind a base URL that ends with the version.
+pub fn path(model: &str) -> String {
+    super::super::gemini::path_of(model, super::super::gemini::Method::BatchEmbedContents)
+}
+
 /// The body for `models/MODEL:batchEmbedContents`.
 ///
 /// # Errors

@@ -8,3 +8,16 @@ pub mod answer;
 #[cfg(feature = "serve")]
 pub mod gemini;
 pub mod request;
+
+use crate::dialect::bad_body::BadBody;
+use crate::dialect::canonical::UNSUPPORTED;
+
+/// Behind the base URL of a provider who speaks OpenAI's APIs.
+pub const PATH: &str = "/embeddings";
+
+/// A provider speaks neither this nor anything that it is translated to.
+pub fn not_spoken(model: &str) -> BadBody {
+    let message =
+        format!("'input' cannot be sent on: the provider of '{model}' has no API for embeddings that is spoken here.");
+    BadBody::at("input", UNSUPPORTED, message)
+}

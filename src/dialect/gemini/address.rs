@@ -84,8 +84,12 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// Where a model is asked, behind a base URL that ends with the version.
 pub fn upstream_path(model: &str, stream: bool) -> String {
-    let (method, query) = if stream { (Method::Stream, "?alt=sse") } else { (Method::Generate, "") };
-    format!("/models/{}:{}{query}", utf8_percent_encode(model, SEGMENT), method.word())
+    if stream { path_of(model, Method::Stream) + "?alt=sse" } else { path_of(model, Method::Generate) }
+}
+
+/// The path of one method.
+pub fn path_of(model: &str, method: Method) -> String {
+    format!("/models/{}:{}", utf8_percent_encode(model, SEGMENT), method.word())
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ mod turns;
 pub mod write;
 pub mod writer;
 
-pub use address::{Asked, Method, events, path, upstream_path};
+pub use address::{Asked, Method, events, path, path_of, upstream_path};
 
 /// The field that caps an answer; it stands inside `generationConfig`.
 pub const OUTPUT_CAP: &str = "maxOutputTokens";
