@@ -30,6 +30,17 @@ otherwise {
 }
 "#;
 
+const VECTORS: &str = r#"route 1
+policy vectors { deadline 20s, max_prompt 8k, endpoints [embeddings] }
+defaults { timeout 5s }
+tier vectors specialized { openai/text-embedding-ada-002-v2 }
+otherwise {
+  tier vectors
+  snapshot openai/text-embedding-ada-002-v2
+  degrade error 503 "none today"
+}
+"#;
+
 const WHO: &str = "anthropic/claude-sonnet-5";
 const ALONE: (&str, &str) = ("x-wayside-feature", "alone");
 
@@ -239,20 +250,14 @@ async fn a_prompt_is_counted_and_models_are_listed_as_anthropics_clients_expect(
 
 #[tokio::test]
 async fn vectors_come_from_providers_of_openais_api_and_from_no_other() {
-    let policy =
-        POLICY.replace("tier mid {\n  anthropic/claude-sonnet-5\n", "tier mid {\n  openai/text-embedding-3-small\n");
-    let policy = policy.replace(
-        "snapshot anthropic/claude-sonnet-5\n  fallback peer openai/gpt-5.4-2026-03-05",
-        "snapshot openai/text-embedding-3-small",
-    );
-    let policy = policy.replace("anthropic/claude-sonnet-5", "openai/text-embedding-3-small");
-    let rig = Rig::with(Setup { policy: &policy, ..Setup::default() }).await;
-    let body = json!({"model": "openai/text-embedding-3-small", "input": ["one", "two"], "encoding_format": "float"});
+    let rig = Rig::with(Setup { policy: VECTORS, ..Setup::default() }).await;
+    let body =
+        json!({"model": "openai/text-embedding-ada-002-v2", "input": ["one", "two"], "encoding_format": "float"});
     let answer = ask(&rig, "/v1/embeddings", &body, &[]).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let list = answer.json();
     assert_eq!((list["data"].as_array().unwrap().len(), &list["object"]), (2, &json!("list")));
-    assert_eq!(answer.header("x-wayside-snapshot"), "openai/text-embedding-3-small");
+    assert_eq!(answer.header("x-wayside-snapshot"), "openai/text-embedding-ada-002-v2");
     let line = &rig.lines.wait(1).await[0];
     assert_eq!(
         (&line["request"]["endpoint"], line["usage"]["input_uncached"].as_u64() > Some(0)),
