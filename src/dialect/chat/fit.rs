@@ -82,18 +82,36 @@ pub(in crate::dialect) fn effort(
         }
         return Ok(None);
     }
-    let effort = match thinking {
-        Thinking::Effort(effort) => return Ok(Some(effort)),
+    let wanted = match thinking {
         Thinking::Adaptive => return Ok(None),
+        Thinking::Effort(effort) => effort,
         Thinking::Budget(0) => Effort::None,
         Thinking::Budget(..=LOW_BUDGET) => Effort::Low,
         Thinking::Budget(..=MEDIUM_BUDGET) => Effort::Medium,
         Thinking::Budget(_) => Effort::High,
     };
-    if let Thinking::Budget(budget) = thinking {
-        notes.adapted.push(format!("{} {budget}->{}", Field::Thinking.of(conversation.from), effort.word()).into());
+    let Some(effort) = nearest(wanted, target) else {
+        conversation.drop_or_refuse(Field::Thinking, target, notes, "cannot be told how much to think")?;
+        return Ok(None);
+    };
+    let field = Field::Thinking.of(conversation.from);
+    match thinking {
+        Thinking::Budget(budget) => notes.adapted.push(format!("{field} {budget}->{}", effort.word()).into()),
+        _ if effort != wanted => notes.adapted.push(format!("{field} {}->{}", wanted.word(), effort.word()).into()),
+        _ => {}
     }
     Ok(Some(effort))
+}
+
+/// The effort itself, unless the model is known to refuse it; then the next one below that it takes, else the next one above.
+fn nearest(wanted: Effort, target: &Target<'_>) -> Option<Effort> {
+    let takes = |effort: &Effort| target.able.efforts.takes(effort.word());
+    if takes(&wanted) != Some(false) {
+        return Some(wanted);
+    }
+    let taken = |effort: &Effort| takes(effort) == Some(true);
+    let below = Effort::ALL.into_iter().rev().filter(|effort| *effort < wanted).find(taken);
+    below.or_else(|| Effort::ALL.into_iter().filter(|effort| *effort > wanted).find(taken))
 }
 
 fn sampling(conversation: &Conversation<'_>, target: &Target<'_>, notes: &mut Notes) -> Result<bool, BadBody> {
@@ -136,6 +154,9 @@ pub(in crate::dialect) fn forced(
 fn turns(conversation: &Conversation<'_>, target: &Target<'_>, notes: &mut Notes) -> Result<(), BadBody> {
     let mut once = Once::default();
     for turn in &conversation.turns {
+        if turn.role == Role::System && target.able.mid_conversation_system == Some(false) {
+            return Err(conversation.refuse_in_turn(turn.at, target, "takes instructions at the beginning only"));
+        }
         for block in &turn.blocks {
             part(&block.part, turn, conversation, target, &mut once)?;
         }
