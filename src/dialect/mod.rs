@@ -24,6 +24,7 @@ pub mod scan;
 pub mod splice;
 #[cfg(feature = "serve")]
 pub mod sse;
+mod stop;
 pub mod translate;
 pub mod upstream_error;
 #[cfg(feature = "serve")]

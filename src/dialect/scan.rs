@@ -115,6 +115,18 @@ impl Scan {
     }
 }
 
+/// The model asked for, which must be a name.
+pub(in crate::dialect) fn model_name(name: &str) -> Result<Box<str>, BadBody> {
+    if name.trim().is_empty() {
+        return Err(BadBody::at("model", "missing_required_parameter", "'model' is empty. Name a model."));
+    }
+    if name.len() > MAX_MODEL_NAME || name.chars().any(char::is_control) {
+        let message = format!("'model' must be at most {MAX_MODEL_NAME} bytes of printable text.");
+        return Err(BadBody::at("model", "invalid_value", message));
+    }
+    Ok(name.into())
+}
+
 /// Adds a pair of `metadata`.
 pub(in crate::dialect) fn add_metadata(
     metadata: &mut Vec<(Box<str>, Box<str>)>,

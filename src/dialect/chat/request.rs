@@ -5,28 +5,9 @@
 //! Only fields that a decision needs are checked. Everything else is the provider's to judge and goes through byte for byte.
 
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::json::{Cursor, JsonError, Kind, Passage, Span, Text};
-use crate::dialect::scan::{Cap, MAX_MODEL_NAME, MAX_USER, Modalities, Scan, Wants, add_metadata, add_text};
-
-/// Why reading stopped, until the body is at hand to say where.
-pub(super) enum Stop {
-    Json(JsonError),
-    Bad(BadBody),
-}
-
-impl From<JsonError> for Stop {
-    fn from(error: JsonError) -> Self {
-        Self::Json(error)
-    }
-}
-
-impl From<BadBody> for Stop {
-    fn from(error: BadBody) -> Self {
-        Self::Bad(error)
-    }
-}
-
-pub(super) type Step = Result<(), Stop>;
+use crate::dialect::json::{Cursor, Kind, Passage, Span, Text};
+use crate::dialect::scan::{Cap, MAX_USER, Modalities, Scan, Wants, add_metadata, add_text, model_name};
+pub(super) use crate::dialect::stop::{Step, Stop};
 
 /// Reads a whole body, which must be one value.
 pub(super) fn whole<'a>(body: &'a [u8], read: impl FnOnce(&mut Cursor<'a>) -> Step) -> Result<(), BadBody> {
@@ -138,15 +119,7 @@ impl Scanner {
             return Err(BadBody::wrong_type("model", "a string", kind).into());
         }
         let text = cursor.string()?;
-        let name = text.decode();
-        if name.trim().is_empty() {
-            return Err(BadBody::at("model", "missing_required_parameter", "'model' is empty. Name a model.").into());
-        }
-        if name.len() > MAX_MODEL_NAME || name.chars().any(char::is_control) {
-            let message = format!("'model' must be at most {MAX_MODEL_NAME} bytes of printable text.");
-            return Err(BadBody::at("model", "invalid_value", message).into());
-        }
-        self.model = Some((name.into(), text.quoted()));
+        self.model = Some((model_name(&text.decode())?, text.quoted()));
         Ok(())
     }
 

@@ -5,27 +5,8 @@
 use std::borrow::Cow;
 
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw, Text};
-
-/// Why reading stopped, until the body is at hand to say where.
-pub(super) enum Stop {
-    Json(JsonError),
-    Bad(BadBody),
-}
-
-impl From<JsonError> for Stop {
-    fn from(error: JsonError) -> Self {
-        Self::Json(error)
-    }
-}
-
-impl From<BadBody> for Stop {
-    fn from(error: BadBody) -> Self {
-        Self::Bad(error)
-    }
-}
-
-pub(super) type Step = Result<(), Stop>;
+use crate::dialect::json::{Cursor, Kind, Quoted, Raw, Text};
+pub(super) use crate::dialect::stop::{Step, Stop};
 
 /// Takes a value that says nothing here.
 pub(super) fn skip(cursor: &mut Cursor<'_>) -> Step {

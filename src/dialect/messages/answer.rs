@@ -324,13 +324,6 @@ pub(super) fn write_usage(o: &mut Object<'_>, usage: Usage) {
     }
 }
 
-/// The answer to a count of a prompt's tokens.
-pub fn counted(tokens: u64) -> Vec<u8> {
-    let mut out = Vec::new();
-    object(&mut out, |o| o.number("input_tokens", tokens));
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -459,6 +452,5 @@ mod tests {
     fn without_a_count_the_answer_is_measured() {
         let text = shown(&Completion { parts: vec![Part::Text(Quoted::of("12345678"))], ..Completion::default() });
         assert!(text.contains(r#""input_tokens":0,"#) && text.contains(r#""output_tokens":2}"#), "{text}");
-        assert_eq!(counted(12), br#"{"input_tokens":12}"#);
     }
 }

@@ -6,26 +6,7 @@ use std::fmt;
 
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw};
-
-/// Why reading stopped, until the body is at hand to say where.
-pub(super) enum Stop {
-    Json(JsonError),
-    Bad(BadBody),
-}
-
-impl From<JsonError> for Stop {
-    fn from(error: JsonError) -> Self {
-        Self::Json(error)
-    }
-}
-
-impl From<BadBody> for Stop {
-    fn from(error: BadBody) -> Self {
-        Self::Bad(error)
-    }
-}
-
-pub(super) type Step<T = ()> = Result<T, Stop>;
+pub(super) use crate::dialect::stop::{Step, Stop};
 
 /// One JSON object and nothing else.
 pub(super) fn whole<'a>(body: &'a [u8], read: impl FnOnce(&mut Cursor<'a>) -> Step) -> Result<(), BadBody> {

@@ -9,7 +9,7 @@
 use super::fields::{Step, Stop, count, expect, flag, whole};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::json::{Cursor, Kind, Passage, Span, Text};
-use crate::dialect::scan::{Cap, MAX_MODEL_NAME, MAX_USER, Scan, Wants, add_metadata, add_text};
+use crate::dialect::scan::{Cap, MAX_USER, Scan, Wants, add_metadata, add_text, model_name};
 
 /// Reads what a decision needs.
 ///
@@ -77,15 +77,7 @@ impl Scanner {
     fn model(&mut self, cursor: &mut Cursor<'_>) -> Step {
         expect(cursor, Kind::String, "model", "a string")?;
         let text = cursor.string()?;
-        let name = text.decode();
-        if name.trim().is_empty() {
-            return Err(BadBody::at("model", "missing_required_parameter", "'model' is empty. Name a model.").into());
-        }
-        if name.len() > MAX_MODEL_NAME || name.chars().any(char::is_control) {
-            let message = format!("'model' must be at most {MAX_MODEL_NAME} bytes of printable text.");
-            return Err(BadBody::at("model", "invalid_value", message).into());
-        }
-        self.model = Some((name.into(), text.quoted()));
+        self.model = Some((model_name(&text.decode())?, text.quoted()));
         Ok(())
     }
 
@@ -245,6 +237,7 @@ impl Scanner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::scan::MAX_MODEL_NAME;
 
     fn scanned(body: &str) -> Scan {
         scan(body.as_bytes(), Wants { metadata: true }).unwrap()

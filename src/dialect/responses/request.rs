@@ -7,9 +7,7 @@
 use super::walk::{self, Step, expect, flag, number, skip, string};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::json::{Cursor, Kind, Passage, Span};
-use crate::dialect::scan::{
-    Cap, MAX_METADATA, MAX_METADATA_TEXT, MAX_MODEL_NAME, MAX_USER, Modalities, Scan, Wants, add_text,
-};
+use crate::dialect::scan::{Cap, MAX_USER, Modalities, Scan, Wants, add_metadata, add_text, model_name};
 
 /// Fields that are read.
 const FIELDS: [&str; 13] = [
@@ -92,15 +90,7 @@ impl Scanner {
 
     fn model(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
         let text = string(cursor, kind, "model")?;
-        let name = text.decode();
-        if name.trim().is_empty() {
-            return Err(BadBody::at("model", "missing_required_parameter", "'model' is empty. Name a model.").into());
-        }
-        if name.len() > MAX_MODEL_NAME || name.chars().any(char::is_control) {
-            let message = format!("'model' must be at most {MAX_MODEL_NAME} bytes of printable text.");
-            return Err(BadBody::at("model", "invalid_value", message).into());
-        }
-        self.model = Some((name.into(), text.quoted()));
+        self.model = Some((model_name(&text.decode())?, text.quoted()));
         Ok(())
     }
 
@@ -245,25 +235,9 @@ impl Scanner {
         }
         expect(kind, Kind::Object, "metadata")?;
         let metadata = &mut self.scan.metadata;
-        let wrong = |message: String| BadBody::at("metadata", "invalid_value", message);
         cursor.members(|cursor, key| {
             let Some(value) = cursor.string_or_skip()? else { return Ok(()) };
-            let (name, value) = (key.decode(), value.decode());
-            let (most_key, most_value) = MAX_METADATA_TEXT;
-            if name.chars().nth(most_key).is_some() || value.chars().nth(most_value).is_some() {
-                return Err(wrong(format!(
-                    "'metadata' takes keys of at most {most_key} characters and values of at most {most_value}."
-                ))
-                .into());
-            }
-            if metadata.iter().any(|(known, _)| **known == *name) {
-                let message = format!("'metadata.{name}' stands in the request body twice. Leave one of them out.");
-                return Err(BadBody::at(format!("metadata.{name}"), "duplicate_parameter", message).into());
-            }
-            if metadata.len() == MAX_METADATA {
-                return Err(wrong(format!("'metadata' has more than {MAX_METADATA} pairs.")).into());
-            }
-            metadata.push((name.into(), value.into()));
+            add_metadata(metadata, &key.decode(), &value.decode())?;
             Step::Ok(())
         })
     }

@@ -3,27 +3,8 @@
 //! In: a body. Out: its members, each field once, or [`BadBody`]. Must not know: what the fields mean.
 
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::json::{Cursor, JsonError, Kind, Text};
-
-/// Why a pass stopped, until the body is at hand to say where.
-pub(in crate::dialect) enum Stop {
-    Json(JsonError),
-    Bad(BadBody),
-}
-
-impl From<JsonError> for Stop {
-    fn from(error: JsonError) -> Self {
-        Self::Json(error)
-    }
-}
-
-impl From<BadBody> for Stop {
-    fn from(error: BadBody) -> Self {
-        Self::Bad(error)
-    }
-}
-
-pub(in crate::dialect) type Step<T = ()> = Result<T, Stop>;
+use crate::dialect::json::{Cursor, Kind, Text};
+pub(in crate::dialect) use crate::dialect::stop::{Step, Stop};
 
 /// Takes a whole body, member by member. Each of `fields` may stand in it once: readers disagree on which of two counts, so a
 /// second one could hide from the policy what the provider will see. Returns where the first member begins.
