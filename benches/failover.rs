@@ -224,6 +224,6 @@ fn main() {
     if asked > 1 {
         missed.push(format!("a primary with an open breaker was asked {asked} times"));
     }
-    cases.map(|case| case.sidecar.stop());
+    let _ = cases.map(|case| case.sidecar.stop());
     assert!(missed.is_empty(), "{}", missed.join("\n"));
 }
