@@ -333,7 +333,7 @@ mod serve_tests {
     fn service(delivery: &Delivery) -> (&Provider, Option<&str>) {
         match &delivery.sink {
             Sink::Webhook { service, query } => (service, query.as_ref().map(Secret::expose)),
-            Sink::Stream { .. } => panic!("no webhook: {delivery:?}"),
+            Sink::Stream { .. } => unreachable!("no webhook: {delivery:?}"),
         }
     }
 

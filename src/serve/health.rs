@@ -23,10 +23,13 @@ use crate::failure::Failure;
 use crate::names::ModelRef;
 use crate::units::Millis;
 
+/// A snapshot, and where it is called.
+type Called = (ModelRef, Box<str>);
+
 /// Every snapshot that a policy in force names, where it is called, and those that are still worth remembering.
 #[derive(Debug, Default)]
 pub struct Healths {
-    known: Mutex<HashMap<(ModelRef, Box<str>), Arc<Health>>>,
+    known: Mutex<HashMap<Called, Arc<Health>>>,
 }
 
 /// One snapshot's at one place.

@@ -112,11 +112,11 @@ impl Queues {
         let id = TicketId::new(milliseconds(settlement.opened_at()), fastrand::u64(..));
         let ticket = ticket(settlement, asked, (queue, within), last, id.clone());
         let count = |result| settlement.telemetry().metrics.tickets.with_label_values(&[queue, result]).inc();
-        if let Some(elsewhere) = self.elsewhere.get(queue) {
-            if elsewhere.deliver(&ticket, &asked.told.body, settlement.telemetry()).await.is_ok() {
-                count("delivered");
-                return Ok(id);
-            }
+        if let Some(elsewhere) = self.elsewhere.get(queue)
+            && elsewhere.deliver(&ticket, &asked.told.body, settlement.telemetry()).await.is_ok()
+        {
+            count("delivered");
+            return Ok(id);
         }
         let kept = self.hand_over(ticket, asked).await;
         count(kept.as_ref().err().map_or("kept", Refused::word));

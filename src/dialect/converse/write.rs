@@ -179,7 +179,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_carried_is_refused_or_named() {
-        let cases: [(fn(&mut Conversation<'static>), &str); 9] = [
+        type Change = fn(&mut Conversation<'static>);
+        let cases: [(Change, &str); 9] = [
             (|c| c.choices = 2, "n"),
             (|c| c.sampling.seed = Some(Raw("1".into())), "seed"),
             (|c| c.sampling.presence_penalty = Some(Raw("0.5".into())), "presence_penalty"),

@@ -97,7 +97,7 @@ fn taken(asked: Effort, said: &Conversation<'_>, target: &Target<'_>, notes: &mu
     // `minimal` is no word of this dialect.
     let words =
         Effort::ALL.into_iter().filter(|word| *word >= Effort::Low && efforts.takes(word.word()) != Some(false));
-    let word = words.clone().filter(|word| *word <= asked).next_back().or_else(|| words.clone().next());
+    let word = words.clone().rfind(|word| *word <= asked).or_else(|| words.clone().next());
     let Some(word) = word else {
         return Err(said.refuse(Field::Thinking, target, "takes no word for how much to think"));
     };
