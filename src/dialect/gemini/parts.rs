@@ -3,6 +3,7 @@
 //! In: a caller's object. Out: [`Part`]s; what no other dialect has becomes an extra. Must not know: who speaks, which call a
 //! result answers.
 
+use super::compact::compact;
 use super::proto::{self, Step};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
@@ -129,7 +130,7 @@ fn call<'a>(cursor: &mut Cursor<'a>, param: &str, read: &mut Read<'a>) -> Step {
         match name {
             "id" => call.id = proto::text(cursor, &param)?,
             "name" => call.name = proto::text(cursor, &param)?,
-            "args" if kind == Kind::Object => call.arguments = cursor.raw()?,
+            "args" if kind == Kind::Object => call.arguments = compact(cursor.raw()?),
             "args" => return Err(BadBody::wrong_type(param, "an object", kind).into()),
             _ if proto::says_something(cursor)? => read.refuse(param),
             _ => {}
@@ -182,7 +183,7 @@ fn response<'a>(cursor: &mut Cursor<'a>, result: &mut ToolResult<'a>) -> Result<
         members += 1;
         let value = match cursor.kind()? {
             Kind::String => Value::Text(cursor.string()?.into()),
-            _ => Value::Json(cursor.raw()?),
+            _ => Value::Json(compact(cursor.raw()?)),
         };
         let word = key.decode();
         if matches!(&*word, "result" | "output" | "error") {
@@ -198,7 +199,7 @@ fn response<'a>(cursor: &mut Cursor<'a>, result: &mut ToolResult<'a>) -> Result<
                 Value::Json(json) => result.json = Some(json),
             }
         }
-        None => result.json = Some(whole),
+        None => result.json = Some(compact(whole)),
     }
     Ok(())
 }
