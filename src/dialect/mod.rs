@@ -12,7 +12,6 @@ pub mod converse;
 pub mod embeddings;
 #[cfg(feature = "serve")]
 pub mod event_stream;
-#[cfg(feature = "serve")]
 pub mod follow;
 pub mod gemini;
 pub mod json;
@@ -22,12 +21,10 @@ pub mod responses;
 pub mod scan;
 #[cfg(feature = "serve")]
 pub mod splice;
-#[cfg(feature = "serve")]
 pub mod sse;
 mod stop;
 pub mod translate;
 pub mod upstream_error;
-#[cfg(feature = "serve")]
 pub mod whole;
 
 pub use crate::names::Dialect;
