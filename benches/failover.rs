@@ -54,9 +54,8 @@ impl Provider {
                 "data: {{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"{model}\",\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n"
             )
         };
-        let stream =
-            [&event(r#"{"role":"assistant","content":"hi"}"#, "null"), &event("{}", "\"stop\""), "data: [DONE]\n\n"]
-                .concat();
+        let words = event(r#"{"role":"assistant","content":"hi"}"#, "null");
+        let stream = words + &event("{}", "\"stop\"") + "data: [DONE]\n\n";
         let head = |kind: &str, length: usize| {
             format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n")
         };
@@ -224,6 +223,8 @@ fn main() {
     if asked > 1 {
         missed.push(format!("a primary with an open breaker was asked {asked} times"));
     }
-    let _ = cases.map(|case| case.sidecar.stop());
+    for case in cases {
+        case.sidecar.stop();
+    }
     assert!(missed.is_empty(), "{}", missed.join("\n"));
 }
