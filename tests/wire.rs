@@ -162,7 +162,7 @@ impl Case {
     }
 
     fn whole(&mut self, body: &Bytes, reply: &Reply<'_>) {
-        let whole = Whole::read(self.to, self.from, body);
+        let whole = Whole::read(self.to, self.from, body, None);
         let (summary, failed) = whole.summary();
         if let Some(error) = &failed {
             let shown = json!({ "failure": error.failure, "message": error.message });
@@ -262,7 +262,7 @@ fn split(body: &[u8], seed: u64) -> Vec<&[u8]> {
     pieces
 }
 
-fn model<'s>(to: Dialect, settings: &'s Value) -> &'s str {
+fn model(to: Dialect, settings: &Value) -> &str {
     settings["model"].as_str().unwrap_or(usual_model(to))
 }
 
@@ -274,6 +274,7 @@ const fn usual_model(dialect: Dialect) -> &'static str {
         Dialect::Messages => "claude-sonnet-4-5",
         Dialect::Gemini => "gemini-3-pro",
         Dialect::Converse => "anthropic.claude-sonnet-4-5-v1:0",
+        Dialect::Embeddings => "text-embedding-ada-002-v2",
     }
 }
 
@@ -427,6 +428,7 @@ fn readme() -> String {
         Dialect::Messages => "Messages",
         Dialect::Gemini => "Gemini",
         Dialect::Converse => "Bedrock Converse",
+        Dialect::Embeddings => "Embeddings",
     };
     let table = outcomes();
     let mut out = HEAD.to_owned();
