@@ -242,6 +242,12 @@ client = OpenAI(base_url="http://{proxy}/v1", api_key="any", default_headers={{"
 reply = client.chat.completions.create(model="{CALLER_MODEL}", messages=[{{"role": "user", "content": "Hello"}}])
 print(reply.model, "said:", reply.choices[0].message.content)'
 
+  python3 -c '
+from anthropic import Anthropic  # pip install anthropic; whoever answers, the answer is in the dialect that asked
+client = Anthropic(base_url="http://{proxy}", api_key="any", default_headers={{"x-wayside-tenant": "acme"}})
+reply = client.messages.create(model="{CALLER_MODEL}", max_tokens=300, messages=[{{"role": "user", "content": "Hello"}}])
+print(reply.model, "said:", reply.content[0].text)'
+
 {breaking}
   curl -X PUT http://{simulator}/simulate/faults -d '[{{"provider": "anthropic", "fault": 503}}]'
   curl -X DELETE http://{simulator}/simulate/faults
