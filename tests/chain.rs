@@ -1,6 +1,8 @@
 //! Walking a chain on a virtual clock: what is tried, when, and what the caller gets in the end.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
+#[path = "chain/hedging.rs"]
+mod hedging;
 #[path = "chain/matrix.rs"]
 mod matrix;
 
@@ -27,6 +29,7 @@ fn hop(position: u8, retry: Retry) -> PlannedHop {
         stream_limit: Millis::secs(600),
         retry,
         hedge: None,
+        hedge_after: None,
         on: FailureSet::MOVES_ON,
         max_output: None,
         max_input: Tokens(100_000),
@@ -69,7 +72,7 @@ fn walk(chain: &mut Chain, script: Script<'_>) -> (Vec<String>, Step) {
                     return (seen, chain.next(now));
                 };
                 now += Millis(*takes);
-                chain.failed(now, *failure, retry_after.map(Millis));
+                chain.failed(now, hop, *failure, retry_after.map(Millis));
             }
             Step::Wait { until } => {
                 assert!(until > now, "a wait is never in the past");
@@ -112,7 +115,7 @@ fn each_failure_has_its_default() {
         );
     }
     for failure in [ContentFilter, Refusal, BadRequest] {
-        let returned = (vec!["1.1".to_owned()], Step::Return { failure });
+        let returned = (vec!["1.1".to_owned()], Step::Return { failure, hop: 0 });
         assert_eq!(tried(&mut chain(three()), &[(10, failure, None); 9]), returned);
     }
 }
@@ -122,7 +125,7 @@ fn the_default_retry_waits_at_most_a_quarter_second_and_happens_once() {
     for seed in 0..100 {
         let mut chain = Chain::new(three(), false, None, seed);
         chain.next(Millis(0));
-        chain.failed(Millis(10), Network, None);
+        chain.failed(Millis(10), 0, Network, None);
         match chain.next(Millis(10)) {
             Step::Wait { until } => assert!(until > Millis(10) && until < Millis(260), "{until}"),
             Step::Attempt(start) => assert_eq!((start.hop, start.number), (0, 2), "no wait at all is a draw, too"),
@@ -130,7 +133,7 @@ fn the_default_retry_waits_at_most_a_quarter_second_and_happens_once() {
         }
         let Step::Attempt(second) = chain.next(Millis(260)) else { panic!("due") };
         assert_eq!((second.hop, second.number), (0, 2));
-        chain.failed(Millis(270), Network, None);
+        chain.failed(Millis(270), 0, Network, None);
         let Step::Attempt(third) = chain.next(Millis(270)) else { panic!("moves on at once") };
         assert_eq!((third.hop, third.number), (1, 1));
     }
@@ -165,11 +168,11 @@ fn on_replaces_what_moves_to_the_next_hop() {
     let stays = tried(&mut chain(plan.clone()), &[(10, ServerError, None)]);
     assert_eq!(stays, (vec!["1.1".to_owned()], degrade(ServerError)));
     let filtered = tried(&mut chain(plan.clone()), &[(10, ContentFilter, None)]).1;
-    assert_eq!(filtered, Step::Return { failure: ContentFilter });
+    assert_eq!(filtered, Step::Return { failure: ContentFilter, hop: 0 });
     plan.hops[0].on = plan.hops[0].on.with(BadRequest);
     plan.hops[0].retry = Retry { count: 3, on: FailureSet::EMPTY.with(BadRequest), backoff: Millis(1) };
     let mistake = tried(&mut chain(plan), &[(10, BadRequest, None)]);
-    assert_eq!(mistake, (vec!["1.1".to_owned()], Step::Return { failure: BadRequest }), "on every model");
+    assert_eq!(mistake, (vec!["1.1".to_owned()], Step::Return { failure: BadRequest, hop: 0 }), "on every model");
 }
 
 #[test]
@@ -235,11 +238,11 @@ fn limits_shrink_with_the_deadline_and_hops_that_no_longer_fit_are_skipped() {
         other => panic!("{other:?}"),
     };
     assert_eq!(limit(chain.next(Millis(0))), (0, 10_000));
-    chain.failed(Millis(10_000), Timeout, None);
+    chain.failed(Millis(10_000), 0, Timeout, None);
     assert_eq!(limit(chain.next(Millis(10_000))), (1, 4800));
-    chain.failed(Millis(12_301), Timeout, None);
+    chain.failed(Millis(12_301), 1, Timeout, None);
     assert_eq!(limit(chain.next(Millis(12_301))), (2, 2499), "2.5 s are needed by the second hop, 1 s by the third");
-    chain.failed(Millis(14_800), Timeout, None);
+    chain.failed(Millis(14_800), 2, Timeout, None);
     assert_eq!(chain.next(Millis(14_800)), degrade(Timeout));
 
     let mut plan = three();
@@ -324,7 +327,7 @@ fn a_hop_that_fails_while_it_resumes_leaves_it_to_the_next() {
     chain.released(Millis(300));
     assert!(chain.cut(Millis(900), Network));
     chain.next(Millis(900));
-    chain.failed(Millis(1000), Overload, None);
+    chain.failed(Millis(1000), 1, Overload, None);
     assert!(matches!(chain.next(Millis(1000)), Step::Attempt(Start { hop: 2, .. })));
     let late = Millis::secs(60);
     let mut chain = Chain::new(Run { on_cut: OnCut::Resume, ..three() }, true, None, 0);
@@ -338,7 +341,7 @@ fn a_hop_that_fails_while_it_resumes_leaves_it_to_the_next() {
 fn the_record_says_what_was_tried() {
     let mut chain = chain(three());
     chain.next(Millis(5));
-    chain.failed(Millis(105), Timeout, None);
+    chain.failed(Millis(105), 0, Timeout, None);
     chain.next(Millis(105));
     chain.released(Millis(400));
     chain.completed(Millis(500));
@@ -354,7 +357,7 @@ fn a_caller_who_left_ends_everything() {
     let mut chain = chain(three());
     chain.next(Millis(0));
     chain.canceled(Millis(10));
-    chain.failed(Millis(20), Network, None);
+    chain.failed(Millis(20), 0, Network, None);
     assert_eq!(chain.record().attempts.len(), 1);
     assert_eq!(chain.record().attempts[0].outcome, Some(Outcome::Canceled));
     assert!(matches!(chain.next(Millis(20)), Step::Degrade { last: None }));
@@ -408,7 +411,8 @@ proptest! {
         let mut script = script.into_iter();
         loop {
             let step = chain.next(now);
-            prop_assert_eq!(chain.next(now), step, "asking twice changes nothing");
+            let again = if matches!(step, Step::Attempt(_)) { Step::Await { hedge: None } } else { step };
+            prop_assert_eq!(chain.next(now), again, "an attempt is asked for once, anything else as often as wanted");
             match step {
                 Step::Attempt(start) => {
                     attempts += 1;
@@ -424,13 +428,14 @@ proptest! {
                     if failure == ContextLength {
                         too_small = too_small.max(hops[start.hop].max_input.0);
                     }
-                    chain.failed(now, failure, retry_after.map(Millis));
+                    chain.failed(now, start.hop, failure, retry_after.map(Millis));
                 }
+                Step::Await { .. } => prop_assert!(false, "nothing is in flight"),
                 Step::Wait { until } => {
                     prop_assert!(until > now && until < end);
                     now = until;
                 }
-                Step::Return { failure } => {
+                Step::Return { failure, .. } => {
                     prop_assert!(matches!(failure, ContentFilter | Refusal | BadRequest));
                     break;
                 }

@@ -9,6 +9,8 @@ mod rig;
 #[path = "proxy/scripted.rs"]
 mod scripted;
 
+#[path = "proxy/accounting.rs"]
+mod accounting;
 #[path = "proxy/bad_input.rs"]
 mod bad_input;
 #[path = "proxy/binary.rs"]
@@ -23,6 +25,8 @@ mod dialects;
 mod falling_back;
 #[path = "proxy/faults.rs"]
 mod faults;
+#[path = "proxy/hedging.rs"]
+mod hedging;
 #[path = "proxy/holding.rs"]
 mod holding;
 #[path = "proxy/lifecycle.rs"]

@@ -41,6 +41,13 @@ pub enum Ended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pass(Kind);
 
+impl Pass {
+    /// It finds out whether the breaker can close.
+    pub fn is_probe(self) -> bool {
+        self.0 == Kind::Probe
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Usual,

@@ -4,17 +4,21 @@
 //! know: sockets, clocks, HTTP, dialects. `serve` drives it with real time, tests of policies with a virtual clock.
 //!
 //! ```text
-//! next -> Attempt -> failed ---> next      released -> (answer flows) -> completed
-//!           |                               |
-//!           `-> completed                   `-> cut -> next (resume) or over      resumed -> diverged -> over
+//! next -> Attempt -> failed ------> next      delivered -> released -> (answer flows) -> completed
+//!           |   `-> Await -> hedge             (others are canceled)       |
+//!           `-> delivered                                                  `-> cut -> next (resume) or over
+//!                                                                                     resumed -> diverged -> over
 //! ```
 
 pub mod breaker;
 pub mod cooldown;
 pub mod degrade;
+mod hedge;
 mod jitter;
 mod record;
 mod retry;
+
+use smallvec::SmallVec;
 
 use crate::failure::{Failure, FailureSet};
 use crate::policy::ast::OnCut;
@@ -35,17 +39,24 @@ const ANSWERS: FailureSet =
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Start this attempt now.
+    /// Start this attempt now. Said once.
     Attempt(Start),
+    /// Wait for what is in flight.
+    Await {
+        /// Since admission, when [`Chain::hedge`] is to be asked for an attempt beside it; `None` for never.
+        hedge: Option<Millis>,
+    },
     /// Do nothing before this time, then ask again.
     Wait {
         /// Since admission.
         until: Millis,
     },
-    /// Give the caller what the last attempt got, as the provider said it.
+    /// Give the caller what the attempt that ended like this got, as the provider said it.
     Return {
         /// A refusal, a filter, or the caller's own mistake.
         failure: Failure,
+        /// Who said it: an index into [`Run::hops`].
+        hop: usize,
     },
     /// No hop delivered.
     Degrade {
@@ -80,16 +91,26 @@ pub struct Limits {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// To be looked at: this hop, and the number its next attempt would have.
-    At { hop: usize, number: u32 },
+    /// The next hop is to be looked at.
+    Next,
     /// A retry is due.
-    Waiting { hop: usize, number: u32, until: Millis },
+    Again { hop: usize, number: u32, until: Millis },
     /// An attempt is in flight, or its answer flows.
-    Running(Start),
+    Running,
     /// Nothing more will be tried.
     Over(Step),
     /// An answer was given.
     Done,
+}
+
+/// An attempt in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Leg {
+    hop: usize,
+    number: u32,
+    started: Millis,
+    /// Its row of the record.
+    row: usize,
 }
 
 /// The chain of one request.
@@ -99,6 +120,16 @@ pub struct Chain {
     streaming: bool,
     deadline: Millis,
     state: State,
+    /// The hop that comes next; all before it were tried or passed over.
+    ahead: usize,
+    /// In flight, in the order of the chain. More than one only while a hop is hedged.
+    legs: SmallVec<[Leg; 1]>,
+    /// How many were started beside the first of them.
+    beside: u8,
+    /// The first failure that does not move on, and of which hop, while others are in flight.
+    stop: Option<(usize, Failure)>,
+    /// The caller has seen a part of an answer that broke off.
+    resuming: bool,
     /// A prompt that was too long for this window is not sent to one that is no larger.
     too_small: Option<Tokens>,
     /// The extra retry of the last usable hop (section 5.4) was used.
@@ -115,7 +146,12 @@ impl Chain {
             deadline: caller_deadline.unwrap_or(Millis::MAX).min(run.deadline),
             run,
             streaming,
-            state: State::At { hop: 0, number: 1 },
+            state: State::Next,
+            ahead: 0,
+            legs: SmallVec::new(),
+            beside: 0,
+            stop: None,
+            resuming: false,
             too_small: None,
             last_resort_used: false,
             last: None,
@@ -149,118 +185,146 @@ impl Chain {
         &self.record
     }
 
-    /// What to do at `now` (since admission). Asking again without telling what happened gives the same answer.
+    /// What to do at `now` (since admission).
     pub fn next(&mut self, now: Millis) -> Step {
         loop {
             match self.state {
-                State::Running(start) => return Step::Attempt(start),
+                State::Running => return Step::Await { hedge: self.hedge_at() },
                 State::Over(step) => return step,
                 State::Done => return Step::Degrade { last: None },
-                State::Waiting { until, .. } if now < until => return Step::Wait { until },
-                State::Waiting { hop, number, .. } => self.state = State::At { hop, number },
-                State::At { hop, number } => match self.run.hops.get(hop) {
+                State::Again { until, .. } if now < until => return Step::Wait { until },
+                State::Again { hop, number, .. } => {
+                    if let Some(start) = self.start(hop, number, now) {
+                        return Step::Attempt(start);
+                    }
+                    self.state = State::Next;
+                }
+                State::Next => match self.start_next(now) {
+                    Some(start) => return Step::Attempt(start),
                     None => self.state = State::Over(Step::Degrade { last: self.last }),
-                    Some(planned) => match self.refusal_to_start(planned, now) {
-                        Some(reason) => {
-                            self.record.skip(planned, reason);
-                            self.state = State::At { hop: hop + 1, number: 1 };
-                        }
-                        None => {
-                            let start = Start { hop, number, limits: self.limits(planned, now) };
-                            self.record.start(planned, number, now);
-                            self.state = State::Running(start);
-                        }
-                    },
                 },
             }
         }
     }
 
-    /// The attempt that [`Self::next`] asked for is not started, for a reason that only a running proxy knows.
+    /// The next hop that can start; those that cannot are passed over.
+    fn start_next(&mut self, now: Millis) -> Option<Start> {
+        while self.ahead < self.run.hops.len() {
+            let hop = self.ahead;
+            self.ahead += 1;
+            if let Some(start) = self.start(hop, 1, now) {
+                return Some(start);
+            }
+        }
+        None
+    }
+
+    fn start(&mut self, hop: usize, number: u32, now: Millis) -> Option<Start> {
+        let planned = self.run.hops.get(hop)?;
+        if let Some(reason) = self.refusal_to_start(planned, now) {
+            self.record.skip(planned, reason);
+            return None;
+        }
+        let beside = !self.legs.is_empty();
+        let limits = self.limits(planned, now);
+        let row = self.record.start(planned, number, now, beside);
+        if !beside && number == 1 {
+            self.beside = 0;
+        }
+        self.legs.push(Leg { hop, number, started: now, row });
+        self.state = State::Running;
+        Some(Start { hop, number, limits })
+    }
+
+    /// The attempt that was asked for last is not started, for a reason that only a running proxy knows.
     pub fn pass_over(&mut self, reason: SkipReason) {
-        let State::Running(start) = self.state else { return };
-        let Some(hop) = self.run.hops.get(start.hop) else { return };
+        let Some(leg) = self.legs.pop() else { return };
+        let Some(hop) = self.run.hops.get(leg.hop) else { return };
         self.record.unstart(hop, reason);
-        self.state = State::At { hop: start.hop + 1, number: 1 };
+        self.beside = self.beside.saturating_sub(u8::from(!self.legs.is_empty()));
+        if self.legs.is_empty() {
+            self.state = State::Next;
+        }
     }
 
     /// Nothing was tried before the attempt in flight, and nothing can be tried after it.
     pub fn is_last_chance(&self) -> bool {
-        let State::Running(start) = self.state else { return false };
-        start.hop + 1 >= self.run.hops.len() && self.record.attempts.len() <= 1
+        !self.legs.is_empty() && self.ahead >= self.run.hops.len() && self.record.attempts.len() <= 1
     }
 
-    /// The attempt in flight failed before its answer was released. `retry_after` is what the upstream asked to wait.
-    pub fn failed(&mut self, now: Millis, failure: Failure, retry_after: Option<Millis>) {
-        let State::Running(start) = self.state else { return };
-        let Some(hop) = self.run.hops.get(start.hop) else { return };
-        self.record.end(now, Outcome::Failed(failure));
+    /// The attempt at this hop ([`Start::hop`]) failed before its answer was released. `retry_after` is what the upstream asked to
+    /// wait.
+    pub fn failed(&mut self, now: Millis, hop: usize, failure: Failure, retry_after: Option<Millis>) {
+        let Some(at) = self.legs.iter().position(|leg| leg.hop == hop) else { return };
+        let Some(planned) = self.run.hops.get(hop) else { return };
+        let leg = self.legs.remove(at);
+        self.record.end(leg.row, now, Outcome::Failed(failure));
         self.last = Some(failure);
         if failure == Failure::ContextLength {
-            self.too_small = self.too_small.max(Some(hop.max_input));
+            self.too_small = self.too_small.max(Some(planned.max_input));
         }
-        self.state = match self.retry(start, now, failure, retry_after) {
-            Some(until) => State::Waiting { hop: start.hop, number: start.number + 1, until },
-            None => self.after(start.hop, failure),
+        let moves_on = planned.on.contains(failure) && failure != Failure::BadRequest;
+        if !self.legs.is_empty() {
+            self.left_behind(now, (at, hop), failure, moves_on);
+            return;
+        }
+        let stop = self.stop.take();
+        let again = if stop.is_none() { self.retry(leg, now, failure, retry_after) } else { None };
+        self.state = match (again, stop) {
+            (Some(until), _) => State::Again { hop, number: leg.number + 1, until },
+            (None, None) if moves_on => State::Next,
+            (None, stop) => State::Over(ended(stop.unwrap_or((hop, failure)))),
         };
-    }
-
-    /// Where a failure that is not retried leads.
-    fn after(&self, hop: usize, failure: Failure) -> State {
-        let on = self.run.hops.get(hop).map_or(FailureSet::EMPTY, |hop| hop.on);
-        if on.contains(failure) && failure != Failure::BadRequest {
-            State::At { hop: hop + 1, number: 1 }
-        } else if ANSWERS.contains(failure) {
-            State::Over(Step::Return { failure })
-        } else {
-            State::Over(Step::Degrade { last: Some(failure) })
-        }
     }
 
     /// The first byte of the answer goes to the caller: from now on only [`Self::completed`] or [`Self::cut`] can follow.
     pub fn released(&mut self, now: Millis) {
-        if let State::Running(_) = self.state {
-            self.record.release(now);
+        if let [leg] = self.legs[..] {
+            self.record.release(leg.row, now);
         }
     }
 
     /// The answer is whole.
     pub fn completed(&mut self, now: Millis) {
-        if let State::Running(_) = self.state {
-            self.record.end(now, Outcome::Completed);
+        if !self.legs.is_empty() {
+            self.land(now, Outcome::Completed);
             self.state = State::Done;
         }
     }
 
     /// The caller left; whatever is in flight is canceled.
     pub fn canceled(&mut self, now: Millis) {
-        if let State::Running(_) = self.state {
-            self.record.end(now, Outcome::Canceled);
-        }
+        self.land(now, Outcome::Canceled);
         self.state = State::Done;
     }
 
     /// A released stream broke. `true` when the next hop may try to resume it (`on cut resume`): ask [`Self::next`];
     /// anything but an attempt then means the same as `false`, that the caller gets an error event.
     pub fn cut(&mut self, now: Millis, failure: Failure) -> bool {
-        let State::Running(start) = self.state else { return false };
-        self.record.end(now, Outcome::Cut(failure));
+        if self.legs.is_empty() {
+            return false;
+        }
+        self.land(now, Outcome::Cut(failure));
         self.last = Some(failure);
         let resumes = self.run.on_cut == OnCut::Resume;
-        self.state = if resumes {
-            State::At { hop: start.hop + 1, number: 1 }
-        } else {
-            State::Over(Step::Degrade { last: Some(failure) })
-        };
+        self.resuming = resumes;
+        self.state = if resumes { State::Next } else { State::Over(Step::Degrade { last: Some(failure) }) };
         resumes
     }
 
     /// The attempt in flight, which was to take up a stream that broke, says something else than the caller has seen: the stream
     /// stays cut.
     pub fn diverged(&mut self, now: Millis) {
-        if let State::Running(_) = self.state {
-            self.record.end(now, Outcome::Diverged);
+        if !self.legs.is_empty() {
+            self.land(now, Outcome::Diverged);
             self.state = State::Over(Step::Degrade { last: self.last });
+        }
+    }
+
+    /// Everything in flight ends like this.
+    fn land(&mut self, now: Millis, outcome: Outcome) {
+        for leg in std::mem::take(&mut self.legs) {
+            self.record.end(leg.row, now, outcome);
         }
     }
 
@@ -292,4 +356,9 @@ impl Chain {
             stream_limit: stream(hop.stream_limit),
         }
     }
+}
+
+/// Where a failure leads that is neither retried nor moves on.
+const fn ended((hop, failure): (usize, Failure)) -> Step {
+    if ANSWERS.contains(failure) { Step::Return { failure, hop } } else { Step::Degrade { last: Some(failure) } }
 }

@@ -27,6 +27,8 @@ pub struct Attempt {
     pub snapshot: SnapshotId,
     /// Which try on this hop, from 1.
     pub number: u32,
+    /// Started beside a slow attempt (section 5.7).
+    pub hedge: bool,
     /// Since admission.
     pub started: Millis,
     /// Since admission; when its first byte went to the caller.
@@ -61,7 +63,7 @@ pub enum Outcome {
     Failed(Failure),
     /// It broke after release.
     Cut(Failure),
-    /// The caller left.
+    /// Nobody waited for it any more: the caller left, or the attempt beside it was quicker.
     Canceled,
     /// It was to take up a broken answer, and says something else.
     Diverged,
@@ -89,6 +91,8 @@ pub enum SkipReason {
     BreakerOpen,
     /// Its dialect, or its model, has no place for something that the caller asks for.
     CannotCarry,
+    /// It asked for a pause after the chain was planned, and would only have been a hedge.
+    CoolingDown,
 }
 
 impl SkipReason {
@@ -99,21 +103,25 @@ impl SkipReason {
             Self::WindowNotLarger => "window_not_larger",
             Self::BreakerOpen => "breaker_open",
             Self::CannotCarry => "cannot_carry",
+            Self::CoolingDown => "cooling_down",
         }
     }
 }
 
 impl Record {
-    pub(super) fn start(&mut self, hop: &PlannedHop, number: u32, now: Millis) {
+    /// Answers with its row.
+    pub(super) fn start(&mut self, hop: &PlannedHop, number: u32, now: Millis, hedge: bool) -> usize {
         self.attempts.push(Attempt {
             position: hop.position,
             snapshot: hop.snapshot,
             number,
+            hedge,
             started: now,
             released: None,
             ended: None,
             outcome: None,
         });
+        self.attempts.len() - 1
     }
 
     pub(super) fn skip(&mut self, hop: &PlannedHop, reason: SkipReason) {
@@ -126,14 +134,14 @@ impl Record {
         self.skip(hop, reason);
     }
 
-    pub(super) fn release(&mut self, now: Millis) {
-        if let Some(attempt) = self.attempts.last_mut() {
+    pub(super) fn release(&mut self, row: usize, now: Millis) {
+        if let Some(attempt) = self.attempts.get_mut(row) {
             attempt.released.get_or_insert(now);
         }
     }
 
-    pub(super) fn end(&mut self, now: Millis, outcome: Outcome) {
-        if let Some(attempt) = self.attempts.last_mut() {
+    pub(super) fn end(&mut self, row: usize, now: Millis, outcome: Outcome) {
+        if let Some(attempt) = self.attempts.get_mut(row) {
             attempt.ended = Some(now);
             attempt.outcome = Some(outcome);
         }

@@ -3,7 +3,7 @@
 //! In: the attempt that failed, the time, what the upstream asked to wait. Out: when to try again, or `None` to move on. Must not
 //! know: what comes after.
 
-use super::{Chain, Start};
+use super::{Chain, Leg};
 use crate::failure::{Failure, FailureSet};
 use crate::policy::plan::PlannedHop;
 use crate::units::Millis;
@@ -18,33 +18,27 @@ impl Chain {
     /// Since admission, when the next attempt on the same hop is due.
     pub(super) fn retry(
         &mut self,
-        start: Start,
+        leg: Leg,
         now: Millis,
         failure: Failure,
         retry_after: Option<Millis>,
     ) -> Option<Millis> {
-        let hop = self.run.hops.get(start.hop)?;
-        if start.number > allowed(hop, failure) {
-            return self.last_resort(start, now, failure, retry_after);
+        let hop = self.run.hops.get(leg.hop)?;
+        if leg.number > allowed(hop, failure) {
+            return self.last_resort(leg, now, failure, retry_after);
         }
         let (base, least_start) = (hop.retry.backoff, self.least_start(hop));
-        let wait = retry_after.unwrap_or_else(|| self.jitter.of(backoff(base, start.number)));
+        let wait = retry_after.unwrap_or_else(|| self.jitter.of(backoff(base, leg.number)));
         self.in_time(now, wait, least_start)
     }
 
     /// On the last usable hop, what asks to wait gets one retry where the policy says nothing about retrying it.
-    fn last_resort(
-        &mut self,
-        start: Start,
-        now: Millis,
-        failure: Failure,
-        retry_after: Option<Millis>,
-    ) -> Option<Millis> {
-        let hop = self.run.hops.get(start.hop)?;
+    fn last_resort(&mut self, leg: Leg, now: Millis, failure: Failure, retry_after: Option<Millis>) -> Option<Millis> {
+        let hop = self.run.hops.get(leg.hop)?;
         if self.last_resort_used
             || allowed(hop, failure) > 0
             || !ASKS_TO_WAIT.contains(failure)
-            || hop.on.contains(failure) && self.another_usable(start.hop, now)
+            || hop.on.contains(failure) && self.another_usable(now)
         {
             return None;
         }
@@ -53,8 +47,8 @@ impl Chain {
         Some(until)
     }
 
-    fn another_usable(&self, hop: usize, now: Millis) -> bool {
-        self.run.hops.iter().skip(hop + 1).any(|later| self.refusal_to_start(later, now).is_none())
+    fn another_usable(&self, now: Millis) -> bool {
+        self.run.hops.iter().skip(self.ahead).any(|later| self.refusal_to_start(later, now).is_none())
     }
 
     fn in_time(&self, now: Millis, wait: Millis, least_start: Millis) -> Option<Millis> {

@@ -91,6 +91,8 @@ pub struct PlannedHop {
     pub retry: Retry,
     /// Legs beside a slow attempt.
     pub hedge: Option<Hedge>,
+    /// Since the start of an attempt, when the first of them starts; `None` for never, and while the p95 it goes by is unknown.
+    pub hedge_after: Option<Millis>,
     /// Failures that move on.
     pub on: FailureSet,
     /// The least cap that policy puts on the answer; sent upstream when it is below the caller's own.
@@ -223,7 +225,7 @@ fn run(
             continue;
         };
         let reason = unfit(checked, candidate, snapshot, facts, prompt, readings).or_else(|| usable(snapshot));
-        let hop = planned(checked, candidate, snapshot, facts, at);
+        let hop = planned(checked, candidate, snapshot, facts, readings, at);
         // The retry belongs to the new snapshot, if that one can be tried at all.
         let tried =
             candidate.replaced && hops.last().is_some_and(|(before, _): &(PlannedHop, _)| before.rollout.is_some());
@@ -295,7 +297,14 @@ fn unfit(
     prompt.exceeds(largest.0).then_some(DropReason::TooSmall)
 }
 
-fn planned(checked: &Checked, candidate: &Candidate<'_>, snapshot: SnapshotId, facts: &Facts, at: usize) -> PlannedHop {
+fn planned(
+    checked: &Checked,
+    candidate: &Candidate<'_>,
+    snapshot: SnapshotId,
+    facts: &Facts,
+    readings: &Readings,
+    at: usize,
+) -> PlannedHop {
     let options = &candidate.hop.options;
     let entry = checked.snapshots[snapshot.index()].facts.as_deref();
     let feature = facts.feature.and_then(|at| checked.features.get(usize::from(at)));
@@ -314,6 +323,7 @@ fn planned(checked: &Checked, candidate: &Candidate<'_>, snapshot: SnapshotId, f
         stream_limit: options.stream_limit,
         retry: Retry::NONE,
         hedge: options.hedge,
+        hedge_after: options.hedge.and_then(|hedge| hedge.after.or_else(|| readings.p95(checked, snapshot))),
         on: options.on,
         max_output: eligible::policy_cap(options, feature),
         max_input: Tokens(window.unwrap_or(u64::MAX)),

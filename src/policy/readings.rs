@@ -10,7 +10,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::checked::{BudgetId, Checked, ClassifierId, MetricId, RolloutId, SnapshotId, TierId, UNKNOWN};
-use crate::units::Share;
+use crate::units::{Millis, Share};
 
 pub use named::{ByName, Named, Strange};
 
@@ -121,6 +121,14 @@ impl Readings {
     /// A metric in its own unit, [`UNKNOWN`] without enough samples.
     pub fn metric(&self, metric: MetricId) -> u64 {
         self.standing.as_ref().and_then(|all| all.metrics.get(metric.index()).copied().flatten()).unwrap_or(UNKNOWN)
+    }
+
+    /// How long a snapshot takes at most, nineteen times of twenty; `None` without enough samples. A policy that hedges by it
+    /// has a metric for it.
+    pub fn p95(&self, checked: &Checked, snapshot: SnapshotId) -> Option<Millis> {
+        let known = &self.standing.as_ref()?.metrics;
+        let at = checked.moving.p95_of(snapshot)?;
+        known.get(at.index()).copied().flatten().map(Millis)
     }
 
     /// The members of a tier from the fastest; empty for the declared order.

@@ -236,7 +236,11 @@ impl<'a> Seen<'a> {
             .attempts
             .iter()
             .filter(|attempt| attempt.duration(walked.elapsed) > Millis(0))
-            .map(|attempt| format!("{} {}", attempt.duration(walked.elapsed), model(self.checked(), attempt.snapshot)))
+            .map(|attempt| {
+                let took = attempt.duration(walked.elapsed);
+                let beside = if attempt.hedge { format!(" from {}", attempt.started) } else { String::new() };
+                format!("{took} {}{beside}", model(self.checked(), attempt.snapshot))
+            })
             .collect();
         let text = if parts.is_empty() {
             walked.elapsed.to_string()

@@ -4,7 +4,7 @@
 //! text, sockets, real time. What to do next is asked of [`Chain`], as `serve` asks it.
 //!
 //! Bounds hold: an answer takes as long as its attempt may, a slow provider its whole limit, a wait its longest. Every other
-//! failure comes at once.
+//! failure comes at once. A provider that goes well is quick enough that nothing is started beside it; what hedges is a slow one.
 
 use crate::chain::{Attempt, Chain, Start, Step};
 use crate::failure::Failure;
@@ -57,68 +57,115 @@ pub struct Walked {
 }
 
 /// Walks a run from its first hop to an answer.
-pub fn walk(run: Run, streaming: bool, mut goes: impl FnMut(SnapshotId) -> Goes) -> Walked {
-    let hold = run.hold;
-    let mut chain = Chain::unlucky(run, streaming);
-    let mut now = Millis(0);
-    let mut broken = None;
-    let ending = loop {
-        if chain.record().attempts.len() > MAX_ATTEMPTS {
-            break Ending::Endless;
-        }
-        match chain.next(now) {
-            Step::Wait { until } => now = until,
-            // A released stream that nothing resumed.
-            Step::Return { .. } | Step::Degrade { .. } if broken.is_some() => {
-                break broken.map_or(Ending::Degraded(None), Ending::Cut);
-            }
-            Step::Return { failure } => {
-                let last = chain.record().attempts.last().map(|attempt| attempt.snapshot);
-                break last.map_or(Ending::Degraded(Some(failure)), |last| Ending::Returned(last, failure));
-            }
-            Step::Degrade { last } => break Ending::Degraded(last),
-            Step::Attempt(start) => {
-                let Some(snapshot) = chain.run().hops.get(start.hop).map(|hop| hop.snapshot) else {
-                    break Ending::Degraded(None);
-                };
-                match goes(snapshot) {
-                    Goes::Well => {
-                        now += until_release(start, hold);
-                        chain.released(now);
-                        chain.completed(now);
-                        break Ending::Served(snapshot);
-                    }
-                    Goes::Fails(failure) => {
-                        if failure == Failure::Timeout {
-                            now += until_release(start, hold);
-                        }
-                        chain.failed(now, failure, None);
-                    }
-                    Goes::Cuts(tokens) if streaming && released(hold, tokens) => {
-                        now += until_release(start, hold);
-                        chain.released(now);
-                        broken = Some(snapshot);
-                        if !chain.cut(now, Failure::Network) {
-                            break Ending::Cut(snapshot);
-                        }
-                    }
-                    Goes::Cuts(_) => chain.failed(now, Failure::Network, None),
-                }
-            }
-        }
-    };
-    let record = chain.record();
+pub fn walk(run: Run, streaming: bool, goes: impl FnMut(SnapshotId) -> Goes) -> Walked {
+    let chain = Chain::unlucky(run, streaming);
+    let mut walk = Walk { chain, goes, now: Millis(0), flying: Vec::new(), broken: None };
+    let ending = walk.to_the_end();
+    let record = walk.chain.record();
     Walked {
         ending,
-        elapsed: now,
+        elapsed: walk.now,
         attempts: record.attempts.to_vec(),
         skipped: record.skipped.iter().map(|skipped| skipped.snapshot).collect(),
     }
 }
 
-/// The longest an attempt can take until it delivers or is given up.
-fn until_release(start: Start, hold: Hold) -> Millis {
-    bounds::until_release(start.limits.attempt, start.limits.first_token, hold)
+struct Walk<F> {
+    chain: Chain,
+    goes: F,
+    now: Millis,
+    flying: Vec<Flight>,
+    /// Whose released stream broke.
+    broken: Option<SnapshotId>,
+}
+
+/// An attempt in flight, and what is known to become of it.
+#[derive(Clone, Copy)]
+struct Flight {
+    hop: usize,
+    snapshot: SnapshotId,
+    ends: Millis,
+    how: How,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    Whole,
+    /// Released, then broken.
+    Cut,
+    Failed(Failure),
+}
+
+impl<F: FnMut(SnapshotId) -> Goes> Walk<F> {
+    fn to_the_end(&mut self) -> Ending {
+        loop {
+            if self.chain.record().attempts.len() > MAX_ATTEMPTS {
+                return Ending::Endless;
+            }
+            match self.chain.next(self.now) {
+                Step::Wait { until } => self.now = until,
+                // A released stream that nothing resumed.
+                Step::Return { .. } | Step::Degrade { .. } if self.broken.is_some() => {
+                    return self.broken.map_or(Ending::Degraded(None), Ending::Cut);
+                }
+                Step::Return { failure, hop } => {
+                    let said = self.chain.run().hops.get(hop).map(|hop| hop.snapshot);
+                    return said.map_or(Ending::Degraded(Some(failure)), |said| Ending::Returned(said, failure));
+                }
+                Step::Degrade { last } => return Ending::Degraded(last),
+                Step::Attempt(start) => self.launch(start),
+                Step::Await { hedge } => {
+                    if let Some(ending) = self.await_one(hedge) {
+                        return ending;
+                    }
+                }
+            }
+        }
+    }
+
+    fn launch(&mut self, start: Start) {
+        let Some(snapshot) = self.chain.run().hops.get(start.hop).map(|hop| hop.snapshot) else { return };
+        let (run, limits) = (self.chain.run(), start.limits);
+        let limit = bounds::until_release(limits.attempt, limits.first_token, run.hold);
+        let streaming = self.chain.is_streaming();
+        let (took, how) = match (self.goes)(snapshot) {
+            Goes::Well => (limit, How::Whole),
+            Goes::Fails(Failure::Timeout) => (limit, How::Failed(Failure::Timeout)),
+            Goes::Fails(failure) => (Millis(0), How::Failed(failure)),
+            Goes::Cuts(tokens) if streaming && released(self.chain.run().hold, tokens) => (limit, How::Cut),
+            Goes::Cuts(_) => (Millis(0), How::Failed(Failure::Network)),
+        };
+        self.flying.push(Flight { hop: start.hop, snapshot, ends: self.now + took, how });
+    }
+
+    /// Until the first attempt in flight ends, or one is to be started beside them.
+    fn await_one(&mut self, hedge: Option<Millis>) -> Option<Ending> {
+        let first = self.flying.iter().enumerate().min_by_key(|(_, flight)| flight.ends).map(|(at, _)| at);
+        let Some(first) = first else { return Some(Ending::Degraded(None)) };
+        let well = self.flying.iter().any(|flight| !matches!(flight.how, How::Failed(_)));
+        if let Some(due) = hedge.filter(|due| !well && *due < self.flying[first].ends) {
+            self.now = self.now.max(due);
+            if let Some(start) = self.chain.hedge(self.now) {
+                self.launch(start);
+            }
+            return None;
+        }
+        let Flight { hop, snapshot, ends, how } = self.flying.remove(first);
+        self.now = self.now.max(ends);
+        if let How::Failed(failure) = how {
+            self.chain.failed(self.now, hop, failure, None);
+            return None;
+        }
+        self.flying.clear();
+        self.chain.delivered(self.now, hop);
+        self.chain.released(self.now);
+        if how == How::Whole {
+            self.chain.completed(self.now);
+            return Some(Ending::Served(snapshot));
+        }
+        self.broken = Some(snapshot);
+        (!self.chain.cut(self.now, Failure::Network)).then_some(Ending::Cut(snapshot))
+    }
 }
 
 /// Whether a stream of so many tokens was released before it broke.

@@ -156,6 +156,7 @@ async fn take_up(
 ) -> Found {
     let elapsed = walk.elapsed();
     walk.cut(hop, failure);
+    walk.paid(&sent.watch);
     let resumes = walk.chain.cut(elapsed, failure);
     let Some(output) = sent.watch.output() else { return Found::Nothing(Some(failure)) };
     let found = match resume::text(output) {

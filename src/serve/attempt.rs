@@ -5,15 +5,15 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use pingora::protocols::http::ServerSession;
 use tokio::time::{Instant, sleep_until};
 
+use super::caller::Caller;
 use super::events::{Events, Next};
 use super::judge::{Verdict, Watch};
-use super::keep_alive::{self, KeepAlive};
 use super::resume::{Seam, seam};
 use super::schema::{Shape, invalid};
 use super::silence::Silence;
@@ -25,6 +25,7 @@ use crate::dialect::whole::{self, Vectors};
 use crate::failure::{Failure, FailureSet};
 use crate::policy::checked::Hold;
 use crate::upstream::{Answer, Call, CallError, Upstream};
+use crate::usage::Usage;
 
 /// Bytes of an answer that is no stream.
 pub const MAX_ANSWER: usize = 64 << 20;
@@ -61,6 +62,8 @@ pub struct Try<'a> {
     pub stream: Option<StreamLimits>,
     /// The end of the attempt: until complete; for a stream, until released.
     pub until: Instant,
+    /// Tokens of content so far, for who gives it up.
+    pub progress: &'a AtomicU64,
 }
 
 /// Limits that only streams have.
@@ -81,9 +84,9 @@ pub enum Tried {
     /// A stream that may be released.
     Live(Live),
     /// It was to take up another answer, and says something else.
-    Diverged,
-    /// A failure, in the words of section 5.3, and what the provider said where the caller may be told.
-    Failed(UpstreamError, Option<Said>),
+    Diverged(Spent),
+    /// A failure.
+    Failed(Failed),
     /// Nobody waits any more.
     ClientGone,
 }
@@ -98,12 +101,43 @@ pub struct Said {
     pub watch: Option<Watch>,
 }
 
-/// A failure on its way out of a try.
-struct Failed(UpstreamError, Option<Said>);
+/// How a try failed.
+pub struct Failed {
+    /// In the words of section 5.3.
+    pub error: UpstreamError,
+    /// What the provider said, where the caller may be told.
+    pub said: Option<Said>,
+    /// What it may be billed for.
+    pub spent: Spent,
+}
 
 impl From<UpstreamError> for Failed {
     fn from(error: UpstreamError) -> Self {
-        Self(error, None)
+        Self { error, said: None, spent: Spent::Nothing }
+    }
+}
+
+/// What is known of the tokens of an attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spent {
+    /// No answer, so no bill.
+    #[default]
+    Nothing,
+    /// As the provider counted.
+    Counted(Usage),
+    /// The prompt, and so many tokens of an answer that nobody counted to its end.
+    Begun(u64),
+}
+
+impl Spent {
+    /// By what an answer says about itself.
+    pub fn of(watch: &Watch) -> Self {
+        watch.usage().map_or_else(|| Self::Begun(watch.content_tokens()), Self::Counted)
+    }
+
+    /// A failure is billed for where a model gave it, and then it names one or counts what it used.
+    fn of_failed(watch: &Watch) -> Self {
+        if watch.model().is_some() || watch.usage().is_some() { Self::of(watch) } else { Self::Nothing }
     }
 }
 
@@ -130,7 +164,7 @@ pub struct Live {
 }
 
 /// Tries a hop. Ends early when the caller leaves.
-pub async fn attempt(session: &mut ServerSession, hop: &Try<'_>, alive: &mut Option<KeepAlive>) -> Tried {
+pub async fn attempt(caller: &mut Caller<'_>, hop: &Try<'_>) -> Tried {
     let limit = hop.stream.map_or(hop.until, |stream| stream.first_token.min(hop.until));
     // Pinned where it is made: `select!` would move it, and it is large.
     let mut answer = pin!(async {
@@ -138,22 +172,23 @@ pub async fn attempt(session: &mut ServerSession, hop: &Try<'_>, alive: &mut Opt
         if hop.stream.is_some() { opened(answer, hop).await } else { complete(answer, hop).await.map(Opened::Whole) }
     });
     let opened = loop {
-        tokio::select! {
+        let turn = tokio::select! {
             biased;
             answer = &mut answer => break answer,
-            () = client_gone(session) => return Tried::ClientGone,
-            () = sleep_until(limit) => break Err(timeout("no answer within the attempt's limit").into()),
-            () = keep_alive::due(alive.as_ref()) => {}
-        }
-        if !keep_alive::send(alive, session).await {
+            turn = caller.turns() => turn,
+            () = sleep_until(limit) => break Err(late(hop, "no answer within the attempt's limit")),
+        };
+        if !caller.answered(turn).await {
             return Tried::ClientGone;
         }
     };
     match (opened, hop.stream) {
-        (Err(Failed(error, said)), _) => Tried::Failed(error, said),
+        (Err(failed), _) => Tried::Failed(failed),
         (Ok(Opened::Whole(whole)), _) => Tried::Whole(whole),
-        (Ok(Opened::Stream(events)), Some(stream)) => hold(session, events, hop, stream, alive).await,
-        (Ok(Opened::Stream(_)), None) => failed(UpstreamError::bare(Failure::Network, "a stream nobody asked for")),
+        (Ok(Opened::Stream(events)), Some(stream)) => hold(caller, events, hop, stream).await,
+        (Ok(Opened::Stream(_)), None) => {
+            Tried::Failed(UpstreamError::bare(Failure::Network, "a stream nobody asked for").into())
+        }
     }
 }
 
@@ -177,18 +212,22 @@ async fn opened(answer: Answer, hop: &Try<'_>) -> Result<Opened, Failed> {
 /// A whole answer is here.
 async fn complete(answer: Answer, hop: &Try<'_>) -> Result<Whole, Failed> {
     let answer = successful(answer, hop).await?;
-    let body = read_up_to(answer, MAX_ANSWER).await?;
+    let body = read_up_to(answer, MAX_ANSWER).await;
+    // It had begun to answer.
+    let body = body.map_err(|error| Failed { error, said: None, spent: Spent::Begun(0) })?;
     let whole = whole::Whole::read(hop.dialect, hop.caller, &body, hop.vectors);
     let (watch, error) = Watch::whole(hop.pin, &whole);
     let Some(error) = error else {
         if let Some(shape) = hop.shape.filter(|shape| shape.demand.of_every_text() || watch.calls()) {
-            shape.check(&whole.output())?;
+            let checked = shape.check(&whole.output());
+            checked.map_err(|error| Failed { error, said: None, spent: Spent::of(&watch) })?;
         }
         let body = whole.for_caller(&hop.reply).unwrap_or_default();
         return Ok(Whole { body, watch });
     };
+    let spent = Spent::of_failed(&watch);
     let said = whole.for_caller(&hop.reply).map(|body| Said { status: 200, body, watch: Some(watch) });
-    Err(Failed(UpstreamError { status: Some(200), ..error }, said))
+    Err(Failed { error: UpstreamError { status: Some(200), ..error }, said, spent })
 }
 
 /// Turns every status but 2xx into the failure it means.
@@ -217,7 +256,7 @@ async fn successful(mut answer: Answer, hop: &Try<'_>) -> Result<Answer, Failed>
     }
     let body = if hop.dialect == hop.caller { body.freeze() } else { error.for_caller(status).body(hop.caller).into() };
     let said = Said { status, body, watch: None };
-    Err(Failed(error, Some(said).filter(|_| ended)))
+    Err(Failed { error, said: Some(said).filter(|_| ended), spent: Spent::Nothing })
 }
 
 async fn read_up_to(mut answer: Answer, limit: usize) -> Result<Bytes, UpstreamError> {
@@ -244,42 +283,41 @@ async fn read_up_to(mut answer: Answer, limit: usize) -> Result<Bytes, UpstreamE
 }
 
 /// Holds a stream until it may be released.
-async fn hold(
-    session: &mut ServerSession,
-    mut events: Events,
-    hop: &Try<'_>,
-    limits: StreamLimits,
-    alive: &mut Option<KeepAlive>,
-) -> Tried {
+async fn hold(caller: &mut Caller<'_>, mut events: Events, hop: &Try<'_>, limits: StreamLimits) -> Tried {
     let mut held = Held::new(hop);
     let mut silence = Silence::new(limits.idle, limits.first_token.min(hop.until));
     loop {
         let next = tokio::select! {
             biased;
             next = events.next() => next,
-            () = client_gone(session) => return Tried::ClientGone,
-            () = silence.over() => return failed(timeout("silence, or no content within the attempt's limit")),
-            () = keep_alive::due(alive.as_ref()) => {
-                if !keep_alive::send(alive, session).await {
+            turn = caller.turns() => {
+                if !caller.answered(turn).await {
                     return Tried::ClientGone;
                 }
                 continue;
             }
+            () = silence.over() => {
+                return Tried::Failed(late(hop, "silence, or no content within the attempt's limit"));
+            }
         };
         silence.heard();
-        let complete = match held.take(next, hop) {
+        let taken = held.take(next, hop);
+        hop.progress.store(held.watch.content_tokens(), Ordering::Relaxed);
+        let complete = match taken {
             Ok(complete) => complete,
-            Err(NotHeld::Failed(error)) => return failed(error),
-            Err(NotHeld::Diverged) => return Tried::Diverged,
+            Err(NotHeld::Failed(error)) => return held.failed(error),
+            Err(NotHeld::Diverged) => return Tried::Diverged(Spent::of(&held.watch)),
         };
         if held.first_content.is_some() {
             silence.extend(hop.until);
         }
         match held.released(complete, limits.hold, hop) {
             Ok(false) => {}
-            Ok(true) if complete && hop.after.is_some() && held.events.is_empty() => return Tried::Diverged,
+            Ok(true) if complete && hop.after.is_some() && held.events.is_empty() => {
+                return Tried::Diverged(Spent::of(&held.watch));
+            }
             Ok(true) => return Tried::Live(held.live(events, complete, hop)),
-            Err(error) => return failed(error),
+            Err(error) => return held.failed(error),
         }
     }
 }
@@ -372,6 +410,10 @@ impl Held {
             })
     }
 
+    fn failed(&self, error: UpstreamError) -> Tried {
+        Tried::Failed(Failed { error, said: None, spent: Spent::of_failed(&self.watch) })
+    }
+
     fn live(mut self, events: Events, complete: bool, hop: &Try<'_>) -> Live {
         self.watch.release();
         if !hop.kept {
@@ -382,22 +424,10 @@ impl Held {
     }
 }
 
-/// Completes when the caller has closed the connection or reset the stream, and never before.
-///
-/// A caller that closes only its sending side counts as gone: on the wire that is the same FIN as a full close, and only a write
-/// would tell them apart. Serving it (pingora's `set_abort_on_close(false)`) would mean to notice nobody's leaving before an
-/// answer begins, and to pay providers for answers that nobody reads.
-pub async fn client_gone(session: &mut ServerSession) {
-    // Bytes of a next request are put aside by pingora, so only an end of the connection completes this.
-    while let Ok(piece) = session.read_body_or_idle(true).await {
-        if piece.is_none() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-fn failed(error: UpstreamError) -> Tried {
-    Tried::Failed(error, None)
+/// A call that was given up may still be answered, and billed for.
+fn late(hop: &Try<'_>, why: &str) -> Failed {
+    let spent = Spent::Begun(hop.progress.load(Ordering::Relaxed));
+    Failed { error: timeout(why), said: None, spent }
 }
 
 fn broken(error: &CallError) -> UpstreamError {

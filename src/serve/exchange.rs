@@ -43,8 +43,9 @@ pub async fn exchange(sidecar: &Sidecar, session: &mut ServerSession, entrance: 
         Err(problem) => return settlement.refuse(session, &problem).await,
     };
 
-    // 3. Read the clock once; everything below sees the same moment.
-    let readings = Readings::at(jiff::Timestamp::now(), &now.policy.checked().timezone);
+    // 3. Read the clock and what was measured once; everything below sees the same moment.
+    let mut readings = Readings::at(jiff::Timestamp::now(), &now.policy.checked().timezone);
+    readings.standing = now.measured.standing(&now, sidecar.uptime());
 
     // 4. Decide, and 5. to 7. expand, order and filter the chain.
     let Some(plan) = decide_and_plan(sidecar, &now, &admitted.facts, &mut prompt, &readings) else {
@@ -63,7 +64,7 @@ pub async fn exchange(sidecar: &Sidecar, session: &mut ServerSession, entrance: 
     let mut walk = begin(sidecar, &now, (settlement.id(), admitted_at), &asked, (plan.rule, run));
     if let Some(again) = cached::fresh(&walk) {
         let ending = answer::again(session, &settlement, &asked, again).await;
-        return settlement.settle(&asked, &walk, ending);
+        return settlement.settle(&asked, &mut walk, ending);
     }
 
     // 12. Walk the chain until a hop delivers.
@@ -88,7 +89,7 @@ pub async fn exchange(sidecar: &Sidecar, session: &mut ServerSession, entrance: 
     }
 
     // 14. Settle: usage, cost, one record.
-    settlement.settle(&asked, &walk, ending)
+    settlement.settle(&asked, &mut walk, ending)
 }
 
 fn decide_and_plan(
@@ -126,4 +127,26 @@ fn begin<'a>(
     let chain = Chain::new(run, admitted.facts.streaming, admitted.deadline, fastrand::u64(..));
     let keeps = cached::keeps(now, rule, asked);
     Walk::new((sidecar, now), request_id, since, keeps, chain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of one request in work, besides what it puts on the heap. A task of its own, or an attempt beside another, must not
+    /// be part of a request that has none.
+    const MOST: usize = 16 << 10;
+
+    fn size<Fut>(
+        _: impl FnOnce(&'static Sidecar, &'static mut ServerSession, Entrance, &'static mut Turn) -> Fut,
+    ) -> usize {
+        size_of::<Fut>()
+    }
+
+    #[test]
+    fn a_request_in_work_is_small() {
+        let size = size(exchange);
+        println!("{size} bytes");
+        assert!(size <= MOST, "{size} bytes");
+    }
 }

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use super::latency::Latencies;
 use crate::chain::breaker::{Breaker, Ended, Pass, Turned};
 use crate::chain::cooldown::Cooldown;
 use crate::config::BreakerSettings;
@@ -44,6 +45,7 @@ pub struct Health {
 struct Inner {
     breaker: Breaker,
     cooldown: Cooldown,
+    latencies: Latencies,
 }
 
 /// Why a snapshot is left alone.
@@ -97,24 +99,39 @@ impl Health {
         self.change(|inner| inner.breaker.begin(now, forced))
     }
 
-    /// It was answered; for a stream, its first content is here.
-    pub fn answered(&self, pass: Pass, now: Millis, settings: &BreakerSettings) -> Option<Turned> {
+    /// How long it takes, nineteen times of twenty; `None` while nobody knows.
+    pub fn p95(&self, now: Millis) -> Option<Millis> {
+        self.inner.lock().latencies.p95(now)
+    }
+
+    /// It was answered; for a stream, its first content is here. `took` is how long that was, where it is measured.
+    pub fn answered(
+        &self,
+        pass: Pass,
+        took: Option<Millis>,
+        now: Millis,
+        settings: &BreakerSettings,
+    ) -> Option<Turned> {
         self.change(|inner| {
+            took.into_iter().for_each(|took| inner.latencies.took(took, now));
             inner.cooldown.succeeded();
             inner.breaker.end(pass, Ended::Answered, now, settings)
         })
     }
 
-    /// It failed; `retry_after` is what the upstream asked to wait.
+    /// It failed; `retry_after` is what the upstream asked to wait, `took` how long it was waited for, where that is measured.
     pub fn failed(
         &self,
         pass: Pass,
-        failure: Failure,
-        retry_after: Option<Millis>,
+        (failure, retry_after): (Failure, Option<Millis>),
+        took: Option<Millis>,
         now: Millis,
         settings: &BreakerSettings,
     ) -> Option<Turned> {
         self.change(|inner| {
+            // A timeout counts as its limit; other failures say nothing about how long an answer takes.
+            let took = took.filter(|_| failure == Failure::Timeout);
+            took.into_iter().for_each(|took| inner.latencies.took(took, now));
             inner.cooldown.failed(failure, retry_after, now);
             inner.breaker.end(pass, Ended::Failed(failure), now, settings)
         })
@@ -154,10 +171,10 @@ mod tests {
         let health = Health::default();
         assert_eq!(health.shut(NOW), None);
         let pass = health.begin(NOW, false).unwrap();
-        assert_eq!(health.failed(pass, Failure::RateLimit, Some(Millis::secs(50)), NOW, &settings()), None);
+        assert_eq!(health.failed(pass, (Failure::RateLimit, Some(Millis::secs(50))), None, NOW, &settings()), None);
         assert_eq!(health.shut(NOW), Some(Shut::CoolingDown));
         let pass = health.begin(NOW, false).unwrap();
-        assert!(health.failed(pass, Failure::Auth, None, NOW, &settings()).is_some());
+        assert!(health.failed(pass, (Failure::Auth, None), None, NOW, &settings()).is_some());
         assert_eq!(health.shut(NOW), Some(Shut::BreakerOpen));
         assert_eq!(health.shut(NOW + Millis::secs(30)), Some(Shut::CoolingDown));
         assert_eq!(health.shut(NOW + Millis::secs(50)), None);
@@ -169,7 +186,7 @@ mod tests {
         let (used, sick, left) = (ModelRef::new("a", "used"), ModelRef::new("a", "sick"), ModelRef::new("a", "left"));
         let held = healths.of(&used, "here");
         let pass = healths.of(&sick, "here").begin(NOW, false).unwrap();
-        healths.of(&sick, "here").failed(pass, Failure::Auth, None, NOW, &settings());
+        healths.of(&sick, "here").failed(pass, (Failure::Auth, None), None, NOW, &settings());
         healths.of(&left, "here");
         assert_eq!(healths.len(), 3);
         healths.forget_unused(NOW);

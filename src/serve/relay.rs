@@ -14,7 +14,8 @@ use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 use tokio::time::Instant;
 
-use super::attempt::{Live, MAX_HELD, client_gone};
+use super::attempt::{Live, MAX_HELD};
+use super::caller::client_gone;
 use super::entrance;
 use super::events::{Events, Next};
 use super::judge::{Verdict, Watch};

@@ -2,6 +2,7 @@
 //!
 //! In: facts, decision, attempts, the answer's own words. Out: a [`Record`] for telemetry. Must not know: sockets.
 
+use std::ops::Add;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,12 +12,13 @@ use smallvec::SmallVec;
 
 use super::app::Ended;
 use super::ask::{Admitted, Told};
+use super::attempt::Spent;
 use super::degrade;
 use super::judge::Watch;
 use super::reply::{self, Headers, Problem};
 use super::request_id::RequestId;
 use super::sidecar::{InForce, Sidecar};
-use super::walk::Walk;
+use super::walk::{Bill, Walk};
 use crate::catalog::price::Terms;
 use crate::chain;
 use crate::policy::checked::{AttributeDomain, AttributeValue, Checked, TierId};
@@ -256,7 +258,8 @@ impl<'a> Settlement<'a> {
     }
 
     /// Closes the books.
-    pub fn settle(self, asked: &Asked<'_>, walk: &Walk<'_>, ending: Ending) -> Ended {
+    pub fn settle(self, asked: &Asked<'_>, walk: &mut Walk<'_>, ending: Ending) -> Ended {
+        ending.watch.iter().for_each(|watch| walk.paid(watch));
         let checked = self.now.policy.checked();
         let name = |snapshot: crate::policy::checked::SnapshotId| self.now.snapshot_text(snapshot);
         let tier_name = |tier: Option<TierId>| tier.map(|tier| &*checked.tiers[tier.index()].name);
@@ -269,15 +272,10 @@ impl<'a> Settlement<'a> {
         let dropped: SmallVec<[_; 4]> =
             run.dropped.iter().map(|one| (one.snapshot.map_or("requested", name), one.reason)).collect();
         let elapsed = walk.elapsed();
-        let attempts: SmallVec<[AttemptRecord<'_>; 4]> = walk
-            .chain
-            .record()
-            .attempts
-            .iter()
-            .enumerate()
-            .map(|(at, attempt)| attempt_record(attempt, name(attempt.snapshot), walk.statuses.get(at), elapsed))
-            .collect();
-        let usage = usage(asked, &ending);
+        let bills = Bills { now: self.now, asked, terms: terms(&asked.admitted.facts) };
+        let rows = walk.chain.record().attempts.iter().zip(&walk.bills);
+        let attempts: SmallVec<[AttemptRecord<'_>; 4]> =
+            rows.map(|(attempt, bill)| bills.row(attempt, name(attempt.snapshot), bill, elapsed)).collect();
         let words = Words::of(checked, asked);
         let attributes = words.attributes();
         let time = self.admitted_at();
@@ -309,8 +307,8 @@ impl<'a> Settlement<'a> {
             ticket: ending.ticket.as_deref(),
             cache: cache.map(|cache| cache.result),
             cache_age_ms: cache.and_then(|cache| cache.age),
-            usage,
-            cost_usd: ending.hop.as_ref().and_then(|hop| cost(self.now, hop, &usage, &asked.admitted.facts)),
+            usage: attempts.iter().filter_map(|one| one.usage).fold(Usage::default(), Usage::add),
+            cost_usd: sum(&attempts),
             first_token_ms: ending.first_token,
             total_ms: elapsed,
             request_bytes: asked.told.body.len() as u64,
@@ -320,28 +318,45 @@ impl<'a> Settlement<'a> {
     }
 }
 
-fn attempt_record<'a>(
-    attempt: &chain::Attempt,
-    snapshot: &'a str,
-    status: Option<&Option<u16>>,
-    elapsed: Millis,
-) -> AttemptRecord<'a> {
-    AttemptRecord {
-        hop: attempt.position,
-        snapshot,
-        attempt: attempt.number,
-        failure: attempt.failure(),
-        canceled: matches!(attempt.outcome, Some(chain::Outcome::Canceled | chain::Outcome::Diverged)),
-        status: status.copied().flatten(),
-        started_ms: attempt.started,
-        duration_ms: attempt.duration(elapsed),
+/// What attempts used, and what that costs.
+struct Bills<'a> {
+    now: &'a InForce,
+    asked: &'a Asked<'a>,
+    terms: Terms,
+}
+
+impl Bills<'_> {
+    fn row<'r>(&self, attempt: &chain::Attempt, snapshot: &'r str, bill: &Bill, elapsed: Millis) -> AttemptRecord<'r> {
+        // What the provider counted, else our estimate of what was read and written.
+        let usage = match bill.spent {
+            Spent::Nothing => None,
+            Spent::Counted(usage) => Some(usage),
+            Spent::Begun(content) => Some(Usage::estimate(estimated(self.asked.prompt_tokens), content)),
+        };
+        let entry = self.now.policy.checked().snapshots[attempt.snapshot.index()].facts.as_ref();
+        let cost = usage.and_then(|usage| entry?.cost(&usage, self.terms));
+        AttemptRecord {
+            hop: attempt.position,
+            snapshot,
+            attempt: attempt.number,
+            hedge: attempt.hedge,
+            probe: bill.probe,
+            failure: attempt.failure(),
+            canceled: matches!(attempt.outcome, Some(chain::Outcome::Canceled | chain::Outcome::Diverged)),
+            status: bill.status,
+            started_ms: attempt.started,
+            duration_ms: attempt.duration(elapsed),
+            usage,
+            cost_usd: cost,
+        }
     }
 }
 
-/// What the provider counted, else our estimate of what was read and written.
-fn usage(asked: &Asked<'_>, ending: &Ending) -> Usage {
-    let Some(watch) = &ending.watch else { return Usage::default() };
-    watch.usage().unwrap_or_else(|| Usage::estimate(estimated(asked.prompt_tokens), watch.content_tokens()))
+/// What all of them cost; nothing where none was billed for, or the price of one is unknown.
+fn sum(attempts: &[AttemptRecord<'_>]) -> Option<Usd> {
+    let mut billed = attempts.iter().filter(|one| one.usage.is_some()).map(|one| one.cost_usd);
+    let first = billed.next()??;
+    billed.try_fold(first, |sum, one| Some(sum + one?))
 }
 
 /// Within what is known of the prompt, as near as may be to the four bytes that a token of English has.
@@ -349,12 +364,10 @@ fn estimated((least, most): (u64, u64)) -> u64 {
     (most / BYTES_PER_TOKEN).max(least)
 }
 
-fn cost(now: &InForce, hop: &PlannedHop, usage: &Usage, facts: &Facts) -> Option<Usd> {
-    let entry = now.policy.checked().snapshots[hop.snapshot.index()].facts.as_ref()?;
+fn terms(facts: &Facts) -> Terms {
     let at = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now());
     let minute = at.hour() as u16 * 60 + at.minute() as u16;
-    let terms = Terms { day: at.date(), minute, batch: facts.priority == Priority::Batch };
-    entry.cost(usage, terms)
+    Terms { day: at.date(), minute, batch: facts.priority == Priority::Batch }
 }
 
 /// Names behind the indices of [`Facts`].

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::cached::Answers;
 use super::health::{Health, Healths, Shut};
+use super::latency::Measured;
 use super::policy::Policy;
 use super::queue::{AGAIN_EVERY, Queues};
 use super::schema::Schemas;
@@ -72,6 +73,8 @@ pub struct InForce {
     pub queues: Queues,
     /// Answers that may be given again.
     pub answers: Answers,
+    /// How long snapshots take, where the policy asks.
+    pub measured: Measured,
     /// Since when.
     pub loaded_at: jiff::Timestamp,
     upstreams: Vec<Option<Arc<Upstream>>>,
@@ -338,6 +341,7 @@ impl InForce {
             loaded_at: jiff::Timestamp::now(),
             queues: Queues::prepare(&config, checked, before.map(|before| &before.queues), pools)?,
             answers: Answers::default(),
+            measured: Measured::default(),
             config: Arc::new(config),
             policy,
         })

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pingora::protocols::http::ServerSession;
 
-use super::attempt::client_gone;
+use super::caller::client_gone;
 use super::intake::NoBody;
 use super::reply::Problem;
 use super::tally::{Entry, Kind, Tally};

@@ -3,21 +3,24 @@
 //! In: a plan, an admitted request. Out: something to give the caller, or the word that nothing could be had. Must not know:
 //! how it is written to the caller.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use pingora::protocols::http::ServerSession;
 use smallvec::SmallVec;
 
 use super::ask::{self, Told};
-use super::attempt::{Live, Said, StreamLimits, Tried, Try, Whole, attempt, client_gone};
+use super::attempt::{Failed, Live, Said, Spent, StreamLimits, Tried, Try, Whole, attempt};
 use super::cached::Keeps;
-use super::health::Health;
-use super::keep_alive::{self, KeepAlive};
+use super::caller::Caller;
+use super::judge::Watch;
+use super::keep_alive::KeepAlive;
+use super::leave::Leave;
 use super::prepare::{Prepared, prepare};
+use super::race::race;
 use super::request_id::RequestId;
 use super::schema::Shape;
 use super::sidecar::{InForce, Sidecar};
-use crate::chain::breaker::{Pass, Turned};
 use crate::chain::{Chain, SkipReason, Start, Step};
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
@@ -26,6 +29,7 @@ use crate::dialect::upstream_error::UpstreamError;
 use crate::dialect::whole::Vectors;
 use crate::failure::Failure;
 use crate::policy::ast::OnCut;
+use crate::policy::checked::Hold;
 use crate::policy::plan::PlannedHop;
 use crate::units::Millis;
 
@@ -62,8 +66,10 @@ pub struct Walk<'a> {
     pub keeps: Option<Keeps>,
     /// What to do next.
     pub chain: Chain,
-    /// The upstream's status of each attempt, in order.
-    pub statuses: SmallVec<[Option<u16>; 4]>,
+    /// What each attempt came to, in the order of the chain's record.
+    pub bills: SmallVec<[Bill; 4]>,
+    /// The attempt whose answer the caller gets, and whose tokens are not known yet: its row of both.
+    pub delivering: Option<usize>,
     /// For a caller who sees nothing of a stream before its end.
     pub alive: Option<KeepAlive>,
     /// What the caller has seen of a stream that broke off.
@@ -83,7 +89,7 @@ impl<'a> Walk<'a> {
         keeps: Option<Keeps>,
         chain: Chain,
     ) -> Self {
-        let (statuses, notes) = Default::default();
+        let (bills, notes) = Default::default();
         Self {
             sidecar,
             now,
@@ -91,7 +97,8 @@ impl<'a> Walk<'a> {
             admitted,
             keeps,
             chain,
-            statuses,
+            bills,
+            delivering: None,
             alive: None,
             seen: None,
             refused: None,
@@ -100,7 +107,56 @@ impl<'a> Walk<'a> {
     }
 }
 
-impl Walk<'_> {
+/// What is known of an attempt besides how it ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bill {
+    /// The upstream's status.
+    pub status: Option<u16>,
+    /// It found out whether a breaker could close.
+    pub probe: bool,
+    /// Its tokens.
+    pub spent: Spent,
+}
+
+/// An attempt that was begun.
+pub struct Leg<'a> {
+    /// What to do.
+    pub start: Start,
+    /// Where.
+    pub hop: PlannedHop,
+    /// What is sent; `None` where nothing is configured to send it to.
+    pub prepared: Option<Prepared>,
+    /// Its row of [`Walk::bills`].
+    pub row: usize,
+    notes: Notes,
+    leave: Leave<'a>,
+    begun: Instant,
+}
+
+/// What the provider of an attempt that failed said, and where that was, as the chain knows it.
+pub type Words = (usize, Said, PlannedHop);
+
+/// What every attempt of a request needs.
+pub struct Errand<'t> {
+    /// Shared with other requests.
+    pub sidecar: &'t Sidecar,
+    /// What this request is served under.
+    pub now: &'t InForce,
+    /// By which its caller knows it.
+    pub request_id: RequestId,
+    /// What the caller sent.
+    pub told: &'t Told,
+    /// How much of a stream is held back.
+    pub hold: Hold,
+    /// What happens when a released stream breaks.
+    pub on_cut: OnCut,
+    /// What the caller has seen of a stream that broke off.
+    pub seen: Option<&'t str>,
+    /// Tokens of content so far.
+    pub progress: &'t AtomicU64,
+}
+
+impl<'a> Walk<'a> {
     /// Since admission.
     pub fn elapsed(&self) -> Millis {
         Millis(self.admitted.elapsed().as_millis() as u64)
@@ -108,26 +164,26 @@ impl Walk<'_> {
 
     /// Tries hops until one delivers.
     pub async fn walk(&mut self, session: &mut ServerSession, told: &Told) -> Found {
-        let mut said = None;
+        let mut words: Vec<Words> = Vec::new();
         loop {
             let elapsed = self.elapsed();
             match self.chain.next(elapsed) {
                 Step::Wait { until } => {
                     let wake = tokio::time::Instant::from_std(self.admitted + until.duration());
-                    tokio::select! {
+                    let mut caller = Caller::Here { session, alive: &mut self.alive };
+                    let turn = tokio::select! {
                         biased;
-                        () = tokio::time::sleep_until(wake) => {}
-                        () = client_gone(session) => return self.gone(),
-                        () = keep_alive::due(self.alive.as_ref()) => {
-                            if !keep_alive::send(&mut self.alive, session).await {
-                                return self.gone();
-                            }
-                        }
+                        () = tokio::time::sleep_until(wake) => continue,
+                        turn = caller.turns() => turn,
+                    };
+                    if !caller.answered(turn).await {
+                        return self.gone();
                     }
                 }
-                Step::Return { failure } => {
-                    return match said.take() {
-                        Some((said, hop)) => Found::Said(said, hop, failure),
+                Step::Return { failure, hop } => {
+                    let said = words.into_iter().find(|one| one.0 == hop);
+                    return match said {
+                        Some((_, said, hop)) => Found::Said(said, hop, failure),
                         None => Found::Nothing(Some(failure)),
                     };
                 }
@@ -138,49 +194,126 @@ impl Walk<'_> {
                         None => Found::Nothing(last),
                     };
                 }
+                // Attempts are awaited where they are begun.
+                Step::Await { .. } => return Found::Nothing(None),
                 Step::Attempt(start) => {
-                    if self.statuses.is_empty() {
+                    if self.bills.is_empty() {
                         self.sidecar.telemetry.metrics.overhead.observe(self.admitted.elapsed().as_secs_f64());
                     }
-                    let Some(hop) = self.chain.run().hops.get(start.hop).cloned() else { return Found::Nothing(None) };
-                    let Some(leave) = Leave::of(self, &hop) else {
-                        self.chain.pass_over(SkipReason::BreakerOpen);
+                    words.clear();
+                    let Some(leg) = self.begin(told, start, Leave::of) else { continue };
+                    if self.chain.hedge_at().is_some() {
+                        if let Some(found) = Box::pin(race(self, session, told, leg, &mut words)).await {
+                            return found;
+                        }
                         continue;
+                    }
+                    let progress = AtomicU64::new(0);
+                    let run = self.chain.run();
+                    let errand = Errand {
+                        sidecar: self.sidecar,
+                        now: self.now,
+                        request_id: self.request_id,
+                        told,
+                        hold: run.hold,
+                        on_cut: run.on_cut,
+                        seen: self.seen.as_deref(),
+                        progress: &progress,
                     };
-                    let prepared = match self.prepare(told, &hop) {
-                        Ok(prepared) => prepared,
-                        Err(refused) => {
-                            self.refused.get_or_insert(refused);
-                            self.chain.pass_over(SkipReason::CannotCarry);
-                            continue;
-                        }
-                    };
-                    match self.try_hop(session, told, &hop, start, &prepared).await {
-                        Tried::Whole(whole) => {
-                            leave.answered();
-                            self.statuses.push(Some(200));
-                            return Found::Whole(whole, hop);
-                        }
-                        Tried::Live(live) => {
-                            leave.answered();
-                            self.statuses.push(Some(200));
-                            return Found::Live(live, hop, start);
-                        }
-                        Tried::Failed(error, words) => {
-                            leave.failed(&error);
-                            self.failed(&hop, &error);
-                            said = words.map(|words| (words, hop));
-                        }
-                        Tried::Diverged => {
-                            leave.answered();
-                            self.statuses.push(Some(200));
-                            let elapsed = self.elapsed();
-                            self.chain.diverged(elapsed);
-                        }
-                        Tried::ClientGone => return self.gone(),
+                    let mut caller = Caller::Here { session, alive: &mut self.alive };
+                    let tried = try_hop(&errand, &mut caller, (&leg.hop, start), leg.prepared.as_ref()).await;
+                    if matches!(tried, Tried::ClientGone) {
+                        self.spent(leg.row, Spent::Begun(progress.load(Ordering::Relaxed)));
+                    }
+                    if let Some(found) = self.land(leg, tried, &mut words) {
+                        return found;
                     }
                 }
             }
+        }
+    }
+
+    /// Begins an attempt, if there is leave to, and its hop can carry what the caller asks for.
+    pub(super) fn begin(
+        &mut self,
+        told: &Told,
+        start: Start,
+        leave: impl FnOnce(&Self, &PlannedHop) -> Result<Leave<'a>, SkipReason>,
+    ) -> Option<Leg<'a>> {
+        let hop = self.chain.run().hops.get(start.hop)?.clone();
+        let ready = leave(self, &hop).and_then(|leave| {
+            let prepared = self.prepare(told, &hop).map_err(|refused| {
+                self.refused.get_or_insert(refused);
+                SkipReason::CannotCarry
+            })?;
+            Ok((leave, prepared))
+        });
+        match ready {
+            Ok((leave, prepared)) => {
+                self.bills.push(Bill { probe: leave.is_probe(), ..Bill::default() });
+                let (row, begun) = (self.bills.len() - 1, Instant::now());
+                let notes = prepared.as_ref().map(|prepared| prepared.notes.clone()).unwrap_or_default();
+                Some(Leg { start, hop, prepared, row, notes, leave, begun })
+            }
+            Err(reason) => {
+                self.chain.pass_over(reason);
+                None
+            }
+        }
+    }
+
+    /// What an attempt that ended brings; nothing where the chain goes on.
+    pub(super) fn land(&mut self, leg: Leg<'a>, tried: Tried, words: &mut Vec<Words>) -> Option<Found> {
+        let Leg { start, hop, row, notes, leave, begun, .. } = leg;
+        self.notes = notes;
+        let elapsed = self.elapsed();
+        match tried {
+            Tried::Whole(whole) => {
+                leave.answered(since(begun, Instant::now()));
+                self.delivered(start, row, elapsed);
+                Some(Found::Whole(whole, hop))
+            }
+            Tried::Live(live) => {
+                leave.answered(since(begun, live.first_content.into_std()));
+                self.delivered(start, row, elapsed);
+                Some(Found::Live(live, hop, start))
+            }
+            Tried::Failed(Failed { error, said, spent }) => {
+                leave.failed(&error, since(begun, Instant::now()));
+                let snapshot = self.now.model(hop.snapshot);
+                tracing::debug!(snapshot = %snapshot, failure = error.failure.word(), status = error.status, "{}", error.message);
+                self.bills[row].status = error.status;
+                self.spent(row, spent);
+                self.chain.failed(elapsed, start.hop, error.failure, error.retry_after);
+                words.extend(said.map(|said| (start.hop, said, hop)));
+                None
+            }
+            Tried::Diverged(spent) => {
+                leave.answered(since(begun, Instant::now()));
+                self.bills[row].status = Some(200);
+                self.spent(row, spent);
+                self.chain.diverged(elapsed);
+                None
+            }
+            Tried::ClientGone => Some(self.gone()),
+        }
+    }
+
+    fn delivered(&mut self, start: Start, row: usize, elapsed: Millis) {
+        self.bills[row].status = Some(200);
+        self.delivering = Some(row);
+        self.chain.delivered(elapsed, start.hop);
+    }
+
+    /// What an attempt may be billed for.
+    pub fn spent(&mut self, row: usize, spent: Spent) {
+        self.bills[row].spent = spent;
+    }
+
+    /// The answer that the caller gets, or the part of it that came.
+    pub fn paid(&mut self, watch: &Watch) {
+        if let Some(row) = self.delivering.take() {
+            self.spent(row, Spent::of(watch));
         }
     }
 
@@ -195,68 +328,6 @@ impl Walk<'_> {
         ask::aside(told.body.len() >= LONG_TRANSLATION, || prepare(self.now, told, hop, upstream)).map(Some)
     }
 
-    async fn try_hop(
-        &mut self,
-        session: &mut ServerSession,
-        told: &Told,
-        hop: &PlannedHop,
-        start: Start,
-        prepared: &Option<Prepared>,
-    ) -> Tried {
-        let (Some(upstream), Some(prepared)) = (self.now.upstream(hop.snapshot), prepared) else {
-            let error = UpstreamError::bare(Failure::Network, "no upstream is configured for this provider");
-            return Tried::Failed(error, None);
-        };
-        let pin = self.now.upstream_id(hop.snapshot);
-        let caller = told.entrance.dialect;
-        // Only what was said in one dialect can be held against what is said in the same.
-        let (chat, plain) = (prepared.dialect == Dialect::Chat, caller == Dialect::Chat);
-        if self.seen.is_some() && !(chat && plain) {
-            return Tried::Diverged;
-        }
-        let begun = tokio::time::Instant::now();
-        let limits = start.limits;
-        let stream = limits.first_token.map(|first_token| StreamLimits {
-            first_token: begun + first_token.duration(),
-            idle: limits.idle.unwrap_or(hop.idle).duration(),
-            hold: self.chain.run().hold,
-        });
-        let until = begun + limits.attempt.duration();
-        let choices = told.scan.choices;
-        let demand = &told.scan.demand;
-        let shape = (demand.any() && hop.on.contains(Failure::InvalidOutput)).then_some(Shape {
-            schemas: &self.sidecar.schemas,
-            body: &told.body,
-            demand,
-        });
-        let kept = chat && plain && self.chain.run().on_cut == OnCut::Resume;
-        let (after, on) = (self.seen.as_deref(), hop.on);
-        self.notes = prepared.notes.clone();
-        let call = prepared.call();
-        let created = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
-        let request_id = self.request_id;
-        let reply = Reply { id: request_id.as_str(), model: pin, created, include_usage: told.scan.include_usage };
-        let vectors = told.vectors.as_deref().map(|ask| Vectors { ask, model: pin });
-        let dialect = prepared.dialect;
-        let hop = Try {
-            upstream,
-            call,
-            caller,
-            dialect,
-            vectors,
-            reply,
-            pin,
-            choices,
-            on,
-            shape,
-            kept,
-            after,
-            stream,
-            until,
-        };
-        attempt(session, &hop, &mut self.alive).await
-    }
-
     /// A stream that the caller saw the beginning of broke off, or turned out to be another model's.
     pub fn cut(&self, hop: &PlannedHop, failure: Failure) {
         let (sidecar, health) = (self.sidecar, self.now.health(hop.snapshot));
@@ -264,62 +335,58 @@ impl Walk<'_> {
         sidecar.turned(self.now.snapshot_text(hop.snapshot), turned);
     }
 
-    fn failed(&mut self, hop: &PlannedHop, error: &UpstreamError) {
-        self.statuses.push(error.status);
-        let snapshot = self.now.model(hop.snapshot);
-        tracing::debug!(snapshot = %snapshot, failure = error.failure.word(), status = error.status, "{}", error.message);
-        let elapsed = self.elapsed();
-        self.chain.failed(elapsed, error.failure, error.retry_after);
-    }
-
-    fn gone(&mut self) -> Found {
+    pub(super) fn gone(&mut self) -> Found {
         let elapsed = self.elapsed();
         self.chain.canceled(elapsed);
         Found::ClientGone
     }
 }
 
-/// Leave to try a snapshot. Dropped before anything is told about the attempt, nobody waited for it any more.
-struct Leave<'a> {
-    sidecar: &'a Sidecar,
-    now: &'a InForce,
-    health: &'a Health,
-    snapshot: &'a str,
-    pass: Option<Pass>,
+/// One try of one hop.
+pub(super) async fn try_hop(
+    errand: &Errand<'_>,
+    waits: &mut Caller<'_>,
+    (hop, start): (&PlannedHop, Start),
+    prepared: Option<&Prepared>,
+) -> Tried {
+    let (now, told) = (errand.now, errand.told);
+    let (Some(upstream), Some(prepared)) = (now.upstream(hop.snapshot), prepared) else {
+        let error = UpstreamError::bare(Failure::Network, "no upstream is configured for this provider");
+        return Tried::Failed(error.into());
+    };
+    let pin = now.upstream_id(hop.snapshot);
+    let caller = told.entrance.dialect;
+    // Only what was said in one dialect can be held against what is said in the same.
+    let (chat, plain) = (prepared.dialect == Dialect::Chat, caller == Dialect::Chat);
+    if errand.seen.is_some() && !(chat && plain) {
+        return Tried::Diverged(Spent::Nothing);
+    }
+    let begun = tokio::time::Instant::now();
+    let limits = start.limits;
+    let stream = limits.first_token.map(|first_token| StreamLimits {
+        first_token: begun + first_token.duration(),
+        idle: limits.idle.unwrap_or(hop.idle).duration(),
+        hold: errand.hold,
+    });
+    let until = begun + limits.attempt.duration();
+    let choices = told.scan.choices;
+    let demand = &told.scan.demand;
+    let shape = (demand.any() && hop.on.contains(Failure::InvalidOutput)).then_some(Shape {
+        schemas: &errand.sidecar.schemas,
+        body: &told.body,
+        demand,
+    });
+    let kept = chat && plain && errand.on_cut == OnCut::Resume;
+    let (after, on, progress) = (errand.seen, hop.on, errand.progress);
+    let call = prepared.call();
+    let created = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
+    let reply = Reply { id: errand.request_id.as_str(), model: pin, created, include_usage: told.scan.include_usage };
+    let vectors = told.vectors.as_deref().map(|ask| Vectors { ask, model: pin });
+    let dialect = prepared.dialect;
+    let hop = Try { upstream, call, caller, dialect, vectors, reply, pin, choices, on, shape, kept, after, stream, until, progress };
+    attempt(waits, &hop).await
 }
 
-impl<'a> Leave<'a> {
-    /// `None` when its breaker is open, unless nothing else is left to try.
-    fn of(walk: &Walk<'a>, hop: &PlannedHop) -> Option<Self> {
-        let (sidecar, now) = (walk.sidecar, walk.now);
-        let health = &**now.health(hop.snapshot);
-        let pass = health.begin(sidecar.uptime(), walk.chain.is_last_chance())?;
-        Some(Self { sidecar, now, health, snapshot: now.snapshot_text(hop.snapshot), pass: Some(pass) })
-    }
-
-    fn answered(mut self) {
-        self.end(|health, pass, leave| health.answered(pass, leave.sidecar.uptime(), &leave.now.config.breakers));
-    }
-
-    fn failed(mut self, error: &UpstreamError) {
-        self.end(|health, pass, leave| {
-            let (uptime, settings) = (leave.sidecar.uptime(), &leave.now.config.breakers);
-            health.failed(pass, error.failure, error.retry_after, uptime, settings)
-        });
-    }
-
-    fn end(&mut self, end: impl FnOnce(&Health, Pass, &Self) -> Option<Turned>) {
-        if let Some(pass) = self.pass.take() {
-            let turned = end(self.health, pass, self);
-            self.sidecar.turned(self.snapshot, turned);
-        }
-    }
-}
-
-impl Drop for Leave<'_> {
-    fn drop(&mut self) {
-        if let Some(pass) = self.pass.take() {
-            self.health.canceled(pass, self.sidecar.uptime(), &self.now.config.breakers);
-        }
-    }
+fn since(begun: Instant, end: Instant) -> Millis {
+    Millis(end.saturating_duration_since(begun).as_millis() as u64)
 }

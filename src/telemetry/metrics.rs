@@ -13,7 +13,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use super::record::{Outcome, Record};
+use super::record::{AttemptRecord, Outcome, Record};
 
 /// Different served model names kept apart; later ones are counted as `other`.
 const SERVED_LIMIT: usize = 256;
@@ -31,6 +31,7 @@ pub struct Metrics {
     requests: IntCounterVec,
     refused: IntCounterVec,
     attempts: IntCounterVec,
+    attempt_seconds: HistogramVec,
     fallbacks: IntCounterVec,
     degraded: IntCounterVec,
     cache: IntCounterVec,
@@ -94,7 +95,16 @@ impl Metrics {
                 &["rule", "tier", "snapshot", "outcome"],
             ),
             refused: counters("wayside_refused_total", "Requests refused before any rule", &["reason"]),
-            attempts: counters("wayside_attempts_total", "Attempts by snapshot and result", &["snapshot", "result"]),
+            attempts: counters(
+                "wayside_attempts_total",
+                "Attempts by snapshot, kind (first, retry, hedge, probe) and result",
+                &["snapshot", "kind", "result"],
+            ),
+            attempt_seconds: histograms(
+                "wayside_attempt_seconds",
+                "From the start of an attempt to its end",
+                &["snapshot", "result"],
+            ),
             fallbacks: counters("wayside_fallbacks_total", "Answers from a later hop", &["rule", "from", "to"]),
             degraded: counters("wayside_degraded_total", "Answers from the degraded path", &["rule", "step"]),
             cache: counters(
@@ -123,11 +133,11 @@ impl Metrics {
                 "From admission to the first content event",
                 &["snapshot"],
             ),
-            tokens: counters("wayside_tokens_total", "Tokens used", &["snapshot", "kind"]),
+            tokens: counters("wayside_tokens_total", "Tokens of all attempts", &["snapshot", "kind"]),
             cost: register(
                 &registry,
                 CounterVec::new(
-                    Opts::new("wayside_cost_usd_total", "Cost of answered requests in US dollars"),
+                    Opts::new("wayside_cost_usd_total", "Cost of all attempts in US dollars"),
                     &["rule", "tenant", "feature"],
                 ),
             ),
@@ -217,14 +227,7 @@ impl Metrics {
 
     /// Counts a finished request.
     pub fn count(&self, record: &Record<'_>) {
-        for attempt in record.attempts {
-            let result = match attempt.failure {
-                Some(failure) => failure.word(),
-                None if attempt.canceled => "canceled",
-                None => "ok",
-            };
-            self.attempts.with_label_values(&[attempt.snapshot, result]).inc();
-        }
+        record.attempts.iter().for_each(|attempt| self.count_attempt(attempt));
         let Some(rule) = record.rule else {
             let reason =
                 if record.outcome == Outcome::ClientGone { "client_gone" } else { record.reason.unwrap_or("unknown") };
@@ -246,6 +249,24 @@ impl Metrics {
         self.count_answer(record, rule, snapshot);
     }
 
+    fn count_attempt(&self, attempt: &AttemptRecord<'_>) {
+        let result = attempt.result();
+        self.attempts.with_label_values(&[attempt.snapshot, attempt.kind(), result]).inc();
+        let seconds = attempt.duration_ms.0 as f64 / 1000.0;
+        self.attempt_seconds.with_label_values(&[attempt.snapshot, result]).observe(seconds);
+        let Some(usage) = &attempt.usage else { return };
+        for (kind, count) in [
+            ("input", usage.input_uncached),
+            ("cache_read", usage.cache_read),
+            ("cache_write", usage.cache_write),
+            ("output", usage.output),
+        ] {
+            if count > 0 {
+                self.tokens.with_label_values(&[attempt.snapshot, kind]).inc_by(count);
+            }
+        }
+    }
+
     fn count_answer(&self, record: &Record<'_>, rule: &str, snapshot: &str) {
         if let (Some(first), Some(hop)) = (record.chain.first(), record.hop)
             && hop > first.hop
@@ -254,17 +275,6 @@ impl Metrics {
         }
         if let Some(first_token) = record.first_token_ms {
             self.first_token.with_label_values(&[snapshot]).observe(first_token.0 as f64 / 1000.0);
-        }
-        let usage = &record.usage;
-        for (kind, count) in [
-            ("input", usage.input_uncached),
-            ("cache_read", usage.cache_read),
-            ("cache_write", usage.cache_write),
-            ("output", usage.output),
-        ] {
-            if count > 0 {
-                self.tokens.with_label_values(&[snapshot, kind]).inc_by(count);
-            }
         }
         if let Some(cost) = record.cost_usd {
             let feature = record.request.feature.unwrap_or("none");

@@ -77,7 +77,7 @@ pub struct Record<'a> {
     pub cache_age_ms: Option<Millis>,
     /// Tokens used, every attempt included.
     pub usage: Usage,
-    /// What they cost; absent when the price is unknown.
+    /// What they cost; absent when a price is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost_usd: Option<Usd>,
     /// From admission to the first content event; streams only.
@@ -159,9 +159,16 @@ pub struct AttemptRecord<'a> {
     pub snapshot: &'a str,
     /// Which try on this hop, from 1.
     pub attempt: u32,
-    /// `None` when it answered, or when the caller left.
+    /// It was started beside a slow one (`hedge after`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hedge: bool,
+    /// It was the one attempt that an open breaker let through, to find out whether it can close.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub probe: bool,
+    /// `None` when it answered, or when nobody waited for its end.
     pub failure: Option<Failure>,
-    /// Nobody waited for its end: the caller left, or it was to take up a broken answer and said something else.
+    /// Nobody waited for its end: the caller left, the attempt beside it was quicker, or it was to take up a broken answer and said
+    /// something else.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub canceled: bool,
     /// The upstream's status, if it sent one.
@@ -171,6 +178,34 @@ pub struct AttemptRecord<'a> {
     pub started_ms: Millis,
     /// Until it failed or answered.
     pub duration_ms: Millis,
+    /// Its tokens; absent where nothing was answered that could be billed for. A call that was given up may be: what is known of
+    /// it is estimated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// What they cost; absent where the price is unknown, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<Usd>,
+}
+
+impl AttemptRecord<'_> {
+    /// Which kind of attempt, as metrics label it: the first word that is true of it.
+    pub const fn kind(&self) -> &'static str {
+        match (self.probe, self.hedge, self.attempt) {
+            (true, ..) => "probe",
+            (_, true, _) => "hedge",
+            (_, _, 0 | 1) => "first",
+            _ => "retry",
+        }
+    }
+
+    /// How it ended, as metrics label it.
+    pub const fn result(&self) -> &'static str {
+        match self.failure {
+            Some(failure) => failure.word(),
+            None if self.canceled => "canceled",
+            None => "ok",
+        }
+    }
 }
 
 /// How a request ended.

@@ -15,7 +15,7 @@ use wayside::dialect::chat::stream::{StreamJudge, Verdict};
 use wayside::dialect::upstream_error::UpstreamError;
 use wayside::failure::{Failure, FailureSet};
 use wayside::policy::ast::OnCut;
-use wayside::policy::checked::{Hold, Retry};
+use wayside::policy::checked::{Hedge, Hold, Retry};
 use wayside::policy::plan::Run;
 use wayside::units::{Millis, Tokens};
 
@@ -28,6 +28,8 @@ const PIN: &str = "pinned";
 const HEAD: u64 = 100;
 /// Between events.
 const GAP: u64 = 50;
+/// When a hedge starts.
+const HEDGE: Millis = Millis(1000);
 /// Four tokens.
 const WORD: &str = "sixteen letters ";
 /// Words of a whole answer.
@@ -91,7 +93,7 @@ const COLUMNS: [(&str, Column); 4] = [
 ];
 
 /// Chains, and what is behind each of their hops: the fault, or health.
-const CHAINS: [(&str, &str, &[Behind]); 5] = [
+const CHAINS: [(&str, &str, &[Behind]); 6] = [
     ("alone", "A alone", &[Behind::Fault]),
     ("pair", "A, then B, which is well", &[Behind::Fault, Behind::Health]),
     ("twice", "A, then B, both with the fault", &[Behind::Fault, Behind::Fault]),
@@ -100,6 +102,7 @@ const CHAINS: [(&str, &str, &[Behind]); 5] = [
         "A, then B of the same window, then C of a larger one",
         &[Behind::Fault, Behind::Health, Behind::Health],
     ),
+    ("hedged", "A with `hedge after 1s up to 1`, then B, which is well", &[Behind::Fault, Behind::Health]),
     ("resume", "A, then B, which repeats A's words; `on cut resume`", &[Behind::Fault, Behind::Health]),
 ];
 
@@ -135,6 +138,20 @@ struct Went {
     how: How,
     /// What the caller had seen when it ended.
     released: Option<(u64, String)>,
+}
+
+/// An attempt in flight.
+struct Flight {
+    hop: usize,
+    began: u64,
+    went: Went,
+}
+
+impl Flight {
+    /// When it delivers or fails.
+    fn shows(&self) -> u64 {
+        self.began + self.went.released.as_ref().map_or(self.went.took, |(at, _)| *at)
+    }
 }
 
 enum How {
@@ -320,49 +337,67 @@ fn walk(row: &Row, column: Column, chain_name: &str, behind: &[Behind]) -> Strin
     let streaming = column != Column::Whole;
     let mut hops: Vec<_> =
         (0..behind.len()).map(|at| hop(at as u8 + 1, if at == 0 { Retry::DEFAULT } else { Retry::NONE })).collect();
+    if chain_name == "hedged" {
+        hops[0].hedge = Some(Hedge { after: Some(HEDGE), legs: 1 });
+        hops[0].hedge_after = Some(HEDGE);
+    }
     if chain_name == "window" {
         hops[2].max_input = Tokens(200_000);
     }
     let hold = if let Column::Stream(hold) = column { hold } else { Hold::FirstToken };
     let on_cut = if chain_name == "resume" { OnCut::Resume } else { OnCut::Error };
     let mut chain = Chain::unlucky(Run { hold, on_cut, ..run(hops.clone()) }, streaming);
-    let (mut now, mut seen) = (0, String::new());
+    let (mut now, mut seen, mut flights) = (0, String::new(), Vec::<Flight>::new());
     let mut released: Option<(u64, String)> = None;
+    let letter = |at: usize| char::from(b'A' + at as u8);
     let outcome = loop {
-        let letter = |at: usize| char::from(b'A' + at as u8);
-        match chain.next(Millis(now)) {
-            Step::Wait { until } => now = until.0,
+        let start = match chain.next(Millis(now)) {
+            Step::Wait { until } => {
+                now = until.0;
+                continue;
+            }
             Step::Return { .. } | Step::Degrade { .. } if released.is_some() => break "cut".to_owned(),
-            Step::Return { .. } => break format!("said_by_{}", seen.chars().last().unwrap()),
+            Step::Return { hop, .. } => break format!("said_by_{}", letter(hop)),
             Step::Degrade { .. } => break "degraded".to_owned(),
-            Step::Attempt(start) => {
-                seen.push(letter(start.hop));
-                let before = released.as_ref().map(|(_, text)| &**text);
-                let ask = Ask { column, demands: row.demands, start, on: hops[start.hop].on, before };
-                let wire = if behind[start.hop] == Behind::Fault { faulty.clone() } else { healthy(ask) };
-                let went = attempt(&wire, ask);
-                let shown = released.as_ref().map(|(at, _)| *at);
-                if let Some((at, text)) = went.released {
-                    let at = shown.unwrap_or(now + at);
-                    chain.released(Millis(at));
-                    released = Some((at, text));
-                }
-                now += went.took;
-                match went.how {
-                    How::Well => {
-                        chain.completed(Millis(now));
-                        break if shown.is_some() {
-                            format!("resumed_by_{}", letter(start.hop))
-                        } else {
-                            letter(start.hop).to_string()
-                        };
-                    }
-                    How::Failed(error) => chain.failed(Millis(now), error.failure, error.retry_after),
-                    How::Cut(failure) => {
-                        if !chain.cut(Millis(now), failure) {
-                            break "cut".to_owned();
-                        }
-                    }
+            Step::Attempt(start) => Some(start),
+            Step::Await { hedge } => {
+                let first = flights.iter().map(Flight::shows).min().unwrap();
+                let due = hedge.filter(|due| due.0 < first);
+                due.and_then(|due| {
+                    now = now.max(due.0);
+                    chain.hedge(Millis(now))
+                })
+            }
+        };
+        if let Some(start) = start {
+            seen.push(letter(start.hop));
+            let before = released.as_ref().map(|(_, text)| &**text);
+            let ask = Ask { column, demands: row.demands, start, on: hops[start.hop].on, before };
+            let wire = if behind[start.hop] == Behind::Fault { faulty.clone() } else { healthy(ask) };
+            flights.push(Flight { hop: start.hop, began: now, went: attempt(&wire, ask) });
+            continue;
+        }
+        let first = (0..flights.len()).min_by_key(|at| flights[*at].shows()).unwrap();
+        let Flight { hop, began, went } = flights.remove(first);
+        let shown = released.as_ref().map(|(at, _)| *at);
+        if let Some((at, text)) = went.released {
+            let at = shown.unwrap_or(began + at);
+            chain.delivered(Millis(at), hop);
+            chain.released(Millis(at));
+            flights.clear();
+            released = Some((at, text));
+        }
+        now = began + went.took;
+        match went.how {
+            How::Well => {
+                chain.completed(Millis(now));
+                let by = letter(hop);
+                break if shown.is_some() { format!("resumed_by_{by}") } else { by.to_string() };
+            }
+            How::Failed(error) => chain.failed(Millis(now), hop, error.failure, error.retry_after),
+            How::Cut(failure) => {
+                if !chain.cut(Millis(now), failure) {
+                    break "cut".to_owned();
                 }
             }
         }

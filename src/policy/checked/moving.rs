@@ -24,7 +24,7 @@ pub struct Moving {
     pub signals: Vec<Signal>,
     /// Declared classifiers.
     pub classifiers: Vec<Classifier>,
-    /// Metrics that some condition looks at.
+    /// Metrics that some condition looks at, or a `hedge after p95`.
     pub metrics: Vec<Metric>,
     /// Declared judges.
     pub judges: Vec<Judge>,
@@ -47,6 +47,12 @@ impl Moving {
         let drills = self.drills.iter().filter_map(|one| one.within.as_ref());
         let guarantees = self.guarantees.iter().filter_map(|one| one.over.as_ref());
         budgets.chain(signals).chain(rollouts).chain(drills).chain(guarantees)
+    }
+
+    /// The metric of how long a snapshot takes.
+    pub fn p95_of(&self, snapshot: SnapshotId) -> Option<MetricId> {
+        let wanted = Metric { observed: Observed::P95, of: MetricOf::Snapshot(snapshot) };
+        self.metrics.iter().position(|known| *known == wanted).map(|at| MetricId(at as u16))
     }
 }
 

@@ -130,13 +130,17 @@ impl Explanation<'_> {
         };
         let extra = self.extra(run, at);
         if !extra.is_nothing() {
-            let words = [(extra.legs > 0, "hedged"), (extra.again, "billed twice"), (extra.resumed, "resumed")];
+            let hedged = hop.hedge_after.map_or("hedged".to_owned(), |after| format!("hedged after {after}"));
+            let words = [(extra.legs > 0, &*hedged), (extra.again, "billed twice"), (extra.resumed, "resumed")];
             let words: Vec<&str> = words.into_iter().filter_map(|(so, word)| so.then_some(word)).collect();
             let words = words.join(" and ");
             let _ = match self.bill(run, at) {
                 Some(cost) => write!(notes, ", {words} up to ${}", dollars(cost)),
                 None => write!(notes, ", {words}"),
             };
+            if extra.legs > 0 && hop.hedge_after.is_none() {
+                notes.push_str(" once its p95 is known");
+            }
         }
         let usual = if at == 0 { Retry::DEFAULT } else { Retry::NONE };
         if hop.retry != usual {

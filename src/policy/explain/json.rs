@@ -247,7 +247,11 @@ impl Explanation<'_> {
             stream_limit_ms: hop.stream_limit.0,
             retry: Retry { count: hop.retry.count, on: hop.retry.on, backoff_ms: hop.retry.backoff.0 },
             on: hop.on,
-            hedge: hop.hedge.map(hedge),
+            hedge: hop.hedge.map(|one| {
+                let mut value = hedge(one);
+                value["starts_ms"] = json!(hop.hedge_after.map(|after| after.0));
+                value
+            }),
             max_output: longest,
             regions: regions.map(|list| list.iter().map(ToString::to_string).collect()).unwrap_or_default(),
             worst_cost_usd: self.hop_cost(hop),

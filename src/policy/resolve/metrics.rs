@@ -4,7 +4,9 @@
 //! know: samples.
 
 use super::super::ast::{self, Name, Relation, RelationKind, Value, ValueKind};
-use super::super::checked::{Clause, Cond, Metric, MetricId, MetricOf, Observed, Subject, UNKNOWN, Values};
+use super::super::checked::{
+    Clause, Cond, Hop, Metric, MetricId, MetricOf, Observed, Outcome, SnapshotId, Subject, Target, UNKNOWN, Values,
+};
 use super::super::diagnostic::{Diagnostic, R106, R110, R112, R113};
 use super::super::source::Span;
 use super::Resolver;
@@ -87,6 +89,28 @@ impl<'a> Resolver<'a> {
         let at = self.metric_row(Metric { observed, of });
         let column = self.column(Subject::Metric(at.0));
         Some(Cond::Test { column, values, span })
+    }
+
+    /// A metric for each snapshot that a `hedge after p95` may wait for.
+    pub(super) fn hedged_by_p95(&mut self) {
+        let mut waits: Vec<SnapshotId> = Vec::new();
+        for rule in &self.out.rules {
+            let Outcome::Chain(chain) = &rule.outcome else { continue };
+            let by_p95 = |hop: &&Hop| hop.options.hedge.is_some_and(|hedge| hedge.after.is_none());
+            for hop in chain.hops.iter().filter(by_p95) {
+                match hop.target {
+                    Target::Snapshot(id) => waits.push(id),
+                    Target::Requested => waits.extend(self.out.tiers.iter().flat_map(|tier| &tier.members)),
+                }
+            }
+        }
+        let rollouts = self.out.moving.rollouts.iter();
+        waits.extend(
+            rollouts.filter(|one| waits.contains(&one.replace.node)).map(|one| one.with.node).collect::<Vec<_>>(),
+        );
+        for id in waits {
+            self.metric_row(Metric { observed: Observed::P95, of: MetricOf::Snapshot(id) });
+        }
     }
 
     fn metric_row(&mut self, metric: Metric) -> MetricId {

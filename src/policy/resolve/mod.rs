@@ -201,6 +201,7 @@ impl Resolver<'_> {
         self.implications();
         let of_rules = self.out.columns.len();
         self.moving_bodies();
+        self.hedged_by_p95();
         self.properties();
         // What only unused defines look at is no column at all.
         let columns = self.out.columns.len();

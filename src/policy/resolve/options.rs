@@ -111,7 +111,6 @@ impl<'a> Resolver<'a> {
                 HopOptionKind::Hedge { after, up_to } => {
                     let hedge = self.hedge(after.as_ref(), up_to.as_ref());
                     self.once(&mut out.hedge, hedge, at, "`hedge`");
-                    self.out.unsupported.push(("`hedge`".into(), option.span));
                 }
             }
         }
