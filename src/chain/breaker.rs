@@ -103,6 +103,11 @@ impl Breaker {
         }
     }
 
+    /// It has its say: open, or on probe.
+    pub fn is_open(&self) -> bool {
+        self.state != State::Closed
+    }
+
     /// An attempt is to start. `forced`: there is nothing else to try.
     pub fn begin(&mut self, now: Millis, forced: bool) -> Option<Pass> {
         match self.state {

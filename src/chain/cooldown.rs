@@ -16,15 +16,29 @@ pub const LONGEST_PAUSE: Millis = Millis::secs(30);
 /// The pause of one snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cooldown {
-    until: Millis,
+    /// The end of the pause that it asked for.
+    asked: Millis,
+    /// The end of one that it did not ask for by name.
+    guessed: Millis,
     /// Pauses without Retry-After since the last success.
     doubled: u32,
 }
 
 impl Cooldown {
     /// The end of the pause; long past when there is none.
-    pub const fn until(&self) -> Millis {
-        self.until
+    pub fn until(&self) -> Millis {
+        self.asked.max(self.guessed)
+    }
+
+    /// The end of what it asked for by Retry-After. While its breaker is open this alone counts: how long to leave it alone is
+    /// the breaker's to say, and a longer guess would put off the probe that finds it well.
+    pub const fn asked_until(&self) -> Millis {
+        self.asked
+    }
+
+    /// It was found well: what was only guessed is over.
+    pub fn well(&mut self) {
+        self.guessed = Millis(0);
     }
 
     /// An attempt failed. Only `rate_limit` and `overload` ask for a pause. Attempts that were already under way when one
@@ -34,10 +48,10 @@ impl Cooldown {
             return;
         }
         if let Some(asked) = retry_after {
-            self.until = self.until.max(now + asked.min(LONGEST_ASKED));
-        } else if now >= self.until {
+            self.asked = self.asked.max(now + asked.min(LONGEST_ASKED));
+        } else if now >= self.until() {
             let pause = FIRST_PAUSE.0.checked_shl(self.doubled).unwrap_or(u64::MAX);
-            self.until = now + Millis(pause).min(LONGEST_PAUSE);
+            self.guessed = now + Millis(pause).min(LONGEST_PAUSE);
             // More than enough to reach the longest, and no shift is ever too far.
             self.doubled = (self.doubled + 1).min(16);
         }

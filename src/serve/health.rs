@@ -48,6 +48,13 @@ struct Inner {
     latencies: Latencies,
 }
 
+impl Inner {
+    /// The end of its pause, as far as that is not the breaker's to say.
+    fn rests_until(&self) -> Millis {
+        if self.breaker.is_open() { self.cooldown.asked_until() } else { self.cooldown.until() }
+    }
+}
+
 /// Why a snapshot is left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,7 +92,7 @@ impl Health {
         if now < inner.breaker.shut_until() {
             Some(Shut::BreakerOpen)
         } else {
-            (now < inner.cooldown.until()).then_some(Shut::CoolingDown)
+            (now < inner.rests_until()).then_some(Shut::CoolingDown)
         }
     }
 
@@ -115,7 +122,11 @@ impl Health {
         self.change(|inner| {
             took.into_iter().for_each(|took| inner.latencies.took(took, now));
             inner.cooldown.succeeded();
-            inner.breaker.end(pass, Ended::Answered, now, settings)
+            let turned = inner.breaker.end(pass, Ended::Answered, now, settings);
+            if turned == Some(Turned::Closed) {
+                inner.cooldown.well();
+            }
+            turned
         })
     }
 
@@ -150,7 +161,7 @@ impl Health {
     fn change<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
         let mut inner = self.inner.lock();
         let told = change(&mut inner);
-        let until = inner.breaker.shut_until().max(inner.cooldown.until());
+        let until = inner.breaker.shut_until().max(inner.rests_until());
         self.shut_until.store(until.0, Ordering::Relaxed);
         told
     }
@@ -178,6 +189,43 @@ mod tests {
         assert_eq!(health.shut(NOW), Some(Shut::BreakerOpen));
         assert_eq!(health.shut(NOW + Millis::secs(30)), Some(Shut::CoolingDown));
         assert_eq!(health.shut(NOW + Millis::secs(50)), None);
+    }
+
+    proptest::proptest! {
+        /// However a provider says that it is overloaded, and however short the breaker's pauses are: once the breaker is open,
+        /// only what was asked for by Retry-After outlasts it, and a probe that is answered ends every pause that was not.
+        #[test]
+        fn a_guessed_pause_never_outlasts_an_open_breaker(
+            pause in 1_u64..40_000, attempts in 1_u32..20,
+            steps in proptest::collection::vec((0_u64..20_000, proptest::option::weighted(0.2, 0_u64..70_000), 0_u8..8), 1..200)
+        ) {
+            let pause = Millis(pause);
+            let settings = BreakerSettings { pause, longest_pause: pause, attempts, ..settings() };
+            let (health, mut now, mut asked) = (Health::default(), NOW, Millis(0));
+            for (wait, retry_after, kind) in steps {
+                now = now + Millis(wait);
+                if let Some(shut) = health.shut(now) {
+                    let breaker = health.inner.lock().breaker.shut_until();
+                    let open = health.inner.lock().breaker.is_open();
+                    proptest::prop_assert!(!open || now < breaker.max(asked), "{shut:?} for longer than was asked");
+                    continue;
+                }
+                let Some(pass) = health.begin(now, false) else { continue };
+                if kind == 0 {
+                    let turned = health.answered(pass, None, now, &settings);
+                    proptest::prop_assert!(turned.is_none() || health.shut(now).is_none(), "it was found well");
+                } else {
+                    let failure = if kind == 1 { Failure::RateLimit } else { Failure::Overload };
+                    let retry_after = retry_after.map(Millis);
+                    let turned = health.failed(pass, (failure, retry_after), None, now, &settings);
+                    asked = asked.max(retry_after.map_or(Millis(0), |asked| now + asked.min(Millis::secs(60))));
+                    if let Some(Turned::Opened(pause)) = turned {
+                        let end = (now + pause).max(asked);
+                        proptest::prop_assert_eq!(health.shut(end), None, "the probe is due");
+                    }
+                }
+            }
+        }
     }
 
     #[test]
