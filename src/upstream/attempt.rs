@@ -27,6 +27,8 @@ const MAX_INTERIM: usize = 16;
 const MAX_STALE: usize = 2;
 /// Addresses tried in one call.
 const MAX_CONNECTS: usize = 3;
+/// Wrappers looked into for the reason of a failure.
+const MAX_CAUSES: usize = 8;
 
 /// How far a failed call got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -305,8 +307,67 @@ impl Drop for Abandoned {
 /// What pingora says, in one line and without the bytes it may quote.
 fn said(error: &pingora::Error) -> String {
     let kind = error.etype().as_str();
-    match error.root_cause().downcast_ref::<std::io::Error>() {
+    match innermost(error.root_cause()) {
         Some(io) => format!("{kind}: {io}"),
         None => kind.to_owned(),
+    }
+}
+
+/// The operating system's own word, out of whatever wraps it.
+fn innermost<'e>(root: &'e (dyn std::error::Error + 'static)) -> Option<&'e std::io::Error> {
+    let (mut cause, mut found) = (Some(root), None);
+    for _ in 0..MAX_CAUSES {
+        let Some(this) = cause else { break };
+        let io = this.downcast_ref::<std::io::Error>();
+        found = io.or(found);
+        // An error that was made from another one counts that one's source as its own, and would pass it over.
+        let wrapped = io.and_then(std::io::Error::get_ref);
+        cause = wrapped.map_or_else(|| this.source(), |inner| Some(inner));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use pingora::ErrorType::ConnectRefused;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Wrapper(io::Error);
+
+    impl std::fmt::Display for Wrapper {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("could not connect")
+        }
+    }
+
+    impl std::error::Error for Wrapper {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn a_refused_connection_is_said_in_the_systems_words_however_it_is_wrapped() {
+        let refused = || io::Error::from_raw_os_error(111);
+        let wanted = format!("ConnectRefused: {}", refused());
+        let wrapped = || Wrapper(refused());
+        let twice = || io::Error::other(Wrapper(io::Error::other(wrapped())));
+        for error in [
+            pingora::Error::because(ConnectRefused, "to somewhere", refused()),
+            pingora::Error::because(ConnectRefused, "to somewhere", wrapped()),
+            pingora::Error::because(ConnectRefused, "to somewhere", twice()),
+            pingora::Error::because(
+                ConnectRefused,
+                "outside",
+                pingora::Error::because(ConnectRefused, "inside", twice()),
+            ),
+        ] {
+            assert_eq!(said(&error), wanted);
+        }
+        assert_eq!(said(&pingora::Error::new(ConnectRefused)), "ConnectRefused");
     }
 }
