@@ -112,6 +112,25 @@ async fn an_answer_older_than_the_step_allows_is_not_given() {
     assert_eq!((answer.status, answer.header("x-wayside-degraded")), (200, "template sorry"), "{}", answer.text());
 }
 
+/// The chain of now could not have given it, so neither its guarantees nor anybody's approval was held against who did.
+#[tokio::test]
+async fn an_old_answer_of_somebody_whom_the_chain_has_no_more_is_not_given() {
+    let rig = rig("1ms", "1h", "").await;
+    let body = chat("gpt-4o", "hello");
+    assert_eq!(ask(&rig, &body, "acme").await.header("x-wayside-snapshot"), "anthropic/claude-sonnet-5");
+    rig.lines.wait(1).await;
+    let path = rig.directory.path().join("wayside.yaml");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let without: String = whole.split_inclusive('\n').filter(|line| !line.contains("  anthropic:")).collect();
+    fail_all(&rig);
+    for (config, step) in [(&without, "template sorry"), (&whole, "cached")] {
+        std::fs::write(&path, config).unwrap();
+        rig.sidecar.as_ref().unwrap().reload().unwrap();
+        let answer = ask_stale(&rig, &body).await;
+        assert_eq!(answer.header("x-wayside-degraded"), step, "{}", answer.text());
+    }
+}
+
 #[tokio::test]
 async fn what_was_refused_cut_or_asks_for_an_action_is_not_kept() {
     for (fault, body) in [
