@@ -60,7 +60,7 @@ pub struct Walked {
 pub fn walk(run: Run, streaming: bool, goes: impl FnMut(SnapshotId) -> Goes) -> Walked {
     let chain = Chain::unlucky(run, streaming);
     let mut walk = Walk { chain, goes, now: Millis(0), flying: Vec::new(), broken: None };
-    let ending = walk.to_the_end();
+    let ending = walk.walk_out();
     let record = walk.chain.record();
     Walked {
         ending,
@@ -97,7 +97,7 @@ enum How {
 }
 
 impl<F: FnMut(SnapshotId) -> Goes> Walk<F> {
-    fn to_the_end(&mut self) -> Ending {
+    fn walk_out(&mut self) -> Ending {
         loop {
             if self.chain.record().attempts.len() > MAX_ATTEMPTS {
                 return Ending::Endless;

@@ -203,7 +203,7 @@ mod tests {
             let settings = BreakerSettings { pause, longest_pause: pause, attempts, ..settings() };
             let (health, mut now, mut asked) = (Health::default(), NOW, Millis(0));
             for (wait, retry_after, kind) in steps {
-                now = now + Millis(wait);
+                now += Millis(wait);
                 if let Some(shut) = health.shut(now) {
                     let breaker = health.inner.lock().breaker.shut_until();
                     let open = health.inner.lock().breaker.is_open();

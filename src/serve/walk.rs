@@ -383,7 +383,23 @@ pub(super) async fn try_hop(
     let reply = Reply { id: errand.request_id.as_str(), model: pin, created, include_usage: told.scan.include_usage };
     let vectors = told.vectors.as_deref().map(|ask| Vectors { ask, model: pin });
     let dialect = prepared.dialect;
-    let hop = Try { upstream, call, caller, dialect, vectors, reply, pin, choices, on, shape, kept, after, stream, until, progress };
+    let hop = Try {
+        upstream,
+        call,
+        caller,
+        dialect,
+        vectors,
+        reply,
+        pin,
+        choices,
+        on,
+        shape,
+        kept,
+        after,
+        stream,
+        until,
+        progress,
+    };
     attempt(waits, &hop).await
 }
 

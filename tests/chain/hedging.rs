@@ -341,7 +341,7 @@ proptest! {
                         }
                         start
                     } else {
-                        now = now + Millis(event.after);
+                        now += Millis(event.after);
                         let (start, _) = flying.remove(event.whose % flying.len());
                         match event.failure {
                             Some(failure) => chain.failed(now, start.hop, failure, None),
