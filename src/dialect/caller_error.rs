@@ -74,6 +74,15 @@ impl CallerError {
             .code("stream_cut")
     }
 
+    /// With the status by which callers of a dialect know the same thing.
+    #[must_use]
+    pub fn told_in(mut self, dialect: Dialect) -> Self {
+        if dialect == Dialect::Messages {
+            self.status = messages::error::status(&self);
+        }
+        self
+    }
+
     /// The envelope, as the caller's clients expect it.
     pub fn body(&self, dialect: Dialect) -> String {
         match dialect {

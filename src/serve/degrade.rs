@@ -11,6 +11,7 @@ use pingora::protocols::http::ServerSession;
 use super::answer::{self, fixed_stream};
 use super::app::Ended;
 use super::cached::{self, Again};
+use super::entrance;
 use super::reply::{self, Problem};
 use super::settle::{Asked, CacheUse, Ending, Settlement};
 use super::walk::Walk;
@@ -82,7 +83,8 @@ pub async fn stand_in(
             StandIn::Exhausted(_) => {}
         }
     }
-    error_answer(session, settlement, exhausted(last, refused).into(), None, last).await
+    let error = exhausted(last, refused).told_in(entrance::dialect(session));
+    error_answer(session, settlement, error.into(), None, last).await
 }
 
 /// What was answered before, older than the rule's cache would give it.

@@ -60,7 +60,7 @@ const fn kind(status: u16) -> &'static str {
         409 => "conflict_error",
         413 => "request_too_large",
         429 => "rate_limit_error",
-        503 | 529 => "overloaded_error",
+        529 => "overloaded_error",
         500.. => "api_error",
         _ => "invalid_request_error",
     }
@@ -69,6 +69,7 @@ const fn kind(status: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Dialect;
     use crate::failure::Failure;
 
     #[test]
@@ -88,6 +89,9 @@ mod tests {
     fn an_overload_has_a_status_of_its_own() {
         let overload = CallerError::exhausted(Some(Failure::Overload));
         assert_eq!((status(&overload), status(&CallerError::exhausted(Some(Failure::Auth)))), (529, 503));
+        let told = |dialect| CallerError::exhausted(Some(Failure::Overload)).told_in(dialect);
+        assert_eq!((told(Dialect::Messages).status, told(Dialect::Chat).status), (529, 503));
+        assert!(body(&told(Dialect::Messages)).contains(r#""type":"overloaded_error""#));
     }
 
     #[test]
