@@ -18,17 +18,27 @@ fn installed(path: &str) -> PathBuf {
     path
 }
 
-/// The sidecar of `tests/sdk`, and a command that knows where it is.
-fn run(mut command: Command) {
-    let sidecar = Sidecar::start(include_str!("sdk/policy.route"), include_str!("sdk/faults.yaml"));
+/// A policy of `tests/sdk` and the faults behind it.
+type Scene = (&'static str, &'static str);
+
+const OPENAI: Scene = (include_str!("sdk/policy.route"), include_str!("sdk/faults.yaml"));
+const ANTHROPIC: Scene = (include_str!("sdk/messages.route"), include_str!("sdk/messages.yaml"));
+
+/// The sidecar of a scene, and a command that knows where it is.
+fn run((policy, faults): Scene, mut command: Command) {
+    let sidecar = Sidecar::start(policy, faults);
     command.env("WAYSIDE_URL", sidecar.url()).env("SIMULATOR_URL", sidecar.simulator_url());
     // A proxy of the machine would take loopback requests elsewhere.
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
         command.env_remove(name);
     }
+    succeeds(command, || end_of(&sidecar.log()));
+}
+
+fn succeeds(mut command: Command, why: impl Fn() -> String) {
     let output = command.output().unwrap();
     let shown = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&shown), end_of(&sidecar.log()));
+    assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&shown), why());
 }
 
 /// Enough of a long log to see what went wrong last.
@@ -37,17 +47,40 @@ fn end_of(log: &str) -> String {
     lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
+fn python(script: &str) -> Command {
+    let mut command = Command::new(installed("python/bin/python"));
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk").join(script));
+    command
+}
+
+fn node(scene: Scene, script: &str) {
+    let mut command = Command::new("node");
+    command.args(["--test", &format!("tests/sdk/{script}")]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.env("SDK_PACKAGES", installed("node"));
+    run(scene, command);
+}
+
 #[test]
 fn the_openai_sdk_for_python_runs_unchanged() {
-    let mut command = Command::new(installed("python/bin/python"));
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/test_openai.py"));
-    run(command);
+    run(OPENAI, python("test_openai.py"));
 }
 
 #[test]
 fn the_openai_sdk_for_node_runs_unchanged() {
-    let mut command = Command::new("node");
-    command.args(["--test", "tests/sdk/openai.test.mjs"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    command.env("SDK_PACKAGES", installed("node"));
-    run(command);
+    node(OPENAI, "openai.test.mjs");
+}
+
+#[test]
+fn the_anthropic_sdk_for_python_runs_unchanged() {
+    run(ANTHROPIC, python("test_anthropic.py"));
+}
+
+#[test]
+fn the_anthropic_sdk_for_node_runs_unchanged() {
+    node(ANTHROPIC, "anthropic.test.mjs");
+}
+
+#[test]
+fn what_is_written_in_messages_has_the_types_of_the_anthropic_sdk() {
+    succeeds(python("shapes_anthropic.py"), String::new);
 }
