@@ -42,6 +42,12 @@ impl UpstreamError {
         Self { failure, status: None, code: None, message: shortened(message), retry_after: None }
     }
 
+    /// A success whose body is no JSON object: it broke off, or something else than the provider answered.
+    pub fn no_json(error: JsonError, body: &[u8]) -> Self {
+        let message = format!("status 200, but the body is no JSON object: {}", error.describe(body));
+        Self::bare(Failure::Network, &message)
+    }
+
     /// From an answer whose status is no success. `body` may be cut at [`MAX_ERROR_BODY`].
     pub fn from_response(status: u16, headers: &(impl Headers + ?Sized), body: &[u8], now: Timestamp) -> Self {
         let mut fields = Fields::read(body);

@@ -47,8 +47,7 @@ pub fn read(body: &[u8]) -> Result<Answer, UpstreamError> {
         cursor.finish()
     });
     if let Err(error) = outcome {
-        let message = format!("status 200, but the body is no JSON object: {}", error.describe(body));
-        return Err(UpstreamError::bare(Failure::Network, &message));
+        return Err(UpstreamError::no_json(error, body));
     }
     if failed {
         return Err(UpstreamError::in_band(body));

@@ -98,8 +98,7 @@ pub fn answer(body: &[u8], ask: &Ask, model: &str, prompt_tokens: u64) -> Result
         cursor.finish()
     });
     if let Err(error) = outcome {
-        let message = format!("status 200, but the body is no JSON object: {}", error.describe(body));
-        return Err(UpstreamError::bare(Failure::Network, &message));
+        return Err(UpstreamError::no_json(error, body));
     }
     if found.failed {
         return Err(UpstreamError::in_band(body));
@@ -186,14 +185,13 @@ impl<'a> Found<'a> {
 /// The numbers of a list. What is no number of a vector counts as zero.
 fn numbers(vector: &Raw<'_>) -> Vec<f64> {
     let mut numbers = Vec::new();
-    let read = Cursor::new(vector.0.as_bytes()).and_then(|mut cursor| {
+    // The list was taken as JSON before, so this cannot fail; what it holds until then would count.
+    let _ = Cursor::new(vector.0.as_bytes()).and_then(|mut cursor| {
         cursor.items(|cursor| {
             numbers.push(cursor.raw()?.0.parse().unwrap_or(0.0));
             Ok::<(), JsonError>(())
         })
     });
-    // INVARIANT: the list was taken as JSON before.
-    let _ = read;
     numbers
 }
 

@@ -8,7 +8,7 @@ use crate::dialect::canonical::{Completion, Finish, Part, Reply, ToolCall};
 use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw, Text};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
-use crate::usage::Usage;
+use crate::usage::{Service, Usage};
 
 /// Reads a whole body.
 ///
@@ -22,8 +22,7 @@ pub fn read(body: &[u8]) -> Result<Completion<'_>, UpstreamError> {
         cursor.finish()
     });
     if let Err(error) = outcome {
-        let message = format!("status 200, but the body is no JSON object: {}", error.describe(body));
-        return Err(UpstreamError::bare(Failure::Network, &message));
+        return Err(UpstreamError::no_json(error, body));
     }
     if let Some(error) = response.failure() {
         return Err(error);
@@ -49,6 +48,7 @@ pub(super) struct Response<'a> {
     pub usage: Option<Usage>,
     status: Option<Text<'a>>,
     reason: Option<Text<'a>>,
+    service: Service,
     error: Option<Raw<'a>>,
     parts: Vec<Part<'a>>,
     /// The function of a call whose arguments are no object.
@@ -63,6 +63,7 @@ impl<'a> Response<'a> {
                 ("id", Kind::String) => self.id = Some(cursor.string()?.into()),
                 ("model", Kind::String) => self.model = Some(cursor.string()?.into()),
                 ("status", Kind::String) => self.status = Some(cursor.string()?),
+                ("service_tier", Kind::String) => self.service = Service::from_word(&cursor.string()?.decode()),
                 ("error", Kind::Object | Kind::String) => self.error = Some(cursor.raw()?),
                 ("usage", Kind::Object) => self.usage = usage(cursor)?,
                 ("incomplete_details", Kind::Object) => cursor.members(|cursor, key| {
@@ -75,8 +76,12 @@ impl<'a> Response<'a> {
                 ("output", Kind::Array) if with_output => cursor.items(|cursor| self.item(cursor))?,
                 _ => drop(cursor.skip()?),
             }
-            Ok(())
-        })
+            Ok::<(), JsonError>(())
+        })?;
+        if let Some(usage) = &mut self.usage {
+            usage.service = self.service;
+        }
+        Ok(())
     }
 
     /// The error in place of an answer.
@@ -297,7 +302,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_back_as_it_was_written() {
-        let body = br#"{"id":"resp_1","model":"m","status":"completed","output":[
+        let body = br#"{"id":"resp_1","model":"m","status":"completed","service_tier":"priority","output":[
             {"type":"reasoning","summary":[{"type":"summary_text","text":"hm"}]},
             {"type":"message","content":[{"type":"output_text","text":"a\n"},{"type":"output_text","text":"b"}]},
             {"type":"function_call","call_id":"c1","name":"f","arguments":"{ \"x\": 1 }"},
@@ -305,7 +310,8 @@ mod tests {
             "usage":{"input_tokens":10,"input_tokens_details":{"cached_tokens":4,"cache_write_tokens":1},"output_tokens":7,
                 "output_tokens_details":{"reasoning_tokens":2},"total_tokens":17}}"#;
         let first = read(body).unwrap();
-        assert_eq!(first.usage, Some(Usage::from_totals(10, 4, 1, 7, 2)));
+        let usage = Usage { service: Service::Priority, ..Usage::from_totals(10, 4, 1, 7, 2) };
+        assert_eq!(first.usage, Some(usage));
         let reply = Reply { id: "x", model: "other", created: 5, include_usage: true };
         let written = write(&first, &reply);
         let second = read(&written).unwrap();
@@ -314,7 +320,8 @@ mod tests {
         assert_eq!((&*call.id.decode(), &*call.arguments.0), ("c1", "{ \"x\": 1 }"));
         let Part::Call(call) = &second.parts[2] else { panic!("{second:?}") };
         assert_eq!((&*call.id.decode(), &*call.arguments.0), ("call_x_2", "{}"));
-        assert_eq!((second.usage, second.finish), (first.usage, first.finish));
+        let told = Some(Usage::from_totals(10, 4, 1, 7, 2));
+        assert_eq!((second.usage, second.finish), (told, first.finish));
         assert_eq!((&*second.id.unwrap().decode(), &*second.model.unwrap().decode()), ("resp_x", "other"));
     }
 
