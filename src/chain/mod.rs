@@ -241,9 +241,13 @@ impl Chain {
         let Some(leg) = self.legs.pop() else { return };
         let Some(hop) = self.run.hops.get(leg.hop) else { return };
         self.record.unstart(hop, reason);
-        self.beside = self.beside.saturating_sub(u8::from(!self.legs.is_empty()));
         if self.legs.is_empty() {
             self.state = State::Next;
+        } else if reason == SkipReason::CoolingDown {
+            // It stays the chain's next hop, and nothing more is started beside this one.
+            (self.ahead, self.beside) = (leg.hop, u8::MAX);
+        } else {
+            self.beside = self.beside.saturating_sub(1);
         }
     }
 
