@@ -160,6 +160,41 @@ fn a_message_is_thought_about_and_counted_with_its_cache() {
 }
 
 #[test]
+fn responses_are_told_in_events_of_their_own() {
+    let sim = simulator();
+    let post = |fault: &str, body: Value| {
+        let headers: &[(&str, &str)] = if fault.is_empty() { &[] } else { &[("x-simulate", fault)] };
+        ask(sim.handle.addr, "POST", "/openai/v1/responses", headers, body.to_string().as_bytes())
+    };
+    let hello = |stream: bool| json!({"model": "gpt-5.4", "input": "Hi", "stream": stream, "temperature": 0.5});
+    let whole = post("", hello(false)).json();
+    assert_eq!(
+        (&whole["object"], &whole["status"], &whole["temperature"]),
+        (&json!("response"), &json!("completed"), &json!(0.5))
+    );
+    let text = whole["output"][0]["content"][0]["text"].as_str().unwrap();
+    let streamed = post("", hello(true));
+    let names: Vec<_> = streamed.events().iter().map(|event| event.lines().next().unwrap()[7..].to_owned()).collect();
+    assert_eq!(names[..3], ["response.created", "response.in_progress", "response.output_item.added"]);
+    assert_eq!(
+        names[names.len() - 3..],
+        ["response.content_part.done", "response.output_item.done", "response.completed"]
+    );
+    assert_eq!(streamed.joined("/delta"), text);
+    let failed = post("error-event=4", hello(true));
+    let last = failed.events().last().unwrap().to_string();
+    assert!(last.starts_with("event: error\n") && last.contains("\"sequence_number\":4"), "{last}");
+    assert_eq!(post("refusal", hello(false)).json()["output"][0]["content"][0]["type"], "refusal");
+    let mut called = hello(false);
+    called["tools"] = json!([{"type": "function", "name": "get_time", "parameters": {"type": "object"}}]);
+    called["tool_choice"] = json!("required");
+    assert_eq!(post("", called).json()["output"][0]["name"], "get_time");
+    let mut bound = hello(false);
+    bound["previous_response_id"] = json!("resp_1");
+    assert_eq!(post("", bound).json()["error"]["param"], "previous_response_id");
+}
+
+#[test]
 fn embeddings_and_models_answer() {
     let sim = simulator();
     let body =

@@ -10,8 +10,8 @@ use super::{CLEAN, screen};
 
 /// Run local providers with faults on demand.
 ///
-/// They speak OpenAI Chat Completions, embeddings and models, and Anthropic Messages, well enough for the official SDKs.
-/// Answers are the same for the same prompt.
+/// They speak OpenAI Chat Completions, Responses, embeddings and models, and Anthropic Messages, well enough for the official
+/// SDKs. Answers are the same for the same prompt.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {

@@ -13,6 +13,8 @@ const MAX_NAME: usize = 64;
 pub enum Endpoint {
     /// OpenAI Chat Completions.
     Chat,
+    /// OpenAI Responses.
+    Responses,
     /// Anthropic Messages.
     Messages,
     /// Anthropic token counting.
@@ -30,6 +32,7 @@ impl Endpoint {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Chat => "chat",
+            Self::Responses => "responses",
             Self::Messages => "messages",
             Self::CountTokens => "count_tokens",
             Self::Embeddings => "embeddings",
@@ -49,7 +52,8 @@ impl Endpoint {
 /// Provider (if the path names one) and endpoint.
 pub fn of_path(path: &str) -> Option<(Option<&str>, Endpoint)> {
     let mut segments: Vec<&str> = path.trim_matches('/').split('/').filter(|segment| !segment.is_empty()).collect();
-    let is_start = |segment: &str| matches!(segment, "v1" | "chat" | "messages" | "embeddings" | "models");
+    let is_start =
+        |segment: &str| matches!(segment, "v1" | "chat" | "responses" | "messages" | "embeddings" | "models");
     let provider = match segments.first() {
         Some(first) if !is_start(first) => Some(segments.remove(0)),
         _ => None,
@@ -60,6 +64,7 @@ pub fn of_path(path: &str) -> Option<(Option<&str>, Endpoint)> {
     let rest = segments.iter().position(|segment| *segment != "v1").map(|start| segments.split_off(start))?;
     let endpoint = match rest.as_slice() {
         ["chat", "completions"] => Endpoint::Chat,
+        ["responses"] => Endpoint::Responses,
         ["messages"] => Endpoint::Messages,
         ["messages", "count_tokens"] => Endpoint::CountTokens,
         ["embeddings"] => Endpoint::Embeddings,
@@ -86,6 +91,7 @@ mod tests {
         {
             assert_eq!(of_path(path), Some((None, Endpoint::Chat)), "{path}");
         }
+        assert_eq!(of_path("/openai/v1/responses"), Some((Some("openai"), Endpoint::Responses)));
         assert_eq!(of_path("/anthropic/v1/messages"), Some((Some("anthropic"), Endpoint::Messages)));
         assert_eq!(of_path("/anthropic/messages/count_tokens"), Some((Some("anthropic"), Endpoint::CountTokens)));
         assert_eq!(of_path("/openai/v1/models/ft:gpt/x"), Some((Some("openai"), Endpoint::Model("ft:gpt/x".into()))));
@@ -93,7 +99,9 @@ mod tests {
 
     #[test]
     fn other_paths_are_nothing() {
-        for path in ["/", "/v1", "/v1/chat", "/v1/responses", "/Open AI/v1/models", "/a/b/v1/models", "/openai/v1"] {
+        for path in
+            ["/", "/v1", "/v1/chat", "/v1/responses/resp_1", "/Open AI/v1/models", "/a/b/v1/models", "/openai/v1"]
+        {
             assert_eq!(of_path(path), None, "{path}");
         }
         assert!(is_name(&"a".repeat(MAX_NAME)));

@@ -13,6 +13,8 @@ use super::fault::{ErrorAnswer, ErrorKind};
 pub enum Dialect {
     /// Chat Completions, embeddings, models.
     OpenAi,
+    /// Responses: the same but for errors inside a stream.
+    Responses,
     /// Messages, count_tokens, models with an `anthropic-version`.
     Anthropic,
 }
@@ -53,7 +55,7 @@ impl Complaint {
     /// The error a fault asks for.
     pub fn of(dialect: Dialect, answer: &ErrorAnswer, model: &str) -> Self {
         let mut complaint = match dialect {
-            Dialect::OpenAi => openai(answer.kind, model),
+            Dialect::OpenAi | Dialect::Responses => openai(answer.kind, model),
             Dialect::Anthropic => anthropic(answer.kind, model),
         };
         complaint.status = answer.status.unwrap_or(complaint.status);
@@ -63,7 +65,7 @@ impl Complaint {
     /// The body.
     pub fn body(&self, dialect: Dialect, request_id: &str) -> Value {
         match dialect {
-            Dialect::OpenAi => json!({"error": {
+            Dialect::OpenAi | Dialect::Responses => json!({"error": {
                 "message": self.message, "type": self.kind, "param": self.param, "code": self.code,
             }}),
             Dialect::Anthropic => json!({
@@ -71,6 +73,16 @@ impl Complaint {
                 "request_id": request_id,
             }),
         }
+    }
+}
+
+impl Complaint {
+    /// The event of a Responses stream, behind so many others.
+    pub fn event(&self, sequence_number: u64) -> Value {
+        json!({
+            "type": "error", "sequence_number": sequence_number, "code": self.code.unwrap_or(self.kind),
+            "message": self.message, "param": self.param,
+        })
     }
 }
 

@@ -23,7 +23,7 @@ use super::rules::MODEL_MARK;
 use super::script::{self, Event, Events, Role, Steps};
 use super::seen::{End, Seen, Ticket};
 use super::socket::Control;
-use super::{State, admin, embeddings, messages, models};
+use super::{State, admin, embeddings, messages, models, responses};
 
 /// Longest request body; above it the answer is 413.
 pub const MAX_BODY: usize = 64 << 20;
@@ -99,6 +99,7 @@ pub async fn answer(
 
 fn dialect_of(endpoint: Option<&Endpoint>, headers: &HeaderMap) -> Dialect {
     let is_anthropic = match endpoint {
+        Some(Endpoint::Responses) => return Dialect::Responses,
         Some(Endpoint::Messages | Endpoint::CountTokens) => true,
         Some(Endpoint::Models | Endpoint::Model(_)) | None => headers.contains_key("anthropic-version"),
         Some(Endpoint::Chat | Endpoint::Embeddings) => false,
@@ -221,6 +222,15 @@ impl Exchange {
                     Reply::Json(chat::whole(&stamp, answer))
                 })
             }
+            Endpoint::Responses => {
+                let ask = responses::read(body)?;
+                let (stamp, answer) = (stamp(&ask.model), self.answered(&ask));
+                Ok(if ask.stream {
+                    Reply::Stream(responses::events(stamp, body, answer))
+                } else {
+                    Reply::Json(responses::whole(stamp, body, answer))
+                })
+            }
             Endpoint::Messages => {
                 let ask = messages::read(body, headers, false)?;
                 let (stamp, answer) = (stamp(&ask.model), self.answered(&ask));
@@ -272,8 +282,12 @@ impl Exchange {
 
     fn error_event(&self) -> Event {
         let error = ErrorAnswer { kind: error_kind(&self.fault), status: None, wait: None };
-        let body = Complaint::of(self.dialect, &error, &self.model).body(self.dialect, &self.request_id());
-        let name = (self.dialect == Dialect::Anthropic).then_some("error");
+        let complaint = Complaint::of(self.dialect, &error, &self.model);
+        let body = match (self.dialect, &self.fault.trouble) {
+            (Dialect::Responses, Some(Trouble::ErrorEvent { after, .. })) => complaint.event(*after),
+            _ => complaint.body(self.dialect, &self.request_id()),
+        };
+        let name = (self.dialect != Dialect::OpenAi).then_some("error");
         Event { name, data: body.to_string(), role: Role::Frame }
     }
 
@@ -317,7 +331,7 @@ impl Exchange {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         match self.dialect {
-            Dialect::OpenAi => {
+            Dialect::OpenAi | Dialect::Responses => {
                 insert(headers, "x-request-id", &id);
                 insert(headers, "openai-version", "2020-10-01");
                 insert(headers, "openai-processing-ms", "1");

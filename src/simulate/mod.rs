@@ -1,6 +1,6 @@
 //! Local providers with faults on demand.
 //!
-//! In: HTTP requests in the dialects of OpenAI (Chat Completions, embeddings, models) and Anthropic (Messages, token
+//! In: HTTP requests in the dialects of OpenAI (Chat Completions, Responses, embeddings, models) and Anthropic (Messages, token
 //! counting, models). Out: deterministic answers, or whatever trouble was asked for; and a report of what arrived. Must not
 //! know: the proxy.
 //!
@@ -27,6 +27,7 @@ pub mod fault;
 mod fields;
 mod messages;
 mod models;
+mod responses;
 pub mod rules;
 mod schema;
 mod script;
