@@ -4,6 +4,8 @@
 
 #[path = "simulate/client.rs"]
 mod client;
+#[path = "simulate/gemini.rs"]
+mod gemini;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

@@ -72,7 +72,10 @@ const OWNED: &[(&str, &[&str])] = &[
     ("hyper_util", &["simulate", "demo"]),
     ("lsp_server", &["lsp"]),
     ("gen_lsp_types", &["lsp"]),
-    ("percent_encoding", &["lsp/uri", "config/tunnel", "dialect/gemini/address", "dialect/converse/mod"]),
+    (
+        "percent_encoding",
+        &["lsp/uri", "config/tunnel", "dialect/gemini/address", "dialect/converse/mod", "simulate/gemini"],
+    ),
     ("ureq", &["cli/check/live"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),

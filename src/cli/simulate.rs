@@ -10,8 +10,8 @@ use super::{CLEAN, screen};
 
 /// Run local providers with faults on demand.
 ///
-/// They speak OpenAI Chat Completions, Responses, embeddings and models, and Anthropic Messages, well enough for the official
-/// SDKs. Answers are the same for the same prompt.
+/// They speak OpenAI Chat Completions, Responses, embeddings and models, Anthropic Messages, and Google's generateContent, well
+/// enough for the official SDKs. Answers are the same for the same prompt.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -88,6 +88,7 @@ wayside simulate: local providers, no keys needed
 
   OpenAI dialect      {url}/openai/v1
   Anthropic dialect   {url}/anthropic        (the SDK adds /v1)
+  Google dialect      {url}/google           (the SDK adds /v1)
   any other name      {url}/NAME/v1
   what arrived        {url}/simulate/seen
   faults in force     {url}/simulate/faults  (GET, PUT, DELETE)

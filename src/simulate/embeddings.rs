@@ -81,7 +81,7 @@ fn inputs(input: Option<&Value>) -> Result<Vec<Input>, Complaint> {
 }
 
 /// A vector of length 1 that depends on the bytes alone.
-fn vector(bytes: &[u8], dimensions: u64) -> Vec<f32> {
+pub(super) fn vector(bytes: &[u8], dimensions: u64) -> Vec<f32> {
     let mut dice = Dice::of(bytes, 0);
     let raw: Vec<f64> = (0..dimensions).map(|_| dice.below(2_000_001) as f64 / 1e6 - 1.0).collect();
     let length = raw.iter().map(|value| value * value).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);

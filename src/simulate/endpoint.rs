@@ -1,7 +1,9 @@
 //! Which provider and which of its endpoints a path means.
 //!
-//! In: a path. Out: provider and endpoint. `/v1` may be missing or doubled; one segment in front names the provider.
+//! In: a path. Out: provider and endpoint. `/v1` (Google: `/v1beta`) may be missing or doubled; one segment in front names the provider.
 //! Must not know: bodies.
+
+use super::gemini::{self, Method};
 
 /// The provider of paths that name none.
 pub const DEFAULT_PROVIDER: &str = "default";
@@ -21,7 +23,9 @@ pub enum Endpoint {
     CountTokens,
     /// OpenAI embeddings.
     Embeddings,
-    /// The list of models, in either dialect.
+    /// Google's generateContent and what goes with it; the model is in the path.
+    Gemini(String, Method),
+    /// The list of models, in every dialect.
     Models,
     /// One model.
     Model(String),
@@ -36,6 +40,10 @@ impl Endpoint {
             Self::Messages => "messages",
             Self::CountTokens => "count_tokens",
             Self::Embeddings => "embeddings",
+            Self::Gemini(_, Method::Generate) => "generate_content",
+            Self::Gemini(_, Method::Stream) => "stream_generate_content",
+            Self::Gemini(_, Method::CountTokens) => "count_tokens",
+            Self::Gemini(_, Method::EmbedContent | Method::BatchEmbedContents) => "embeddings",
             Self::Models | Self::Model(_) => "models",
         }
     }
@@ -52,8 +60,9 @@ impl Endpoint {
 /// Provider (if the path names one) and endpoint.
 pub fn of_path(path: &str) -> Option<(Option<&str>, Endpoint)> {
     let mut segments: Vec<&str> = path.trim_matches('/').split('/').filter(|segment| !segment.is_empty()).collect();
-    let is_start =
-        |segment: &str| matches!(segment, "v1" | "chat" | "responses" | "messages" | "embeddings" | "models");
+    let is_start = |segment: &str| {
+        matches!(segment, "v1" | "v1beta" | "chat" | "responses" | "messages" | "embeddings" | "models")
+    };
     let provider = match segments.first() {
         Some(first) if !is_start(first) => Some(segments.remove(0)),
         _ => None,
@@ -61,7 +70,10 @@ pub fn of_path(path: &str) -> Option<(Option<&str>, Endpoint)> {
     if provider.is_some_and(|name| !is_name(name)) {
         return None;
     }
-    let rest = segments.iter().position(|segment| *segment != "v1").map(|start| segments.split_off(start))?;
+    let rest = segments
+        .iter()
+        .position(|segment| !matches!(*segment, "v1" | "v1beta"))
+        .map(|start| segments.split_off(start))?;
     let endpoint = match rest.as_slice() {
         ["chat", "completions"] => Endpoint::Chat,
         ["responses"] => Endpoint::Responses,
@@ -69,7 +81,13 @@ pub fn of_path(path: &str) -> Option<(Option<&str>, Endpoint)> {
         ["messages", "count_tokens"] => Endpoint::CountTokens,
         ["embeddings"] => Endpoint::Embeddings,
         ["models"] => Endpoint::Models,
-        ["models", id @ ..] => Endpoint::Model(id.join("/")),
+        ["models", id @ ..] => {
+            let id = id.join("/");
+            match gemini::asked(&id) {
+                Some((model, method)) => Endpoint::Gemini(model, method),
+                None => Endpoint::Model(id),
+            }
+        }
         _ => return None,
     };
     Some((provider, endpoint))
@@ -95,6 +113,19 @@ mod tests {
         assert_eq!(of_path("/anthropic/v1/messages"), Some((Some("anthropic"), Endpoint::Messages)));
         assert_eq!(of_path("/anthropic/messages/count_tokens"), Some((Some("anthropic"), Endpoint::CountTokens)));
         assert_eq!(of_path("/openai/v1/models/ft:gpt/x"), Some((Some("openai"), Endpoint::Model("ft:gpt/x".into()))));
+    }
+
+    #[test]
+    fn googles_paths_hold_model_and_method() {
+        let stream = Endpoint::Gemini("gemini-3.8-flash".into(), Method::Stream);
+        for path in
+            ["/v1beta/models/gemini-3.8-flash:streamGenerateContent", "/models/gemini-3.8-flash:streamGenerateContent"]
+        {
+            assert_eq!(of_path(path), Some((None, stream.clone())), "{path}");
+        }
+        let path = "/google/v1/v1beta/models/gemini-3.8-flash:streamGenerateContent";
+        assert_eq!(of_path(path), Some((Some("google"), stream)));
+        assert_eq!(of_path("/google/v1beta/models"), Some((Some("google"), Endpoint::Models)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Errors in the providers' own envelopes.
 //!
 //! In: what went wrong. Out: status and body as the provider sends them. Status and type names follow the providers'
-//! error references (OpenAI, Anthropic; November 2026); the sentences are ours. Must not know: when errors happen.
+//! error references (OpenAI, Anthropic, Google; November 2026); the sentences are ours. Must not know: when errors happen.
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
@@ -17,6 +17,8 @@ pub enum Dialect {
     Responses,
     /// Messages, count_tokens, models with an `anthropic-version`.
     Anthropic,
+    /// generateContent, models under `/v1beta` or with an `x-goog-api-key`.
+    Google,
 }
 
 /// One error, ready to be written.
@@ -57,6 +59,7 @@ impl Complaint {
         let mut complaint = match dialect {
             Dialect::OpenAi | Dialect::Responses => openai(answer.kind, model),
             Dialect::Anthropic => anthropic(answer.kind, model),
+            Dialect::Google => google(answer.kind, model),
         };
         complaint.status = answer.status.unwrap_or(complaint.status);
         complaint
@@ -72,6 +75,9 @@ impl Complaint {
                 "type": "error", "error": {"type": self.kind, "message": self.message, "details": null},
                 "request_id": request_id,
             }),
+            Dialect::Google => json!({"error": {
+                "code": self.status, "message": self.message, "status": google_status(self.status),
+            }}),
         }
     }
 }
@@ -125,6 +131,44 @@ fn openai(kind: ErrorKind, model: &str) -> Complaint {
         ErrorKind::BadRequest => (400, invalid, None, None, "The request is not valid (simulated).".to_owned()),
     };
     Complaint { status, kind, code, param: param.map(str::to_owned), message }
+}
+
+/// Google's word for a status.
+const fn google_status(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        409 => "ABORTED",
+        429 => "RESOURCE_EXHAUSTED",
+        500 => "INTERNAL",
+        503 => "UNAVAILABLE",
+        504 => "DEADLINE_EXCEEDED",
+        _ => "INVALID_ARGUMENT",
+    }
+}
+
+fn google(kind: ErrorKind, model: &str) -> Complaint {
+    let (status, message) = match kind {
+        ErrorKind::RateLimit => (429, "Resource has been exhausted (simulated).".to_owned()),
+        ErrorKind::Quota => (429, "You exceeded your current quota; insufficient credit (simulated).".to_owned()),
+        ErrorKind::Overloaded => (503, "The model is overloaded. Please try again later (simulated).".to_owned()),
+        ErrorKind::ServerError => (500, "An internal error has occurred (simulated).".to_owned()),
+        ErrorKind::Timeout => (504, "The deadline expired (simulated).".to_owned()),
+        ErrorKind::Auth => (400, "API key not valid. Please pass a valid API key (simulated).".to_owned()),
+        ErrorKind::Forbidden => (403, "The caller does not have permission (simulated).".to_owned()),
+        ErrorKind::ModelNotFound => (404, format!("models/{model} is not found for this API version (simulated).")),
+        ErrorKind::ContextLength => {
+            let message = "The input token count exceeds the maximum number of tokens allowed";
+            (400, format!("{message} ({WINDOW}) (simulated)."))
+        }
+        // Whoever sends one knows no other way: the provider takes a prompt with status 200.
+        ErrorKind::ContentFilter => (400, "The prompt violates usage guidelines (simulated).".to_owned()),
+        ErrorKind::TooLarge => (400, "Request payload size exceeds the limit (simulated).".to_owned()),
+        ErrorKind::Conflict => (409, "The operation was aborted (simulated).".to_owned()),
+        ErrorKind::BadRequest => (400, "Request contains an invalid argument (simulated).".to_owned()),
+    };
+    Complaint { status, kind: "", code: None, param: None, message }
 }
 
 fn anthropic(kind: ErrorKind, model: &str) -> Complaint {

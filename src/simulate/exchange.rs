@@ -18,7 +18,8 @@ use super::body::Body;
 use super::chat::{self, Stamp};
 use super::endpoint::{self, Endpoint};
 use super::error::{Complaint, Dialect};
-use super::fault::{ErrorAnswer, Fault, Trouble, Wait};
+use super::fault::{ErrorAnswer, ErrorKind, Fault, Trouble, Wait};
+use super::gemini::{self, Method};
 use super::rules::MODEL_MARK;
 use super::script::{self, Event, Events, Role, Steps};
 use super::seen::{End, Seen, Ticket};
@@ -46,6 +47,8 @@ struct Exchange {
     dialect: Dialect,
     model: String,
     fault: Fault,
+    /// A stream is wanted as events, where the query says so.
+    as_events: bool,
 }
 
 /// Answers one request. `port_provider` is set on ports that belong to one provider.
@@ -74,9 +77,10 @@ pub async fn answer(
     };
     let ticket = state.seen.arrive(seen, &head.headers);
     let endpoint = target.map(|(_, endpoint)| endpoint);
-    let dialect = dialect_of(endpoint.as_ref(), &head.headers);
+    let dialect = dialect_of(endpoint.as_ref(), head.uri.path(), &head.headers);
     let fault = Fault::default();
-    let mut exchange = Exchange { state, control, ticket, dialect, model: String::new(), fault };
+    let as_events = head.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
+    let mut exchange = Exchange { state, control, ticket, dialect, model: String::new(), fault, as_events };
     let Some(endpoint) = endpoint else {
         let message = format!("Unknown request URL: {} {}", head.method, head.uri.path());
         let complaint = Complaint::invalid("", message).with(StatusCode::NOT_FOUND, "unknown_url");
@@ -97,14 +101,22 @@ pub async fn answer(
     }
 }
 
-fn dialect_of(endpoint: Option<&Endpoint>, headers: &HeaderMap) -> Dialect {
-    let is_anthropic = match endpoint {
-        Some(Endpoint::Responses) => return Dialect::Responses,
-        Some(Endpoint::Messages | Endpoint::CountTokens) => true,
-        Some(Endpoint::Models | Endpoint::Model(_)) | None => headers.contains_key("anthropic-version"),
-        Some(Endpoint::Chat | Endpoint::Embeddings) => false,
-    };
-    if is_anthropic { Dialect::Anthropic } else { Dialect::OpenAi }
+fn dialect_of(endpoint: Option<&Endpoint>, path: &str, headers: &HeaderMap) -> Dialect {
+    match endpoint {
+        Some(Endpoint::Responses) => Dialect::Responses,
+        Some(Endpoint::Messages | Endpoint::CountTokens) => Dialect::Anthropic,
+        Some(Endpoint::Gemini(..)) => Dialect::Google,
+        Some(Endpoint::Chat | Endpoint::Embeddings) => Dialect::OpenAi,
+        Some(Endpoint::Models | Endpoint::Model(_)) | None if headers.contains_key("anthropic-version") => {
+            Dialect::Anthropic
+        }
+        Some(Endpoint::Models | Endpoint::Model(_)) | None
+            if headers.contains_key("x-goog-api-key") || path.contains("/v1beta/") =>
+        {
+            Dialect::Google
+        }
+        Some(Endpoint::Models | Endpoint::Model(_)) | None => Dialect::OpenAi,
+    }
 }
 
 impl Exchange {
@@ -138,7 +150,7 @@ impl Exchange {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<Map<String, Value>, Complaint> {
-        let parsed = match endpoint {
+        let mut parsed = match endpoint {
             Endpoint::Models => Map::new(),
             Endpoint::Model(id) => Map::from_iter([("model".to_owned(), Value::from(id.as_str()))]),
             _ => match serde_json::from_slice(body) {
@@ -147,6 +159,10 @@ impl Exchange {
                 Err(error) => return Err(Complaint::invalid("", format!("The body is not valid JSON: {error}"))),
             },
         };
+        if let Endpoint::Gemini(model, method) = endpoint {
+            parsed.insert("model".to_owned(), Value::from(model.as_str()));
+            parsed.insert("stream".to_owned(), Value::from(*method == Method::Stream));
+        }
         self.model = parsed.get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
         let streamed = parsed.get("stream") == Some(&Value::Bool(true));
         self.ticket.note(|seen| {
@@ -190,7 +206,7 @@ impl Exchange {
                 tokio::time::sleep(super::fault::MAX_WAIT).await;
             },
             Some(Trouble::Garbage) => self.control.write_garbage(),
-            Some(Trouble::Error(error)) => return Ok(self.fail(&error)),
+            Some(Trouble::Error(error)) if !self.is_blocked(endpoint) => return Ok(self.fail(&error)),
             _ => {}
         }
         match self.reply(endpoint, body, headers) {
@@ -241,10 +257,31 @@ impl Exchange {
                 })
             }
             Endpoint::CountTokens => Ok(Reply::Json(messages::counted(&messages::read(body, headers, true)?))),
+            Endpoint::Gemini(model, method) => {
+                let ask = || gemini::read(body, model);
+                let blocked = self.is_blocked(endpoint);
+                match method {
+                    Method::Generate => Ok(Reply::Json(gemini::whole(&stamp(model), self.answered(&ask()?), blocked))),
+                    Method::Stream => {
+                        let events = gemini::events(stamp(model), self.answered(&ask()?), blocked);
+                        Ok(if self.as_events { Reply::Stream(events) } else { Reply::Json(gemini::as_list(events)) })
+                    }
+                    Method::CountTokens => Ok(Reply::Json(gemini::counted(&ask()?))),
+                    Method::EmbedContent => gemini::embedded(body, false).map(Reply::Json),
+                    Method::BatchEmbedContents => gemini::embedded(body, true).map(Reply::Json),
+                }
+            }
             Endpoint::Embeddings => embeddings::answer(body, |asked| self.served(asked)).map(Reply::Json),
             Endpoint::Models => Ok(Reply::Json(models::list(self.dialect))),
             Endpoint::Model(id) => Ok(Reply::Json(models::one(self.dialect, id))),
         }
+    }
+
+    /// Google answers with status 200 where its filter takes a prompt.
+    fn is_blocked(&self, endpoint: &Endpoint) -> bool {
+        let answers = matches!(endpoint, Endpoint::Gemini(_, Method::Generate | Method::Stream));
+        let filter = ErrorAnswer { kind: ErrorKind::ContentFilter, status: None, wait: None };
+        answers && self.fault.trouble == Some(Trouble::Error(filter))
     }
 
     fn answered(&self, ask: &Ask) -> Answer {
@@ -345,6 +382,8 @@ impl Exchange {
                 insert(headers, "anthropic-ratelimit-requests-limit", "4000");
                 insert(headers, "anthropic-ratelimit-requests-remaining", "3999");
             }
+            // It documents none.
+            Dialect::Google => {}
         }
         response
     }

@@ -213,7 +213,7 @@ pub const WORDS: [(&str, &str); 45] = [
     ("forbidden", "403"),
     ("model-not-found", "404"),
     ("context-length", "400, the prompt is too long"),
-    ("content-filter", "400, the prompt was filtered"),
+    ("content-filter", "400, the prompt was filtered; Google 200 and no candidates"),
     ("too-large", "413"),
     ("conflict", "409"),
     ("bad-request", "400"),

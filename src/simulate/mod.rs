@@ -1,7 +1,8 @@
 //! Local providers with faults on demand.
 //!
-//! In: HTTP requests in the dialects of OpenAI (Chat Completions, Responses, embeddings, models) and Anthropic (Messages, token
-//! counting, models). Out: deterministic answers, or whatever trouble was asked for; and a report of what arrived. Must not
+//! In: HTTP requests in the dialects of OpenAI (Chat Completions, Responses, embeddings, models), Anthropic (Messages, token
+//! counting, models) and Google (generateContent, token counting, embeddings, models). Out: deterministic answers, or whatever
+//! trouble was asked for; and a report of what arrived. Must not
 //! know: the proxy.
 //!
 //! One listener serves any number of providers by path (`http://ADDR/anthropic/v1/messages`); without a provider in the
@@ -25,6 +26,7 @@ mod error;
 mod exchange;
 pub mod fault;
 mod fields;
+mod gemini;
 mod messages;
 mod models;
 mod responses;
