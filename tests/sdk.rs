@@ -22,6 +22,7 @@ fn installed(path: &str) -> PathBuf {
 type Scene = (&'static str, &'static str);
 
 const OPENAI: Scene = (include_str!("sdk/policy.route"), include_str!("sdk/faults.yaml"));
+const GOOGLE: Scene = (include_str!("sdk/gemini.route"), include_str!("sdk/gemini.yaml"));
 const ANTHROPIC: Scene = (include_str!("sdk/messages.route"), include_str!("sdk/messages.yaml"));
 
 /// The sidecar of a scene, and a command that knows where it is.
@@ -78,6 +79,11 @@ fn the_anthropic_sdk_for_python_runs_unchanged() {
 #[test]
 fn the_anthropic_sdk_for_node_runs_unchanged() {
     node(ANTHROPIC, "anthropic.test.mjs");
+}
+
+#[test]
+fn the_google_sdk_for_python_runs_unchanged() {
+    run(GOOGLE, python("test_google_genai.py"));
 }
 
 #[test]
