@@ -103,15 +103,16 @@ pub(in crate::dialect) fn effort(
     Ok(Some(effort))
 }
 
-/// The effort itself, unless the model is known to refuse it; then the next one below that it takes, else the next one above.
+/// The effort itself, unless the model refuses it; then the next one below that it takes, else the next one above.
+///
+/// Of a model of which some words are known, the usual three are taken and the others refused until the catalog says otherwise.
 fn nearest(wanted: Effort, target: &Target<'_>) -> Option<Effort> {
-    let takes = |effort: &Effort| target.able.efforts.takes(effort.word());
-    if takes(&wanted) != Some(false) {
-        return Some(wanted);
-    }
-    let taken = |effort: &Effort| takes(effort) == Some(true);
-    let below = Effort::ALL.into_iter().rev().filter(|effort| *effort < wanted).find(taken);
-    below.or_else(|| Effort::ALL.into_iter().filter(|effort| *effort > wanted).find(taken))
+    let told = |effort: Effort| target.able.efforts.takes(effort.word());
+    let known = Effort::ALL.into_iter().any(|effort| told(effort).is_some());
+    let usual = |effort| !known || matches!(effort, Effort::Low | Effort::Medium | Effort::High);
+    let takes = |effort: &Effort| told(*effort).unwrap_or_else(|| usual(*effort));
+    let below = Effort::ALL.into_iter().rev().filter(|effort| *effort <= wanted).find(takes);
+    below.or_else(|| Effort::ALL.into_iter().filter(|effort| *effort > wanted).find(takes))
 }
 
 fn sampling(conversation: &Conversation<'_>, target: &Target<'_>, notes: &mut Notes) -> Result<bool, BadBody> {
