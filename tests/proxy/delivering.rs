@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use wayside::config::SpoolSettings;
 use wayside::spool;
 
 use super::client::{Connection, chat, post};
@@ -211,4 +212,42 @@ async fn a_reload_takes_a_new_key_and_says_what_is_wrong_with_a_queue() {
     .unwrap();
     let wrong = rig.sidecar.as_ref().unwrap().reload().unwrap_err().to_string();
     assert!(wrong.contains("queues.desk.ca_file: cannot read `"), "{wrong}");
+}
+
+#[tokio::test]
+async fn what_waits_is_sent_again_so_many_at_once_and_not_one_more() {
+    const AGAIN: usize = 256;
+    let directory = tempfile::tempdir().unwrap();
+    let now = jiff::Timestamp::now().as_millisecond() as u64;
+    let ticket = |queue: &str, at: u64| -> spool::Ticket {
+        let ticket = serde_json::json!({
+            "schema": 1, "ticket": spool::TicketId::new(now + at, at), "queue": queue, "received": "2026-11-26T00:00:00.000Z",
+            "request_id": "req_1", "endpoint": "chat", "policy": "proxy", "policy_hash": "sha256:1", "rule": "otherwise",
+        });
+        serde_json::from_value(ticket).unwrap()
+    };
+    // The oldest is of a queue that goes nowhere else, and not in the way.
+    let tickets: Vec<_> = (0..AGAIN as u64 + 2).map(|at| ticket(if at == 0 { "other" } else { "desk" }, at)).collect();
+    let settings = SpoolSettings { directory: directory.path().to_owned(), ..SpoolSettings::default() };
+    let batch: Vec<(&spool::Ticket, &[u8])> = tickets.iter().map(|ticket| (ticket, &b"{}"[..])).collect();
+    assert!(spool::Shelf::open(&settings, now).unwrap().keep(&batch).iter().all(Result::is_ok));
+
+    let (address, seen) = desk(says("204 No Content", 0, "")).await;
+    let place = format!("spool: {{directory: '{}'}}\n", directory.path().display());
+    let rig = rig(&(delivers(address, "20s") + &place)).await;
+    let left = || spool::names(directory.path()).unwrap().len();
+    // Once at the start, and once more when that is asked for.
+    for (most, sent) in [(2, AGAIN), (1, AGAIN + 1)] {
+        if most == 1 {
+            rig.sidecar.as_ref().unwrap().reload().unwrap();
+        }
+        let begun = std::time::Instant::now();
+        while left() > most {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{} are left", left());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!((left(), seen.heard.lock().unwrap().len()), (most, sent));
+    }
+    let wanted = format!("tickets_total{{queue=\"desk\",result=\"delivered_later\"}} {}", AGAIN + 1);
+    assert!(counted(&rig).await.contains(&wanted));
 }

@@ -101,6 +101,20 @@ async fn a_stream_is_held_to_its_limit_and_released_beyond() {
 }
 
 #[tokio::test]
+async fn an_error_is_read_to_its_limit_and_not_a_byte_beyond() {
+    const MAX_ERROR_BODY: usize = 64 << 10;
+    // Where the word that tells one failure from another ends.
+    for (end, failure) in [(MAX_ERROR_BODY, "quota_exhausted"), (MAX_ERROR_BODY + 1, "rate_limit")] {
+        let (front, back) = (r#"{"error":{"message":""#, r#"","code":"insufficient_quota""#);
+        let body = format!("{front}{}{back}}}}}", "x".repeat(end - front.len() - back.len()));
+        let head = format!("HTTP/1.1 429 Too Many Requests\r\ncontent-length: {}\r\n\r\n", body.len());
+        let rig = beside(answering((head + &body).into_bytes()).await, POLICY).await;
+        assert_eq!(post(rig.address, &chat("m", "x"), &[]).await.header("x-wayside-hop"), "2");
+        assert_eq!(rig.lines.wait(1).await[0]["attempts"][0]["failure"], failure, "{end}");
+    }
+}
+
+#[tokio::test]
 async fn all_bodies_together_are_taken_to_their_limit_and_not_a_byte_beyond() {
     let config = "limits: {body: 1000, bodies: 1000}";
     let faults = "- {provider: anthropic, fault: silence, first: 1}";
