@@ -136,6 +136,22 @@ fn fail_if_any(what: &str, found: &[String]) {
 }
 
 #[test]
+fn every_file_of_a_test_program_is_a_part_of_it() {
+    let files: BTreeMap<PathBuf, String> = sources("tests").into_iter().collect();
+    let mut left_out = Vec::new();
+    for (main, text) in files.iter().filter(|(path, _)| path.ends_with("main.rs")) {
+        let folder = main.parent().unwrap();
+        for path in files.keys().filter(|path| path.parent() == Some(folder) && *path != main) {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            if !text.contains(&format!("\nmod {name};\n")) {
+                left_out.push(path.display().to_string());
+            }
+        }
+    }
+    fail_if_any("no `mod` in the `main.rs` beside it, so its tests never run:", &left_out);
+}
+
+#[test]
 fn rooms_depend_downward_only() {
     let rules: BTreeMap<_, _> = MAY_USE.iter().copied().collect();
     let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! What each fuzz target holds of every input: run by `cargo fuzz`, and by `tests/fuzzing.rs` on mutations of real policies.
+//! What each fuzz target holds of every input: run by `cargo fuzz`, and by `tests/language/fuzzing.rs` on mutations of real policies.
 
 use std::sync::{Arc, OnceLock};
 

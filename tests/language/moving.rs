@@ -1,8 +1,7 @@
 //! Everything that moves beside the rules: one policy for each construct in `tests/corpus/moving`, one that is right and one in
 //! which every line is wrong, with what is understood and what is said about it beside them.
 //!
-//! `WAYSIDE_BLESS=1 cargo test --test moving` writes the expectations anew; read the difference.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
+//! `WAYSIDE_BLESS=1 cargo test --test language moving` writes the expectations anew; read the difference.
 
 use std::fmt::Write as _;
 use std::fs;

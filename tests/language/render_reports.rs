@@ -1,7 +1,6 @@
 //! Findings in the formats that programs read: as published schemas, parsers and limits of those programs have it.
 //!
-//! `WAYSIDE_BLESS=1 cargo test --test render_reports` writes `tests/corpus/render` anew; read the difference.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
+//! `WAYSIDE_BLESS=1 cargo test --test language render_reports` writes `tests/corpus/render` anew; read the difference.
 
 use std::path::Path;
 
@@ -62,7 +61,7 @@ fn sarif(findings: &[Diagnostic], sources: &Sources, faults: &[String]) -> Value
 
 #[test]
 fn sarif_is_what_its_published_schema_says() {
-    let schema: Value = serde_json::from_str(include_str!("schemas/sarif-2.1.0.json")).unwrap();
+    let schema: Value = serde_json::from_str(include_str!("../schemas/sarif-2.1.0.json")).unwrap();
     let validator = jsonschema::draft4::new(&schema).unwrap();
     let (sources, findings) = sample();
     for log in [sarif(&findings, &sources, &["a fault".to_owned()]), sarif(&[], &Sources::default(), &[])] {

@@ -1,7 +1,6 @@
 //! Findings in every format, beside what is expected of them in `tests/corpus/render`.
 //!
-//! `WAYSIDE_BLESS=1 cargo test --test render` writes the expectations anew; read the difference.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
+//! `WAYSIDE_BLESS=1 cargo test --test language render` writes the expectations anew; read the difference.
 
 use std::path::Path;
 

@@ -1,5 +1,4 @@
 //! What holds for every text: parsing never panics, stays bounded, and points inside the text.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 use std::collections::HashSet;
 use std::path::Path;

@@ -1,7 +1,4 @@
 //! Every example on the page of a finding does what the page says.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
-
-mod evidence;
 
 use jiff::civil::{Date, date};
 use wayside::catalog::{Catalog, Overlay};
@@ -9,6 +6,8 @@ use wayside::policy::check::{Settings, check, not_carried_out};
 use wayside::policy::diagnostic::{Diagnostic, Level};
 use wayside::policy::explain::pages::{Example, codes, examples, page};
 use wayside::policy::resolve::Files;
+
+use crate::evidence;
 
 /// The day on which examples are judged that name none.
 const TODAY: Date = date(2026, 11, 22);

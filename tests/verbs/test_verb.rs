@@ -1,28 +1,15 @@
 //! `wayside test`: every form of `expect` passes where it should and fails where it should.
 //!
 //! `tests/corpus/test` holds files of tests. Those whose name begins with `wrong:` must fail, all others must pass.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+
+use crate::cases;
+use crate::place::run_in;
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/test")
-}
-
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn wayside(dir: &Path, args: &[&str]) -> Ran {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_wayside")).args(args).current_dir(dir).stdin(Stdio::null()).output().unwrap();
-    let Output { status, stdout, stderr } = output;
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
 }
 
 /// Names and statuses of a run, from its JSON.
@@ -52,41 +39,25 @@ fn every_file_gives_the_same_bytes_twice_and_the_format_never_changes_the_code()
     let files = files();
     assert!(!files.is_empty(), "no files");
     for file in files {
-        let ran = wayside(&corpus(), &["test", &file]);
+        let ran = run_in(&corpus(), &["test", &file]);
         assert_eq!(ran.err, "", "{file}");
         for format in ["json", "junit"] {
-            assert_eq!(wayside(&corpus(), &["test", "--format", format, &file]).code, ran.code, "{file} {format}");
+            assert_eq!(run_in(&corpus(), &["test", "--format", format, &file]).code, ran.code, "{file} {format}");
         }
-        assert_eq!(wayside(&corpus(), &["test", &file]).out, ran.out, "{file}: twice the same bytes");
+        assert_eq!(run_in(&corpus(), &["test", &file]).out, ran.out, "{file}: twice the same bytes");
     }
 }
 
 /// `golden/NAME.txt`: arguments in the first line, below it what is printed and the exit code. `WAYSIDE_BLESS=1` writes them anew.
 #[test]
 fn what_is_printed_is_as_written() {
-    let mut cases: Vec<PathBuf> =
-        fs::read_dir(corpus().join("golden")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.sort();
-    assert!(cases.len() >= 6, "{}", cases.len());
-    let mut wrong = Vec::new();
-    for case in cases {
-        let text = fs::read_to_string(&case).unwrap();
-        let (arguments, expected) = text.split_once('\n').unwrap();
-        let ran = wayside(&corpus(), &arguments.split_whitespace().collect::<Vec<_>>());
-        let actual = format!("{}{}exit code {}\n", ran.out, ran.err, ran.code);
-        if std::env::var_os("WAYSIDE_BLESS").is_some() {
-            fs::write(&case, format!("{arguments}\n{actual}")).unwrap();
-        } else if actual != expected {
-            wrong.push(format!("{}\n--- expected\n{expected}--- actual\n{actual}", case.display()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    cases::hold(&corpus().join("golden"), 6, |_, words| cases::printed(&corpus(), &[], words));
 }
 
 #[test]
 fn what_must_fail_fails_and_what_must_pass_passes() {
     for file in files() {
-        let ran = wayside(&corpus(), &["test", "--format", "json", &file]);
+        let ran = run_in(&corpus(), &["test", "--format", "json", &file]);
         let tests = statuses(&ran.out);
         let wrong: Vec<_> = tests.iter().filter(|(name, _, passed)| name.starts_with("wrong:") == *passed).collect();
         assert!(wrong.is_empty(), "{file}: {wrong:?}");
@@ -97,7 +68,7 @@ fn what_must_fail_fails_and_what_must_pass_passes() {
 
 #[test]
 fn every_form_of_expect_has_a_case_that_holds_and_one_that_does_not() {
-    let ran = wayside(&corpus(), &["test", "--format", "json", "forms.test.route"]);
+    let ran = run_in(&corpus(), &["test", "--format", "json", "forms.test.route"]);
     let document: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     let forms = [
         "rule",
@@ -127,7 +98,7 @@ fn every_form_of_expect_has_a_case_that_holds_and_one_that_does_not() {
 
 #[test]
 fn a_failed_test_says_what_is_so_and_why() {
-    let ran = wayside(&corpus(), &["test", "--format", "json", "forms.test.route"]);
+    let ran = run_in(&corpus(), &["test", "--format", "json", "forms.test.route"]);
     let document: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     let tests = document["tests"].as_array().unwrap();
     for test in tests {
@@ -143,14 +114,14 @@ fn a_failed_test_says_what_is_so_and_why() {
 
 #[test]
 fn the_tests_of_a_support_desk_its_european_side_and_its_nights_pass() {
-    let ran = wayside(&corpus().join("examples"), &["test"]);
+    let ran = run_in(&corpus().join("examples"), &["test"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
     assert!(ran.out.contains("23 tests: 23 passed, 0 failed"), "{}", ran.out);
 }
 
 #[test]
 fn the_shipped_tests_pass() {
-    let ran = wayside(Path::new(env!("CARGO_MANIFEST_DIR")), &["test", "policies"]);
+    let ran = run_in(Path::new(env!("CARGO_MANIFEST_DIR")), &["test", "policies"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
     assert!(ran.out.contains(" passed, 0 failed"), "{}", ran.out);
 }
@@ -159,14 +130,14 @@ fn the_shipped_tests_pass() {
 fn what_cannot_be_done_answers_2_and_what_is_empty_answers_as_asked() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("wayside.yaml"), "").unwrap();
-    let ran = wayside(place.path(), &["test"]);
+    let ran = run_in(place.path(), &["test"]);
     assert_eq!((ran.code, ran.out.as_str()), (0, "no tests\n"));
-    assert_eq!(wayside(place.path(), &["test", "--fail-on-empty"]).code, 1);
-    let ran = wayside(place.path(), &["test", "nowhere.test.route"]);
+    assert_eq!(run_in(place.path(), &["test", "--fail-on-empty"]).code, 1);
+    let ran = run_in(place.path(), &["test", "nowhere.test.route"]);
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
     assert!(ran.err.contains("`nowhere.test.route` cannot be read"), "{}", ran.err);
     for format in ["json", "junit"] {
-        let ran = wayside(place.path(), &["test", "--format", format]);
+        let ran = run_in(place.path(), &["test", "--format", format]);
         assert_eq!(ran.code, 0);
         assert!(ran.out.starts_with(if format == "json" { "{" } else { "<?xml" }), "{}", ran.out);
     }
@@ -179,7 +150,7 @@ fn a_policy_that_decides_nothing_fails_all_its_tests() {
     write("wayside.yaml", "");
     write("p.route", "route 1\ntier mid { openai/gpt-5.4 }\nrule r { tier mid }\n");
     write("p.test.route", "route 1\nuse \"p.route\"\ntest \"one\" {\n  request { plan pro }\n  expect rule r\n}\n");
-    let ran = wayside(place.path(), &["test"]);
+    let ran = run_in(place.path(), &["test"]);
     assert_eq!(ran.code, 1);
     assert!(ran.out.contains("error[R201]") && ran.out.contains("1 test: 0 passed, 1 failed"), "{}", ran.out);
 }
@@ -195,7 +166,7 @@ fn a_row_that_cannot_be_read_is_a_failure() {
     );
     let rows = "  table prompt_tokens -> rule {\n    2k -> otherwise\n    4k -> otherwise more\n  }\n";
     write("p.test.route", &format!("route 1\nuse \"p.route\"\ntest \"rows\" {{\n{rows}}}\n"));
-    let ran = wayside(place.path(), &["test"]);
+    let ran = run_in(place.path(), &["test"]);
     assert_eq!(ran.code, 1, "{}", ran.out);
     assert!(ran.out.contains("2 tests: 1 passed, 1 failed"), "{}", ran.out);
     assert!(ran.out.contains("this row has 2 cells right of `->`"), "{}", ran.out);

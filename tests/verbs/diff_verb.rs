@@ -1,72 +1,27 @@
 //! `wayside diff` as people and builds meet it: formats, exit codes, git revisions, bad input.
 //!
 //! A file of `tests/corpus/diff` is a case: its first line are the arguments, the rest is what comes out.
-//! `WAYSIDE_BLESS=1 cargo test --test diff_verb` writes the expectations anew; read the difference.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
+//! `WAYSIDE_BLESS=1 cargo test --test verbs diff_verb` writes the expectations anew; read the difference.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use tempfile::TempDir;
 
-/// Every test judges dates on this day, so that none of them ages.
-const TODAY: &str = "2026-11-22";
+use crate::cases;
+use crate::place::{Ran, TODAY, contains, run_in};
 
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
+const DIFF: [&str; 3] = ["diff", "--today", TODAY];
 
 fn diff_in(dir: &Path, args: &[&str]) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_wayside"))
-        .args(["diff", "--today", TODAY])
-        .args(args)
-        .current_dir(dir)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
-}
-
-#[track_caller]
-fn contains(text: &str, part: &str) {
-    assert!(text.contains(part), "no {part:?} in:\n{text}");
-}
-
-/// Hashes change with every fact of the catalog.
-fn without_hashes(text: &str) -> String {
-    let mut parts = text.split("sha256:");
-    let mut out = parts.next().unwrap_or("").to_owned();
-    for part in parts {
-        out.push_str("sha256:...");
-        out.push_str(part.trim_start_matches(|c: char| c.is_ascii_hexdigit()));
-    }
-    out
+    run_in(dir, &[&DIFF, args].concat())
 }
 
 #[test]
 fn every_case_of_the_corpus_comes_out_as_written() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/diff");
-    let mut cases: Vec<PathBuf> = fs::read_dir(&corpus).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.retain(|path| path.extension().is_some_and(|end| end == "txt"));
-    cases.sort();
-    assert!(cases.len() >= 14, "{}", cases.len());
-    let mut wrong = Vec::new();
-    for case in cases {
-        let text = fs::read_to_string(&case).unwrap();
-        let (arguments, expected) = text.split_once('\n').unwrap();
-        let ran = diff_in(&corpus, &arguments.split_whitespace().collect::<Vec<_>>());
-        let actual = without_hashes(&format!("{}{}exit code {}\n", ran.out, ran.err, ran.code));
-        if std::env::var_os("WAYSIDE_BLESS").is_some() {
-            fs::write(&case, format!("{arguments}\n{actual}")).unwrap();
-        } else if actual != expected {
-            wrong.push(format!("{}\n--- expected\n{expected}--- actual\n{actual}", case.display()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    cases::hold(&corpus, 14, |_, words| cases::printed(&corpus, &DIFF, words));
 }
 
 #[test]

@@ -1,5 +1,4 @@
 //! From text to a checked policy: what names, units, inheritance and expansion come to mean.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,15 +1,13 @@
 //! The tree decides as the linear walk does, and both as the condition reads on values.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
-
-mod generate;
 
 use std::sync::Arc;
 
-use generate::*;
 use proptest::prelude::*;
 use wayside::policy::checked::*;
 use wayside::policy::decide::{Tap, decide, decide_linear};
 use wayside::policy::tree::{MAX_INNER, Tree};
+
+use crate::generate::*;
 
 fn agree(checked: Checked, seed: u64, requests: usize) -> Result<(), TestCaseError> {
     let tree = Tree::compile(Arc::new(checked)).map_err(|wide| TestCaseError::reject(wide[0].message.clone()))?;

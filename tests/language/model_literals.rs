@@ -1,5 +1,4 @@
 //! What is said about a model literal, before and beside any policy.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 use jiff::civil::{Date, date};
 use wayside::catalog::{Catalog, Overlay};

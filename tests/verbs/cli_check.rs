@@ -1,13 +1,10 @@
 //! `wayside check` as builds meet it: formats, fixes, baselines, settings of a project, bad input.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
-
-mod place;
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use place::{FORMATS, GOOD, Place, TODAY, contains};
+use crate::place::{self, FORMATS, GOOD, Place, TODAY, contains};
 
 /// `first` and `second` are redundant one by one, and not together.
 const REDUNDANT: &str = r#"route 1

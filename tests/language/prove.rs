@@ -1,11 +1,7 @@
 //! What the analysis says is so, and what is so it says.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
-
-mod generate;
 
 use std::collections::BTreeSet;
 
-use generate::*;
 use proptest::prelude::*;
 use wayside::policy::atom_set::{AtomId, AtomSet};
 use wayside::policy::atoms::{MAX_ATOMS, Mentions, Space};
@@ -14,6 +10,8 @@ use wayside::policy::checked::*;
 use wayside::policy::diagnostic::{Diagnostic, Level};
 use wayside::policy::prove::find::{Found, Fuel, find};
 use wayside::policy::prove::{Options, prove};
+
+use crate::generate::*;
 
 fn findings(checked: &Checked) -> Vec<Diagnostic> {
     prove(checked, Options::default()).unwrap()

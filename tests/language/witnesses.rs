@@ -1,8 +1,4 @@
 //! A request that a finding shows can be asked: no witness is refused at admission.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
-
-mod generate;
-mod policies;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +12,8 @@ use wayside::policy::diagnostic::Diagnostic;
 use wayside::policy::explain::Asker;
 use wayside::policy::tree::Tree;
 use wayside::workspace::{How, Workspace};
+
+use crate::{generate, policies};
 
 const TODAY: Date = date(2026, 11, 23);
 

@@ -1,15 +1,12 @@
 //! What reaches a rule: a request, the largest prompt, the features.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
-
-#[path = "generate/one.rs"]
-mod one;
 
 use jiff::civil::date;
-use one::One;
 use wayside::catalog::Catalog;
 use wayside::policy::check::{Settings, check};
 use wayside::policy::checked::RuleId;
 use wayside::policy::prove::{Options, Reach, reach};
+
+use crate::generate::one::One;
 
 const POLICY: &str = r#"route 1
 policy p { max_prompt 100k }

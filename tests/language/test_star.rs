@@ -1,18 +1,16 @@
 //! A row with `*` is proven: it passes exactly when every single value passes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
-
-mod policies;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use policies::{Memory, TODAY};
 use wayside::catalog::Catalog;
 use wayside::policy::check::{Settings, check};
 use wayside::policy::prove::Options;
 use wayside::policy::test::Prover;
 use wayside::rehearse::{self, Ran};
+
+use crate::policies::{Memory, TODAY};
 
 const PLANS: [&str; 3] = ["free", "pro", "enterprise"];
 const FEATURES: [&str; 4] = ["none", "chatting", "summarize", "tagging"];

@@ -1,5 +1,4 @@
 //! The policies that ship: every snapshot they name is pinned, in service and stays for a while.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

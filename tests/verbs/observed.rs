@@ -1,11 +1,8 @@
 //! `wayside check --traffic` and `--live`: what a request log and a running proxy say of a policy.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
-
-mod place;
 
 use std::fs;
 
-use place::{Place, contains};
+use crate::place::{Place, contains};
 
 /// The folder of a code, as a workspace.
 fn folder(code: &str) -> Place {

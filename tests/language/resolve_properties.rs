@@ -1,15 +1,12 @@
 //! Policies damaged at random are judged, never crashed on, and judged the same twice.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
-
-#[path = "generate/one.rs"]
-mod one;
 
 use std::path::Path;
 
-use one::One;
 use proptest::prelude::*;
 use wayside::catalog::Catalog;
 use wayside::policy::check::{Settings, check};
+
+use crate::generate::one::One;
 
 /// Every policy of the repository and of the corpus, in pieces that mean something: words, signs, line ends.
 fn pieces() -> Vec<String> {

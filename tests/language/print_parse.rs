@@ -4,17 +4,15 @@
 //! spelling it does not share (every list has brackets, every statement a line, no numbers are shortened). It names every
 //! variant, so what is added to the tree has to be printed here. Files are those of the repository and texts made up from a
 //! seed; conditions are also made up as trees, which no parser has seen.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
-
-mod generate;
 
 use std::path::{Path, PathBuf};
 
-use generate::{Dice, Draw as _, text};
 use wayside::policy::ast::*;
 use wayside::policy::diagnostic::Level;
 use wayside::policy::source::{FileId, Sources, Span, Spanned};
 use wayside::policy::syntax::parse;
+
+use crate::generate::{Dice, Draw as _, text};
 
 /// The tree of a text that has no error, else the first one.
 fn read(text: &str) -> Result<File, String> {

@@ -1,8 +1,7 @@
 //! Policy text to trees and syntax errors: every file under `tests/corpus/syntax` beside what is expected of it.
 //!
-//! Add a case: write `NAME.route` in `valid/` or `broken/`, run `WAYSIDE_BLESS=1 cargo test --test syntax`, and read the
+//! Add a case: write `NAME.route` in `valid/` or `broken/`, run `WAYSIDE_BLESS=1 cargo test --test language syntax`, and read the
 //! `.expect` file it wrote.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,14 +1,12 @@
 //! The binary as people and builds meet it: exit codes, streams, formats, bad input.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
-
-mod place;
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use place::{FORMATS, GOOD, Place, TODAY, contains, run_in};
+use crate::cases;
+use crate::place::{FORMATS, GOOD, Place, TODAY, contains, run_in};
 
 #[test]
 fn a_clean_policy_answers_0_and_says_so() {
@@ -299,51 +297,15 @@ fn help_and_version_go_to_stdout() {
     }
 }
 
-/// The hash of a policy covers facts that no explanation shows.
-fn without_hash(text: &str) -> String {
-    let lines = text.lines().map(|line| match line.split_once("\"policy_hash\": ") {
-        Some((indent, _)) => format!("{indent}\"policy_hash\": \"…\",\n"),
-        None => format!("{line}\n"),
-    });
-    lines.collect()
-}
-
-/// Words as a shell takes them, which may stand in single quotes.
-fn words(line: &str) -> Vec<String> {
-    let parts =
-        line.split('\'').enumerate().map(|(at, part)| if at % 2 == 0 { part.replace(' ', "\n") } else { part.into() });
-    parts.collect::<String>().lines().filter(|word| !word.is_empty()).map(str::to_owned).collect()
-}
-
 /// The cases of `tests/corpus/explain`: a policy, and files whose first line is the request and whose rest is what is printed.
-/// `WAYSIDE_BLESS=1` writes the rest.
 #[test]
 fn explanations_read_as_they_did() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let corpus = root.join("tests/corpus/explain");
-    let mut cases: Vec<PathBuf> = fs::read_dir(&corpus).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.retain(|path| path.extension().is_some_and(|end| end == "txt" || end == "json"));
-    cases.sort();
-    assert!(cases.len() >= 8, "{}", cases.len());
-    let mut wrong = Vec::new();
-    for case in cases {
-        let text = fs::read_to_string(&case).unwrap();
-        let (request, expected) = text.split_once('\n').unwrap();
-        let mut args = vec!["explain", "--today", TODAY];
-        if case.extension().is_some_and(|end| end == "json") {
-            args.extend(["--format", "json"]);
-        }
-        let words = words(request.trim_start_matches("// "));
-        args.extend(words.iter().map(String::as_str));
-        let ran = run_in(&corpus, &args);
-        let actual = without_hash(&format!("{}{}", ran.out, ran.err));
-        if std::env::var_os("WAYSIDE_BLESS").is_some() {
-            fs::write(&case, format!("{request}\n{actual}")).unwrap();
-        } else if actual != expected {
-            wrong.push(format!("{}\n--- expected\n{expected}--- actual\n{actual}", case.display()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/explain");
+    cases::hold(&corpus, 8, |case, words| {
+        let json: &[&str] = if case.extension().is_some_and(|end| end == "json") { &["--format", "json"] } else { &[] };
+        let ran = run_in(&corpus, &[&["explain", "--today", TODAY], json, words].concat());
+        format!("{}{}", ran.out, ran.err)
+    });
 }
 
 #[test]

@@ -1,11 +1,7 @@
 //! What the analysis says of chains, on made-up models.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
-
-mod generate;
 
 use std::sync::Arc;
 
-use generate::*;
 use wayside::catalog::{Capabilities, Catalog, Entry};
 use wayside::failure::FailureSet;
 use wayside::names::ModelRef;
@@ -14,6 +10,8 @@ use wayside::policy::checked::*;
 use wayside::policy::diagnostic::{Diagnostic, Level};
 use wayside::policy::prove::{Options, prove};
 use wayside::units::{Millis, Tokens};
+
+use crate::generate::*;
 
 /// A model that can do everything, with a window of `input` tokens after its margin.
 fn entry(input: u64) -> Entry {

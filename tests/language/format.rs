@@ -1,7 +1,6 @@
 //! The one layout: files under `tests/corpus/format` beside how they come out, and what holds for every file.
 //!
-//! `WAYSIDE_BLESS=1 cargo test --test format` writes the `.out` files anew; read the difference.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
+//! `WAYSIDE_BLESS=1 cargo test --test language format` writes the `.out` files anew; read the difference.
 
 use std::path::{Path, PathBuf};
 

@@ -1,16 +1,14 @@
 //! A diff is empty exactly when no request tells two policies apart.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
-
-mod generate;
-mod policies;
 
 use std::collections::BTreeSet;
 
-use generate::*;
 use proptest::prelude::*;
 use wayside::policy::checked::*;
 use wayside::policy::diff::{Diff, Names, diff};
 use wayside::policy::prove::Options;
+
+use crate::generate::*;
+use crate::policies;
 
 fn policy(rules: Vec<Rule>) -> Checked {
     Checked { columns: columns(4, 3), plans: names("plan", 3), rules, ..blank() }

@@ -1,5 +1,4 @@
 //! The files of `examples/ci`: they are YAML, and every command line in them is one that this `wayside` understands.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 use std::collections::BTreeSet;
 use std::fs;

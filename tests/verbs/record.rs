@@ -1,16 +1,10 @@
 //! `wayside test --record`: a request log becomes tests that pass, say no more than decisions hang on, and fail after an edit.
 //!
 //! `tests/corpus/record` holds a policy, a log and what is recorded. `WAYSIDE_BLESS=1` writes the expectations anew.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
-
-mod place;
-mod policies;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use place::{Place, contains};
-use policies::{Policy, compile};
 use serde_json::{Value, json};
 use wayside::policy::checked::{Checked, SnapshotId};
 use wayside::policy::explain::explain;
@@ -18,6 +12,9 @@ use wayside::policy::plan::Action;
 use wayside::policy::prove::Options;
 use wayside::policy::replay::Line;
 use wayside::rehearse::record::{MAX_TESTS, Recorder};
+
+use crate::place::{self, Place, contains};
+use crate::policies::{self, Policy, compile};
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/record")

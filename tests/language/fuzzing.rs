@@ -1,12 +1,11 @@
 //! The fuzz targets of `tests/fuzz` without a fuzzer: the same bodies on seeded mutations of real policies and on random bytes.
 //! What a fuzzer found stands in `tests/corpus/fuzz/TARGET/` and is run again here.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-#[path = "fuzz/bodies.rs"]
+#[path = "../fuzz/bodies.rs"]
 mod bodies;
 
 fn root() -> &'static Path {
