@@ -1,9 +1,10 @@
 //! How long it takes from policy text to a tree that decides: reading, resolving, proving, compiling; and `wayside check` of
-//! the support desk's policies as a whole process.
+//! the support desk's policies as a whole process; and how long an author waits for `wayside lsp` after a keystroke.
 //!
-//! `cargo bench --no-default-features --bench load`
+//! `cargo bench --no-default-features --bench load`, or a part of it: `.. --bench load -- keystroke`
 
-#![allow(clippy::unwrap_used, reason = "a bench that cannot start should stop")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench that cannot start should stop")]
+#![allow(clippy::print_stdout, reason = "it prints a table")]
 #![allow(missing_docs, reason = "criterion's macros write undocumented items")]
 
 use std::hint::black_box;
@@ -23,6 +24,7 @@ use wayside::policy::tree::Tree;
 
 #[path = "../tests/generate/mod.rs"]
 mod generate;
+mod keystroke;
 
 use generate::one::One;
 use generate::text;
@@ -109,5 +111,13 @@ fn stages(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, processes, parsing, stages);
+/// Criterion knows no percentiles, so this table is our own; it obeys the filter that criterion reads.
+fn keystrokes(_: &mut Criterion) {
+    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    if filter.is_none_or(|filter| "keystroke".contains(&filter)) {
+        keystroke::measure();
+    }
+}
+
+criterion_group!(benches, processes, parsing, stages, keystrokes);
 criterion_main!(benches);

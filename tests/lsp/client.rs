@@ -40,6 +40,23 @@ impl Place {
         fs::write(path, text).unwrap();
     }
 
+    /// A copy of everything in a folder.
+    pub fn folder(&self, from: &Path) {
+        self.copy(from, "");
+    }
+
+    fn copy(&self, from: &Path, under: &str) {
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            let name = format!("{under}{}", entry.file_name().to_str().unwrap());
+            if entry.path().is_dir() {
+                self.copy(&entry.path(), &format!("{name}/"));
+            } else {
+                self.file(&name, &fs::read_to_string(entry.path()).unwrap());
+            }
+        }
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
