@@ -1,10 +1,10 @@
 //! `wayside fmt`
 
-use std::fmt::Write as _;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::unified::unified;
 use super::{BROKEN, CLEAN, FINDINGS, screen};
 use crate::files;
 use crate::policy::format::{FormatError, format};
@@ -18,9 +18,10 @@ use crate::policy::source::Sources;
 Examples:
   wayside fmt                                    every .route file under the current directory
   wayside fmt --check policies/                  say which files would change, and change none
+  wayside fmt --diff policies/                   show what would change, and change nothing
   wayside fmt --stdin-filename a.route < a.route for editors: reads stdin, writes stdout
 
-Exit codes: 0 done, 1 with --check: something would change, 2 a file does not parse or cannot be written.")]
+Exit codes: 0 done, 1 with --check or --diff: something would change, 2 a file does not parse or cannot be written.")]
 pub struct Args {
     /// Policy files, or directories to search for them
     #[arg(value_name = "PATH", default_value = ".")]
@@ -30,27 +31,48 @@ pub struct Args {
     #[arg(long)]
     check: bool,
 
+    /// Print what would change as a unified diff, and write nothing
+    #[arg(long)]
+    diff: bool,
+
     /// Read stdin and write stdout; the name is for messages
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "check"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
     stdin_filename: Option<String>,
 }
 
 /// Formats.
 pub fn run(args: &Args) -> ExitCode {
     match &args.stdin_filename {
-        Some(name) => stdin(name),
+        Some(name) => stdin(name, args),
         None => paths(args),
     }
 }
 
-fn stdin(name: &str) -> ExitCode {
+impl Args {
+    /// Whether files are only looked at.
+    fn looks_only(&self) -> bool {
+        self.check || self.diff
+    }
+
+    /// What is said of a file that would change.
+    fn said(&self, name: &str, text: &str, formatted: &str) -> String {
+        match self.diff {
+            true => unified(name, text, formatted),
+            false => format!("{name}\n"),
+        }
+    }
+}
+
+fn stdin(name: &str, args: &Args) -> ExitCode {
     let mut text = String::new();
     // One more byte than a policy may have, so that a larger one is seen as such.
     if let Err(error) = io::stdin().lock().take(MAX_FILE_BYTES as u64 + 1).read_to_string(&mut text) {
         return screen::broken(&format!("`{name}` cannot be read: {error}"));
     }
     match format(&text) {
-        Ok(formatted) => screen::show(&formatted, CLEAN),
+        Ok(formatted) if !args.looks_only() => screen::show(&formatted, CLEAN),
+        Ok(formatted) if formatted == text => ExitCode::from(CLEAN),
+        Ok(formatted) => screen::show(&args.said(name, &text, &formatted), FINDINGS),
         Err(error) => screen::broken(&reason(name, &text, error)),
     }
 }
@@ -68,16 +90,13 @@ fn paths(args: &Args) -> ExitCode {
             fail(format!("`{}` has no .route file in it", files::shown(path)));
         }
         for file in list {
-            match one(&file, !args.check) {
-                Ok(false) => {}
-                Ok(true) => {
-                    let _ = writeln!(changed, "{}", files::shown(&file));
-                }
+            match one(&file, args) {
+                Ok(said) => changed.push_str(&said),
                 Err(message) => fail(message),
             }
         }
     }
-    let code = match (failed, args.check && !changed.is_empty()) {
+    let code = match (failed, args.looks_only() && !changed.is_empty()) {
         (true, _) => BROKEN,
         (false, true) => FINDINGS,
         (false, false) => CLEAN,
@@ -85,18 +104,18 @@ fn paths(args: &Args) -> ExitCode {
     screen::show(&changed, code)
 }
 
-/// Whether a file is not laid out, or was not until now.
-fn one(path: &Path, write: bool) -> Result<bool, String> {
+/// What is said of a file: nothing where it is laid out already.
+fn one(path: &Path, args: &Args) -> Result<String, String> {
     let shown = files::shown(path);
     let text = files::read(path, MAX_FILE_BYTES).map_err(|error| format!("`{shown}` cannot be read: {error}"))?;
     let formatted = format(&text).map_err(|error| reason(&shown, &text, error))?;
     if formatted == text {
-        return Ok(false);
+        return Ok(String::new());
     }
-    if write {
+    if !args.looks_only() {
         files::replace(path, &formatted).map_err(|error| format!("`{shown}` cannot be written: {error}"))?;
     }
-    Ok(true)
+    Ok(args.said(&shown, &text, &formatted))
 }
 
 fn reason(name: &str, text: &str, error: FormatError) -> String {

@@ -24,6 +24,7 @@ mod serve;
 mod simulate;
 mod test;
 pub mod traffic;
+mod unified;
 
 use std::process::ExitCode;
 

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -77,13 +78,24 @@ pub struct Ran {
 }
 
 pub fn run_in(dir: &Path, args: &[&str]) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_wayside"))
-        .args(args)
-        .env_remove("GITHUB_STEP_SUMMARY")
-        .current_dir(dir)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    ran(command(dir, args).stdin(Stdio::null()).output().unwrap())
+}
+
+/// With something on standard input.
+pub fn run_with(dir: &Path, args: &[&str], input: &str) -> Ran {
+    let mut child = command(dir, args).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    ran(child.wait_with_output().unwrap())
+}
+
+fn command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wayside"));
+    command.args(args).env_remove("GITHUB_STEP_SUMMARY").current_dir(dir);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn ran(output: Output) -> Ran {
     let Output { status, stdout, stderr } = output;
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::cases;
-use crate::place::{FORMATS, GOOD, Place, TODAY, contains, run_in};
+use crate::place::{FORMATS, GOOD, Place, TODAY, contains, run_in, run_with};
 
 #[test]
 fn a_clean_policy_answers_0_and_says_so() {
@@ -340,6 +340,27 @@ fn fmt_writes_the_one_layout_and_check_only_says_where() {
     assert_eq!(fs::read_to_string(place.path("broken.route")).unwrap(), "route 1\nrule a {\n");
     assert_eq!(place.run(&["fmt", "--check", "p.route"]).code, 0);
     assert_eq!(fs::read_dir(place.dir()).unwrap().count(), 3, "something was left behind");
+}
+
+#[test]
+fn fmt_shows_what_it_would_change_and_changes_nothing() {
+    let untidy = GOOD.replace("  tier            mid", "     tier mid");
+    let place = Place::with(&untidy);
+    let diff = place.run(&["fmt", "--diff", "."]);
+    assert_eq!((diff.code, diff.err.as_str()), (1, ""));
+    assert!(diff.out.starts_with("--- a/p.route\n+++ b/p.route\n@@ -5,6 +5,6 @@\n"), "{}", diff.out);
+    contains(&diff.out, "\n-     tier mid\n+  tier            mid\n");
+    assert_eq!(place.run(&["fmt", "--diff", "--check", "."]).out, diff.out);
+    assert_eq!(place.text("p.route"), untidy);
+    place.file("p.route", GOOD);
+    let clean = place.run(&["fmt", "--diff", "."]);
+    assert_eq!((clean.code, clean.out.as_str()), (0, ""));
+    for (flags, out, code) in [(&[][..], GOOD, 0), (&["--check"], "p.route\n", 1), (&["--diff"], diff.out.as_str(), 1)]
+    {
+        let args = [&["fmt", "--stdin-filename", "p.route"], flags].concat();
+        let ran = run_with(place.dir(), &args, &untidy);
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (code, out, ""), "{flags:?}");
+    }
 }
 
 /// A line of the request log, decided by `otherwise` of [`GOOD`].

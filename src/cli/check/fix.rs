@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
 
+use super::super::unified::unified;
 use super::run::{Judged, Run, State, Texts};
 use crate::policy::fingerprint;
 use crate::policy::fix::{self, Choice};
@@ -13,8 +13,6 @@ use crate::policy::resolve::Files as _;
 const MAX_ROUNDS: usize = 10;
 /// Fixes that are tried one by one, each with a check of everything, after they changed something together.
 const MAX_TRIED_ALONE: usize = 100;
-/// How long the smallest difference of two texts is looked for. What is found by then is right, and perhaps longer than need be.
-const DIFF_TIME: Duration = Duration::from_secs(10);
 
 /// What was fixed, with nothing written yet.
 pub struct Fixed {
@@ -135,9 +133,7 @@ impl Fixed {
         let mut out = String::new();
         for (_, file) in before.sources.files() {
             let Some(text) = self.texts.get(&*file.path).filter(|text| ***text != *file.text) else { continue };
-            let diff = similar::TextDiff::configure().timeout(DIFF_TIME).diff_lines(&*file.text, text.as_str());
-            let (old, new) = (format!("a/{}", file.path), format!("b/{}", file.path));
-            out.push_str(&diff.unified_diff().context_radius(3).header(&old, &new).to_string());
+            out.push_str(&unified(&file.path, &file.text, text));
         }
         out
     }
