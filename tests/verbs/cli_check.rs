@@ -180,6 +180,45 @@ fn diff_shows_what_fix_would_write_and_writes_nothing() {
 }
 
 #[test]
+fn what_a_condition_does_not_need_is_taken_out() {
+    let policy = |when: &str| {
+        let rules = format!(
+            "plans [free, pro, team]\n\ndefine large as prompt_tokens >= 50k\n\nrule unpaid {{\n  when plan is free\n  \
+             tier            small\n  degrade         template sorry\n}}\n\nrule some {{\n  when {when}\n  \
+             tier            small, timeout 5s\n  degrade         template sorry\n}}\n\notherwise"
+        );
+        let small = "tier small { openai/gpt-5.4-mini-2026-03-17, mistral/mistral-small-2603 }\n\ntemplate sorry";
+        GOOD.replacen("template sorry", small, 1).replacen("otherwise", &rules, 1)
+    };
+    for (written, fixed) in [
+        // A value of a list, wherever it stands; the test of it alone is marked.
+        ("plan in [free, pro] and large", "plan in [pro] and large"),
+        ("plan in [pro, free] and large", "plan in [pro] and large"),
+        // A branch of an `or`.
+        ("large and (tools or plan is free)", "large and (tools)"),
+        ("large and (plan is free and streaming or tools)", "large and (tools)"),
+        // An operand of an `and`: the first, the last, one with parentheses of its own.
+        ("prompt_tokens >= 10k and large and tools", "large and tools"),
+        ("tools and large and prompt_tokens >= 10k", "tools and large"),
+        ("large and not (plan is free or plan is free and streaming) and tools", "large and tools"),
+        // Over several lines.
+        ("large\n    and prompt_tokens >= 10k\n    and tools", "large\n    and tools"),
+    ] {
+        let place = Place::with(&policy(written));
+        let before = place.check(&["--select", "R4", "p.route"]).out;
+        assert!(before.contains("R406") || before.contains("R407"), "{written}: {before}");
+        let ran = place.check(&["--fix", "p.route"]);
+        assert_eq!(place.text("p.route"), policy(fixed), "{written}: {}{}", ran.out, ran.err);
+    }
+    // What stands in a `define`, or beside a comment, is for people.
+    for written in ["tools and (plan is free or large)\n    # paid\n    and prompt_tokens >= 0"] {
+        let place = Place::with(&policy(written));
+        place.check(&["--fix", "p.route"]);
+        contains(&place.text("p.route"), "# paid");
+    }
+}
+
+#[test]
 fn a_fix_that_would_change_a_decision_is_withheld() {
     let place = Place::with(REDUNDANT);
     contains(&place.check(&["p.route"]).out, "1 policy checked: 2 warnings");

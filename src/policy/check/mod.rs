@@ -12,6 +12,7 @@ pub mod models;
 mod moving;
 mod pinning;
 mod private;
+mod shorter;
 pub mod style;
 mod tested;
 pub mod time;
@@ -123,7 +124,8 @@ pub fn check(root: &str, files: &dyn Files, catalog: &Catalog, settings: &Settin
     let settled = findings.len();
     let mut fault = None;
     if settings.exact && conditions_stand(&findings) {
-        match prove::prove(&checked, prove::Options { today: Some(settings.today), ..settings.prove }) {
+        let options = prove::Options { today: Some(settings.today), ..settings.prove };
+        match prove::prove_written(&checked, options, &loaded) {
             Ok(proven) => findings.extend(proven),
             Err(error) => fault = Some(error),
         }

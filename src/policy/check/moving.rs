@@ -174,13 +174,13 @@ impl Desk<'_> {
         let found = found.help("add `tenant` to `per`");
         Some(match text.rfind("per") {
             Some(at) => {
-                let list = &text[at + 3..];
-                let (open, inside) = match list.find('[') {
-                    Some(open) => (at + 3 + open + 1, "tenant, "),
-                    None => return Some(found),
+                let list = text[at + 3..].trim_start();
+                let lo = cache.span.hi - list.len() as u32;
+                let (hi, inside) = match list.starts_with('[') {
+                    true => (lo + 1, "[tenant, ".to_owned()),
+                    false => (cache.span.hi, format!("[tenant, {list}]")),
                 };
-                let lo = cache.span.lo + open as u32;
-                found.fix(true, "keep tenants apart", Span { lo, hi: lo, ..cache.span }, inside)
+                found.fix(true, "keep tenants apart", Span { lo, hi, ..cache.span }, inside)
             }
             None => {
                 let end = Span { lo: cache.span.hi, ..cache.span };

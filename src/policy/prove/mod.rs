@@ -38,7 +38,8 @@ use super::atoms::{Mentions, Space};
 use super::boxes::{AtomBox, Boxes};
 use super::checked::{Checked, Cond, Outcome, RuleId};
 use super::decide::AtomCond;
-use super::diagnostic::{Diagnostic, R410};
+use super::diagnostic::{Diagnostic, Edit, R410};
+use super::source::Span;
 
 /// How far to go.
 #[derive(Clone, Copy, Debug)]
@@ -84,17 +85,48 @@ impl From<ProveError> for Stop {
     }
 }
 
+/// The text of a policy, for who has it: what can be left out of a condition becomes an edit.
+pub trait Written {
+    /// These values taken out of the list of the test at a place; also where they stand.
+    fn without_values(&self, test: Span, values: &[String]) -> Option<(Span, Edit)>;
+
+    /// The operand of an `and` or `or` whose tests reach from the beginning of a place to its end, taken out.
+    fn without_operand(&self, tests: Span) -> Option<Edit>;
+}
+
+/// A policy that nobody wrote.
+struct Unwritten;
+
+impl Written for Unwritten {
+    fn without_values(&self, _: Span, _: &[String]) -> Option<(Span, Edit)> {
+        None
+    }
+
+    fn without_operand(&self, _: Span) -> Option<Edit> {
+        None
+    }
+}
+
 /// All findings about matching and chains, in the order of rules.
 ///
 /// # Errors
 /// When a witness turns out wrong, which is a fault of this module.
 pub fn prove(checked: &Checked, options: Options) -> Result<Vec<Diagnostic>, ProveError> {
+    prove_written(checked, options, &Unwritten)
+}
+
+/// The same, with edits of the text.
+///
+/// # Errors
+/// Likewise.
+pub fn prove_written(checked: &Checked, options: Options, text: &dyn Written) -> Result<Vec<Diagnostic>, ProveError> {
     // Chains depend on facts that no condition looks at; those are columns here too.
     let wide = limits::extended(checked);
     let mut proof = match Proof::new(&wide, options) {
         Ok(proof) => proof,
         Err(findings) => return Ok(findings),
     };
+    proof.text = text;
     let mut findings = Vec::new();
     match proof.all(&mut findings) {
         Ok(()) => {}
@@ -123,6 +155,7 @@ pub(in crate::policy) struct Proof<'a> {
     fuel: Fuel,
     /// The day that prices are those of.
     today: Date,
+    text: &'a dyn Written,
     /// The rule that is being looked at.
     at: Option<RuleId>,
     /// Rules that decide nothing, once [`Self::matching`] has said so.
@@ -162,7 +195,7 @@ impl<'a> Proof<'a> {
         let index = Index::new(&space, &areas);
         let today = options.today.unwrap_or(Date::MIN);
         let fuel = Fuel::new(options.fuel);
-        Ok(Self { checked, space, boxes, linear, index, fuel, today, at: None, dead: Vec::new() })
+        Ok(Self { checked, space, boxes, linear, index, fuel, today, text: &Unwritten, at: None, dead: Vec::new() })
     }
 
     fn all(&mut self, findings: &mut Vec<Diagnostic>) -> Result<(), Stop> {

@@ -8,7 +8,7 @@
 use super::super::atom_set::AtomId;
 use super::super::boxes::{AtomBox, boxes_of};
 use super::super::checked::{Cond, RuleId, Values};
-use super::super::diagnostic::{Diagnostic, R403, R406, R407};
+use super::super::diagnostic::{Diagnostic, Edit, R403, R406, R407};
 use super::super::fingerprint;
 use super::super::source::Span;
 use super::find::Found;
@@ -24,9 +24,9 @@ struct Shorter {
     /// What is left.
     cond: Cond,
     /// What was left out, as written.
-    place: Option<Span>,
-    /// One value of a list, by name.
-    value: Option<String>,
+    place: Option<Place>,
+    /// Values of the list at that place, by name; empty for a whole operand.
+    values: Vec<String>,
     /// It says what the rule is not for.
     negated: bool,
 }
@@ -91,12 +91,13 @@ impl Proof<'_> {
 
     /// R406: what an `or` or a list offers and no request needs.
     fn dead_alternatives(&mut self, rule: RuleId, findings: &mut Vec<Diagnostic>) -> Result<(), Stop> {
+        let home = self.checked.rules[rule.index()].whole;
         let mut cond = self.checked.rules[rule.index()].when.clone();
         // The last of two equals goes first, and what is gone is gone for those before it.
-        let mut at = alternatives(self, &cond).len();
+        let mut at = alternatives(self, &cond, home).len();
         while at > 0 && at <= MAX_ALTERNATIVES {
             at -= 1;
-            let mut all = alternatives(self, &cond);
+            let mut all = alternatives(self, &cond, home);
             if at >= all.len() {
                 continue;
             }
@@ -108,14 +109,23 @@ impl Proof<'_> {
                 continue;
             }
             let name = &self.checked.rules[rule.index()].name;
-            let what = shorter.value.as_ref().map_or("this alternative".to_owned(), |value| format!("`{value}`"));
-            let place = shorter.place.unwrap_or(self.checked.rules[rule.index()].span);
+            let place = shorter.place.map_or(self.checked.rules[rule.index()].span, |place| place.span);
+            let listed = format!("`{}`", shorter.values.join("`, `"));
+            let (what, help, edit) = match shorter.values.is_empty() {
+                true => ("this alternative", "take it out of the `or`".to_owned(), self.operand(&shorter)),
+                false => (
+                    &*listed,
+                    format!("take {listed} out of the list"),
+                    self.text.without_values(place, &shorter.values),
+                ),
+            };
+            let (place, edit) = edit.map_or((place, None), |(place, edit)| (place, Some(edit)));
             let found = Diagnostic::new(&R406, place, format!("{what} can never matter in rule `{name}`"));
-            let found = found.here("its requests are decided without it");
-            findings.push(found.help(match &shorter.value {
-                Some(value) => format!("take `{value}` out of the list"),
-                None => "take it out of the `or`".to_owned(),
-            }));
+            let found = found.here("its requests are decided without it").help(help.clone());
+            findings.push(match edit {
+                Some(edit) => found.fix(true, help, edit.span, edit.text),
+                None => found,
+            });
             cond = shorter.cond;
         }
         Ok(())
@@ -126,7 +136,7 @@ impl Proof<'_> {
         let one = &self.checked.rules[rule.index()];
         let whole = self.areas(rule);
         let whole: Vec<&AtomBox> = whole.iter().collect();
-        let operands = operands(&one.when);
+        let operands = operands(&one.when, one.whole);
         if operands.len() > MAX_ALTERNATIVES {
             return Ok(());
         }
@@ -137,14 +147,18 @@ impl Proof<'_> {
             if !implied {
                 continue;
             }
-            let place = shorter.place.unwrap_or(one.span);
+            let place = shorter.place.map_or(one.span, |place| place.span);
             let title = format!("this test is always true in rule `{}`", one.name);
             let why = if by_facts {
                 "the rest of the condition and known facts imply it"
             } else {
                 "the rules above imply it"
             };
-            findings.push(Diagnostic::new(&R407, place, title).here(why).help("drop this test"));
+            let found = Diagnostic::new(&R407, place, title).here(why).help("drop this test");
+            findings.push(match self.operand(&shorter) {
+                Some((_, edit)) => found.fix(true, "drop this test", edit.span, edit.text),
+                None => found,
+            });
             // One at a time: of two tests that imply each other only one may go.
             break;
         }
@@ -152,27 +166,35 @@ impl Proof<'_> {
     }
 }
 
+impl Proof<'_> {
+    /// Where an operand stands that can go, and the edit that takes it out.
+    fn operand(&self, shorter: &Shorter) -> Option<(Span, Edit)> {
+        let place = shorter.place.filter(|place| place.all)?.span;
+        self.text.without_operand(place).map(|edit| (place, edit))
+    }
+}
+
 /// The condition without each branch of an `or` and each value of a list, where they are not under a `not`.
-fn alternatives(proof: &Proof<'_>, cond: &Cond) -> Vec<Shorter> {
+fn alternatives(proof: &Proof<'_>, cond: &Cond, home: Span) -> Vec<Shorter> {
     match cond {
         Cond::True | Cond::Not(_) => Vec::new(),
-        Cond::All(parts) => inside(parts, &Cond::All, |part| alternatives(proof, part)),
+        Cond::All(parts) => inside(parts, &Cond::All, |part| alternatives(proof, part, home)),
         Cond::Any(parts) => {
             let without = |at: usize| Shorter {
                 cond: Cond::Any(rest(parts, at)),
-                place: place(&parts[at]),
-                value: None,
+                place: place(&parts[at], home),
+                values: Vec::new(),
                 negated: false,
             };
-            let mut all = inside(parts, &Cond::Any, |part| alternatives(proof, part));
+            let mut all = inside(parts, &Cond::Any, |part| alternatives(proof, part, home));
             all.extend((0..parts.len()).filter(|_| parts.len() > 1).map(without));
             all
         }
         Cond::Test { column, values, span } => {
-            let shorter = |value: String, values: Values| Shorter {
+            let shorter = |gone: Vec<String>, values: Values| Shorter {
                 cond: Cond::Test { column: *column, values, span: *span },
-                place: Some(*span),
-                value: Some(value),
+                place: Some(Place { span: *span, all: true }),
+                values: gone,
                 negated: false,
             };
             match values {
@@ -184,14 +206,14 @@ fn alternatives(proof: &Proof<'_>, cond: &Cond) -> Vec<Shorter> {
                     groups.dedup();
                     let without = |group: AtomId| {
                         let (gone, left): (Vec<u32>, Vec<u32>) = list.iter().partition(|value| atom(**value) == group);
-                        let names: Vec<String> = gone.iter().map(|at| proof.space.name_of(*column, *at)).collect();
-                        shorter(names.join("`, `"), Values::Enum(left))
+                        let names = gone.iter().map(|at| proof.space.name_of(*column, *at)).collect();
+                        shorter(names, Values::Enum(left))
                     };
                     groups.iter().filter(|_| groups.len() > 1).map(|group| without(*group)).collect()
                 }
                 Values::Text(list) if list.len() > 1 => {
                     let name = |at: usize| format!("{}{}", list[at].text, if list[at].prefix { "*" } else { "" });
-                    (0..list.len()).map(|at| shorter(name(at), Values::Text(rest(list, at)))).collect()
+                    (0..list.len()).map(|at| shorter(vec![name(at)], Values::Text(rest(list, at)))).collect()
                 }
                 _ => Vec::new(),
             }
@@ -200,18 +222,18 @@ fn alternatives(proof: &Proof<'_>, cond: &Cond) -> Vec<Shorter> {
 }
 
 /// The condition without each operand of an `and`, where it is not under a `not`.
-fn operands(cond: &Cond) -> Vec<Shorter> {
+fn operands(cond: &Cond, home: Span) -> Vec<Shorter> {
     match cond {
         Cond::True | Cond::Not(_) | Cond::Test { .. } => Vec::new(),
-        Cond::Any(parts) => inside(parts, &Cond::Any, operands),
+        Cond::Any(parts) => inside(parts, &Cond::Any, |part| operands(part, home)),
         Cond::All(parts) => {
             let without = |at: usize| Shorter {
                 cond: Cond::All(rest(parts, at)),
-                place: place(&parts[at]),
-                value: None,
+                place: place(&parts[at], home),
+                values: Vec::new(),
                 negated: matches!(parts[at], Cond::Not(_)),
             };
-            let mut all = inside(parts, &Cond::All, operands);
+            let mut all = inside(parts, &Cond::All, |part| operands(part, home));
             all.extend((0..parts.len()).filter(|_| parts.len() > 1).map(without));
             all
         }
@@ -233,12 +255,31 @@ fn rest<T: Clone>(list: &[T], at: usize) -> Vec<T> {
     [&list[..at], &list[at + 1..]].concat()
 }
 
-/// Where the first test of a condition stands.
-fn place(cond: &Cond) -> Option<Span> {
+/// Where what was left out stands.
+#[derive(Clone, Copy)]
+struct Place {
+    span: Span,
+    /// The span is all of it, and not only its first test.
+    all: bool,
+}
+
+/// From the first test of a condition to the last. A name that stands for a condition has its tests where it is declared, outside of
+/// the rule `home`; then it is the first test alone.
+fn place(cond: &Cond, home: Span) -> Option<Place> {
+    let tests = tests(cond);
+    let (first, last) = (*tests.first()?, *tests.last()?);
+    let here = |span: &Span| span.file == home.file && home.lo <= span.lo && span.hi <= home.hi;
+    Some(match tests.iter().all(here) {
+        true => Place { span: first.to(last), all: true },
+        false => Place { span: first, all: false },
+    })
+}
+
+fn tests(cond: &Cond) -> Vec<Span> {
     match cond {
-        Cond::True => None,
-        Cond::Test { span, .. } => Some(*span),
-        Cond::Not(inner) => place(inner),
-        Cond::All(parts) | Cond::Any(parts) => parts.iter().find_map(place),
+        Cond::True => Vec::new(),
+        Cond::Test { span, .. } => vec![*span],
+        Cond::Not(inner) => tests(inner),
+        Cond::All(parts) | Cond::Any(parts) => parts.iter().flat_map(tests).collect(),
     }
 }
