@@ -176,7 +176,10 @@ pub fn read(path: &Path, most: usize) -> Result<String, String> {
     // One more byte tells a file at the limit from a larger one, also when it grows meanwhile.
     file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| reason(&error))?;
     if bytes.len() > most {
-        return Err(format!("it has more than {most} bytes"));
+        return Err(match most >> 20 {
+            0 => format!("it has more than {most} bytes"),
+            megabytes => format!("it has more than {megabytes} MB"),
+        });
     }
     text_of(bytes)
 }

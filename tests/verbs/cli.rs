@@ -176,6 +176,36 @@ fn a_used_file_that_is_not_there_or_uses_itself_is_a_finding_with_a_place() {
 }
 
 #[test]
+fn a_file_that_only_uses_others_is_judged_with_them() {
+    let place = Place::with("route 1\nuse \"rules.route\"\n");
+    place.file("rules.route", GOOD.replace("gpt-5.4-2026-03-05", "gpt-5.4"));
+    let ran = place.check(&["p.route"]);
+    assert_eq!(ran.code, 1);
+    contains(&ran.out, "error[R201]");
+    contains(&ran.out, "1 policy checked: 1 error");
+    // What is wrong with reading is said where nothing has rules.
+    for (text, says) in
+        [("route 1\nuse \"nowhere.route\"\n", "error[R010]"), ("route 1\nuse \"p.route\"\n", "error[R011]")]
+    {
+        let place = Place::with(text);
+        let ran = place.check(&["p.route"]);
+        assert_eq!(ran.code, 1, "{text}: {}", ran.out);
+        contains(&ran.out, says);
+        contains(&ran.out, "p.route:2:5");
+    }
+}
+
+#[test]
+fn a_file_that_is_there_is_not_offered_in_its_own_place() {
+    let outside = tempfile::tempdir().unwrap();
+    let place = Place::with(&GOOD.replace("route 1\n", "route 1\nuse \"link.route\"\n"));
+    symlink(outside.path(), place.path("link.route")).unwrap();
+    let ran = place.check(&["p.route"]);
+    contains(&ran.out, "error[R010]");
+    assert!(!ran.out.contains("nearest"), "{}", ran.out);
+}
+
+#[test]
 fn a_link_out_of_the_workspace_is_not_followed() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret.route"), "plans [secret_plan]\n").unwrap();

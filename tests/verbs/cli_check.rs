@@ -460,12 +460,7 @@ fn bad_input_is_refused_with_a_place_and_nothing_is_written() {
             1,
             "beyond_limit.route:1:1: error[R007] the file has 4194305 bytes, and a policy file at most 4194304",
         ),
-        bad(
-            "far_beyond.route",
-            filled(LIMIT + 2),
-            2,
-            "`far_beyond.route` cannot be read: it has more than 4194305 bytes",
-        ),
+        bad("far_beyond.route", filled(LIMIT + 2), 2, "`far_beyond.route` cannot be read: it has more than 4 MB\n"),
         bad("binary.route", b"\x7fELF\x02\x01\x00\xff\xfe".to_vec(), 2, "it is not UTF-8 text (byte 7 is 0xff)"),
         bad("nul.route", b"route 1\n\0\n".to_vec(), 1, "nul.route:2:1: error"),
         bad(

@@ -16,7 +16,7 @@ use crate::policy::diagnostic::{Diagnostic, Level, R412};
 use crate::policy::lexer::MAX_FILE_BYTES;
 use crate::policy::prove::Options;
 use crate::policy::render::json::Head;
-use crate::policy::resolve::Files;
+use crate::policy::resolve::{self, Files, Loaded};
 use crate::policy::source::Sources;
 use crate::policy::syntax;
 use crate::policy::tree::Tree;
@@ -151,24 +151,34 @@ impl<'a> Run<'a> {
         let mut state = State::default();
         let mut left = Vec::new();
         for path in &self.files {
-            let disk = self.workspace(path)?.disk();
             // A file that cannot be read begins a set, so that somebody says why.
             let text =
                 texts.get(&files::shown(path)).cloned().map_or_else(|| files::read(path, MAX_FILE_BYTES + 1), Ok);
             match text {
-                Ok(text) if !is_test(path) && !has_rules(&text) => left.push((path, text)),
-                _ => state.add(
-                    self.workspace(path)?.check_over(path, &files::shown(path), &Edited { disk, texts }, true),
-                    self.head(),
-                ),
+                Ok(text) if !is_test(path) && !has_rules(&text) => left.push(path),
+                _ => self.judge(path, texts, &mut state)?,
             }
         }
-        for (path, text) in left.into_iter().map(|(path, text)| (files::shown(path), text)) {
-            if !state.found.has(&path) {
-                state.parse(&path, &text);
+        for path in left {
+            let shown = files::shown(path);
+            if state.found.has(&shown) {
+                continue;
+            }
+            // It may have rules in what it uses; then it begins a set of its own.
+            let loaded = resolve::load(&shown, &Edited { disk: self.workspace(path)?.disk(), texts });
+            match loaded.files.iter().any(rules_in) {
+                true => self.judge(path, texts, &mut state)?,
+                false => state.keep(shown, loaded),
             }
         }
         Ok(state)
+    }
+
+    fn judge(&self, path: &Path, texts: &Texts, state: &mut State) -> Result<(), String> {
+        let workspace = self.workspace(path)?;
+        let files = Edited { disk: workspace.disk(), texts };
+        state.add(workspace.check_over(path, &files::shown(path), &files, true), self.head());
+        Ok(())
     }
 
     fn head(&self) -> Head {
@@ -237,18 +247,14 @@ impl State {
         });
     }
 
-    /// Files without rules that no set read: they are parsed, so that a slip in them is seen.
-    fn parse(&mut self, path: &str, text: &str) {
-        let mut sources = Sources::default();
-        let mut findings = Vec::new();
-        let id = sources.add(path, text);
-        syntax::parse(id, text, &mut findings);
-        findings.extend(style::layout(id, sources.file(id)));
+    /// Files without rules that no set read: what was wrong with reading them and what they use is said.
+    fn keep(&mut self, path: String, loaded: Loaded) {
+        let Loaded { sources, mut findings, .. } = loaded;
+        findings.extend(sources.files().filter_map(|(id, file)| style::layout(id, file)));
         self.found.add(&sources, findings.clone());
-        let files = vec![path.into()];
         self.sets.push(Set {
-            path: path.to_owned(),
-            files,
+            path,
+            files: sources.files().map(|(_, file)| file.path.clone()).collect(),
             checked: None,
             compiled: None,
             trees: Vec::new(),
@@ -266,6 +272,8 @@ fn readable(path: &Path) -> Result<(), String> {
             let beside = files::policies_under(files::directory(path));
             let names: Vec<String> = beside.iter().map(|path| files::shown(path)).collect();
             let near = crate::names::nearest(&shown, names.iter().map(String::as_str)).first().copied();
+            // A file that is there is meant.
+            let near = near.filter(|_| !path.exists());
             let near = near.map(|near| format!("; the nearest is `{near}`")).unwrap_or_default();
             Err(format!("`{shown}` cannot be read: {reason}{near}"))
         }
@@ -281,6 +289,9 @@ fn is_test(path: &Path) -> bool {
 fn has_rules(text: &str) -> bool {
     let mut sources = Sources::default();
     let id = sources.add("", "");
-    let tree = syntax::parse(id, text, &mut Vec::new());
+    rules_in(&syntax::parse(id, text, &mut Vec::new()))
+}
+
+fn rules_in(tree: &File) -> bool {
     tree.items.iter().any(|item| matches!(item.kind, ItemKind::Rule { .. } | ItemKind::Otherwise { .. }))
 }

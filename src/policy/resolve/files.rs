@@ -108,7 +108,9 @@ impl Loader<'_> {
                 let mut problem = finding(format!("`{path}` cannot be read: {reason}"));
                 let pattern = beside(from, "*.route").unwrap_or_else(|| "*.route".into());
                 let known = self.files.glob(&pattern);
-                problem = match crate::names::nearest(&path, known.iter().map(String::as_str)).first() {
+                // A file that is there is meant.
+                let others = known.iter().map(String::as_str).filter(|other| *other != path);
+                problem = match crate::names::nearest(&path, others).first() {
                     Some(near) => problem.help(format!("the nearest file is `{near}`")),
                     None => problem.help(format!("write a path as seen from `{from}`")),
                 };
