@@ -62,8 +62,14 @@ pub(super) fn over_tokens(checked: &Checked, bill: &Bill<'_>, most: Tokens) -> V
     by_size(checked, |feature| bill.first_over_tokens(most, feature)).unwrap_or_default()
 }
 
-/// `worst_cost <= most`
-pub(super) fn costs(proof: &Proof<'_>, chain: &Chain, reaches: &[Called<'_>], most: Usd) -> Vec<Break> {
+/// `worst_cost <= most`, for requests whose prompts are at most `largest`.
+pub(super) fn costs(
+    proof: &Proof<'_>,
+    chain: &Chain,
+    reaches: &[Called<'_>],
+    most: Usd,
+    largest: Tokens,
+) -> Vec<Break> {
     let checked = proof.checked;
     let mut found = Vec::new();
     let calls: Vec<Call<'_>> = reaches.iter().map(|called| called.call.clone()).collect();
@@ -82,7 +88,6 @@ pub(super) fn costs(proof: &Proof<'_>, chain: &Chain, reaches: &[Called<'_>], mo
             }
         };
         for (first, features) in by_size {
-            let largest = checked.max_prompt;
             let first_of = features.as_ref().and_then(|list| list.first().copied());
             let cost = bill.at_prompt(largest, feature(checked, first_of)).unwrap_or_default();
             let here = format!("{name} can cost ${cost} for {} tokens", grouped(largest.0));

@@ -108,7 +108,7 @@ impl Proof<'_> {
         let mut found: Option<Diagnostic> = None;
         let mut told = 0;
         let mut places: Vec<(Span, String)> = Vec::new();
-        for one in self.breaks(rule, &clause.node)? {
+        for one in self.breaks(rule, over, &clause.node)? {
             if places.iter().any(|(span, here)| *span == one.span && *here == one.here) {
                 continue;
             }
@@ -164,7 +164,7 @@ impl Proof<'_> {
     }
 
     /// Every way in which the outcome of a rule can break a clause, whether or not such a request exists.
-    fn breaks(&mut self, rule: RuleId, held: &Held) -> Result<Vec<Break>, Stop> {
+    fn breaks(&mut self, rule: RuleId, over: &[AtomBox], held: &Held) -> Result<Vec<Break>, Stop> {
         let checked = self.checked;
         let one = &checked.rules[rule.index()];
         // A refusal gives no answer, so there is nothing that it could break.
@@ -181,7 +181,11 @@ impl Proof<'_> {
             }
             Held::Providers { at_least } => self.providers(chain, one.span, &reaches, *at_least)?,
             Held::SameFamily => self.families(&reaches),
-            Held::WorstCost(most) => bounded::costs(self, chain, &reaches, *most),
+            Held::WorstCost(most) => {
+                let meant = both(&self.areas(rule), over);
+                let largest = self.most_prompt(&meant, self.above(rule))?;
+                bounded::costs(self, chain, &reaches, *most, largest)
+            }
             Held::WorstTime(most) => bounded::times(self, chain, &reaches, *most, one.span),
             Held::HopsInRegion(_)
             | Held::HopsHaveZeroRetention

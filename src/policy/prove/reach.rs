@@ -38,7 +38,8 @@ impl Proof<'_> {
         Ok(Some(Reach { witness, most_prompt, features }))
     }
 
-    fn most_prompt(&mut self, areas: &[AtomBox], end: usize) -> Result<Tokens, Stop> {
+    /// The largest prompt of some areas that the boxes before `end` leave.
+    pub(super) fn most_prompt(&mut self, areas: &[AtomBox], end: usize) -> Result<Tokens, Stop> {
         if let Some(column) = self.space.find(Subject::PromptTokens) {
             for atom in (0..self.space.count(column) as u16).rev().map(AtomId) {
                 if self.reaches(areas, end, Subject::PromptTokens, atom)? {
