@@ -120,10 +120,19 @@ fn the_tests_of_a_support_desk_its_european_side_and_its_nights_pass() {
 }
 
 #[test]
-fn the_shipped_tests_pass() {
-    let ran = run_in(Path::new(env!("CARGO_MANIFEST_DIR")), &["test", "policies"]);
+fn the_shipped_tests_pass_the_gate_that_the_shipped_jobs_have() {
+    let args = ["test", "--coverage", "--fail-under", "90", "policies"];
+    let ran = run_in(Path::new(env!("CARGO_MANIFEST_DIR")), &args);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
     assert!(ran.out.contains(" passed, 0 failed"), "{}", ran.out);
+    // Every rule of every one, and no policy below the gate.
+    for line in ran.out.lines().filter(|line| line.starts_with("  rules ")) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(words[1], words[3], "{line}");
+    }
+    let totals = ran.out.lines().filter_map(|line| line.trim().strip_prefix("total"));
+    let totals: Vec<f64> = totals.map(|total| total.trim().trim_end_matches('%').parse().unwrap()).collect();
+    assert!(totals.len() >= 6 && totals.iter().all(|total| *total >= 90.0), "{totals:?}");
 }
 
 #[test]
