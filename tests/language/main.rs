@@ -1,6 +1,7 @@
 //! The language as a library: text, trees, proofs, reports. One program, because linking takes longer than most of its tests.
 //!
 //! One file alone: `cargo test --test language prove_chains`.
+#![allow(clippy::duplicate_mod, reason = "the bodies of the fuzz targets bring their own generators")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 #[path = "../evidence/mod.rs"]

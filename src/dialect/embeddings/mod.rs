@@ -5,7 +5,6 @@
 //! reference and the types of the `openai` Python package 3.54.0, 2026-11-22. Errors have the envelope of Chat Completions.
 
 pub mod answer;
-#[cfg(feature = "serve")]
 pub mod gemini;
 pub mod request;
 
