@@ -3,6 +3,9 @@
 //! In: calls and results of a history, in order. Out: an id for each, the same every time the same history is sent. Must not know:
 //! any provider's alphabet.
 
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
 use super::{ToolCall, ToolResult};
 use crate::dialect::json::Quoted;
 
@@ -11,7 +14,9 @@ use crate::dialect::json::Quoted;
 pub struct Ids<'a> {
     calls: usize,
     /// Calls without an id whose results are still to come.
-    open: Vec<(usize, Quoted<'a>)>,
+    open: BTreeSet<usize>,
+    /// The same by function, oldest first; those that are not open any more are skipped.
+    named: HashMap<Cow<'a, str>, VecDeque<usize>>,
 }
 
 impl<'a> Ids<'a> {
@@ -21,7 +26,8 @@ impl<'a> Ids<'a> {
         if !call.id.is_empty() {
             return call.id.clone();
         }
-        self.open.push((self.calls, call.name.clone()));
+        self.open.insert(self.calls);
+        self.named.entry(call.name.clone().into_text()).or_default().push_back(self.calls);
         made(self.calls)
     }
 
@@ -30,14 +36,42 @@ impl<'a> Ids<'a> {
         if !result.id.is_empty() {
             return result.id.clone();
         }
-        let named = |(_, name): &(usize, Quoted<'a>)| result.name.as_ref().is_none_or(|wanted| wanted == name);
-        match self.open.iter().position(named) {
-            Some(at) => made(self.open.remove(at).0),
-            None => Quoted::default(),
-        }
+        let number = match &result.name {
+            None => self.open.pop_first(),
+            Some(name) => {
+                let queue = self.named.get_mut(&*name.decode());
+                queue.and_then(|queue| std::iter::from_fn(|| queue.pop_front()).find(|number| self.open.remove(number)))
+            }
+        };
+        number.map(made).unwrap_or_default()
     }
 }
 
 fn made(number: usize) -> Quoted<'static> {
     Quoted::of(&format!("call_{number}")).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::json::Raw;
+
+    #[test]
+    fn a_result_answers_the_oldest_open_call_of_its_function() {
+        let mut ids = Ids::default();
+        let call = |id, name| ToolCall { id: Quoted::of(id), name: Quoted::of(name), arguments: Raw("{}".into()) };
+        let result = |id, name: Option<&'static str>| ToolResult {
+            id: Quoted::of(id),
+            name: name.map(Quoted::of),
+            parts: vec![],
+            json: None,
+            error: false,
+        };
+        let made: Vec<_> =
+            [call("", "f"), call("own", "f"), call("", "g"), call("", "f")].iter().map(|call| ids.call(call)).collect();
+        assert_eq!(made, ["call_1", "own", "call_3", "call_4"].map(Quoted::of));
+        let answers = [("own", Some("f")), ("", Some("g")), ("", None), ("", Some("f")), ("", Some("f")), ("", None)];
+        let answered: Vec<_> = answers.map(|(id, name)| ids.result(&result(id, name))).to_vec();
+        assert_eq!(answered, ["own", "call_3", "call_1", "call_4", "", ""].map(Quoted::of));
+    }
 }
