@@ -26,8 +26,13 @@ const GOOGLE: Scene = (include_str!("sdk/gemini.route"), include_str!("sdk/gemin
 const ANTHROPIC: Scene = (include_str!("sdk/messages.route"), include_str!("sdk/messages.yaml"));
 
 /// The sidecar of a scene, and a command that knows where it is.
-fn run((policy, faults): Scene, mut command: Command) {
-    let sidecar = Sidecar::start(policy, faults);
+fn run(scene: Scene, command: Command) {
+    run_with(scene, &[], command);
+}
+
+/// The same with providers that speak another dialect than usual.
+fn run_with((policy, faults): Scene, dialects: &[(&str, &str)], mut command: Command) {
+    let sidecar = Sidecar::start(policy, faults, dialects);
     command.env("WAYSIDE_URL", sidecar.url()).env("SIMULATOR_URL", sidecar.simulator_url());
     // A proxy of the machine would take loopback requests elsewhere.
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
@@ -54,11 +59,11 @@ fn python(script: &str) -> Command {
     command
 }
 
-fn node(scene: Scene, script: &str) {
+fn node(script: &str) -> Command {
     let mut command = Command::new("node");
     command.args(["--test", &format!("tests/sdk/{script}")]).current_dir(env!("CARGO_MANIFEST_DIR"));
     command.env("SDK_PACKAGES", installed("node"));
-    run(scene, command);
+    command
 }
 
 #[test]
@@ -68,7 +73,30 @@ fn the_openai_sdk_for_python_runs_unchanged() {
 
 #[test]
 fn the_openai_sdk_for_node_runs_unchanged() {
-    node(OPENAI, "openai.test.mjs");
+    run(OPENAI, node("openai.test.mjs"));
+}
+
+/// Translated to Chat Completions, and as it came.
+const OF_RESPONSES: [&[(&str, &str)]; 2] = [&[], &[("openai", "responses")]];
+
+#[test]
+fn callers_of_responses_in_python_run_unchanged() {
+    for dialects in OF_RESPONSES {
+        run_with(OPENAI, dialects, python("test_openai_responses.py"));
+    }
+}
+
+#[test]
+fn callers_of_responses_in_node_run_unchanged() {
+    for dialects in OF_RESPONSES {
+        run_with(OPENAI, dialects, node("openai_responses.test.mjs"));
+    }
+}
+
+#[test]
+fn callers_of_embeddings_run_unchanged() {
+    run(OPENAI, python("test_openai_embeddings.py"));
+    run(OPENAI, node("openai_embeddings.test.mjs"));
 }
 
 #[test]
@@ -78,7 +106,7 @@ fn the_anthropic_sdk_for_python_runs_unchanged() {
 
 #[test]
 fn the_anthropic_sdk_for_node_runs_unchanged() {
-    node(ANTHROPIC, "anthropic.test.mjs");
+    run(ANTHROPIC, node("anthropic.test.mjs"));
 }
 
 #[test]

@@ -70,8 +70,8 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
-    /// With a policy and a faults file.
-    pub fn start(policy: &str, faults: &str) -> Self {
+    /// With a policy, a faults file, and providers that speak another dialect than usual.
+    pub fn start(policy: &str, faults: &str, dialects: &[(&str, &str)]) -> Self {
         let files = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let path = files.path().join(name);
@@ -83,7 +83,10 @@ impl Sidecar {
         let simulator = Process::start(simulate);
         let mut config = "listen: 127.0.0.1:0\nadmin: \"off\"\npolicy: policy.route\nproviders:\n".to_owned();
         for provider in PROVIDERS {
-            config += &format!("  {provider}: {{base_url: \"{}/{provider}/v1\", key: sk-sidecar}}\n", simulator.url);
+            let other = dialects.iter().find(|(name, _)| *name == provider);
+            let dialect = other.map(|(_, dialect)| format!(", dialect: {dialect}")).unwrap_or_default();
+            let url = &simulator.url;
+            config += &format!("  {provider}: {{base_url: \"{url}/{provider}/v1\", key: sk-sidecar{dialect}}}\n");
         }
         write("policy.route", policy);
         let mut serve = wayside();
