@@ -271,8 +271,8 @@ fn nothing_unfinished_lands() {
                     wrong.push(format!("{}:{}: {}", path.display(), at + 1, line.trim()));
                 }
             }
-            if line.trim() == "#[ignore]" {
-                wrong.push(format!("{}:{}: an ignored test without a reason", path.display(), at + 1));
+            if line.trim().starts_with("#[ignore") {
+                wrong.push(format!("{}:{}: a test that never runs", path.display(), at + 1));
             }
         }
     }

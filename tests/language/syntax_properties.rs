@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::time::Instant;
 
 use proptest::prelude::*;
 use wayside::policy::ast::File;
@@ -300,18 +299,4 @@ fn no_message_about_a_statement_cut_short_names_a_rule_of_the_grammar() {
             }
         }
     }
-}
-
-/// 5,000 rules; run with `cargo test --release -- --ignored` for the figure.
-#[test]
-#[ignore = "a measurement"]
-fn five_thousand_rules_parse_within_500_ms() {
-    let rule = "rule r {\n  because \"When sonnet is slow, chat users feel it; email does not, so they may wait.\"\n  when channel is chat\n    and plan in [pro, enterprise] and prompt_tokens < 16k\n  tier            mid\n  snapshot        openai/gpt-5.4-2026-03-05, hedge after p95 up to 1\n  fallback peer   bedrock/anthropic.claude-sonnet-5-5\n  degrade         template reply_sorry\n}\n\n";
-    let text = format!("route 1\n{}", rule.repeat(5_000));
-    let start = Instant::now();
-    let (tree, findings) = parse(&text);
-    let took = start.elapsed();
-    println!("{} bytes in {took:?}", text.len());
-    assert_eq!((tree.items.len(), findings.len()), (5_001, 0));
-    assert!(took.as_millis() < 500, "{took:?}");
 }
