@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use wayside::config::{BaseUrl, OutputCap, Provider, ProviderKind, Secret};
+use wayside::config::{Auth, BaseUrl, OutputCap, Provider, ProviderKind, Secret};
 use wayside::names::Dialect;
 use wayside::units::Millis;
 use wayside::upstream::{Call, CallError, Pools, Reached, Upstream};
@@ -25,6 +25,8 @@ fn provider(host: &str, port: u16) -> Provider {
         name: "lab".into(),
         kind: ProviderKind::Hosted,
         dialect: Dialect::Chat,
+        auth: Auth::Usual,
+        api_version: None,
         base_url: BaseUrl::parse(&format!("http://{host}:{port}/v1"), host).unwrap(),
         key: Some(Secret::new("sk-1")),
         caller_key: false,

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 #[cfg(feature = "serve")]
 use std::sync::Arc;
 
+#[cfg(feature = "serve")]
+use super::auth::Auth;
 use super::base_url::BaseUrl;
 #[cfg(feature = "serve")]
 use super::known::ProviderKind;
@@ -205,6 +207,8 @@ impl Reader<'_> {
             name: at.into(),
             kind: ProviderKind::Hosted,
             dialect: Dialect::Chat,
+            auth: Auth::Usual,
+            api_version: None,
             base_url,
             key: None,
             caller_key: false,

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Visitor};
 use serde_yaml::Value;
 
 use super::raw::{
-    Raw, RawBreakers, RawCache, RawCheck, RawIdentity, RawLimits, RawLog, RawProvider, RawQueue, RawSpool,
+    Raw, RawAuth, RawBreakers, RawCache, RawCheck, RawIdentity, RawLimits, RawLog, RawProvider, RawQueue, RawSpool,
 };
 use crate::names::nearest;
 
@@ -42,6 +42,7 @@ pub fn unknown(tree: &Value, text: &str) -> Vec<String> {
         for (name, row) in rows {
             let path = format!("{section}.{}.", name.as_str().unwrap_or("?"));
             look(&path, Some(row), known);
+            look(&format!("{path}auth."), row.get("auth"), fields::<RawAuth>());
         }
     }
     found.sort();
@@ -122,6 +123,7 @@ mod tests {
             fields::<RawCache>(),
             fields::<RawCheck>(),
             fields::<RawProvider>(),
+            fields::<RawAuth>(),
         ];
         for key in sections.concat() {
             assert!(example.contains(&format!("{key}:")), "examples/wayside.yaml lacks `{key}`");

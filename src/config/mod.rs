@@ -5,11 +5,17 @@
 //!
 //! Two types: [`raw`] is what was typed, `Config` is what it means.
 
+#[cfg(feature = "serve")]
+mod address;
+#[cfg(feature = "serve")]
+mod auth;
 mod base_url;
 mod breakers;
 mod cache;
 pub mod check;
 mod delivery;
+#[cfg(feature = "serve")]
+mod key_file;
 mod keys;
 mod known;
 mod limits;
@@ -28,7 +34,11 @@ mod translation;
 mod tunnel;
 
 #[cfg(feature = "serve")]
+pub use auth::{Auth, Entra, SigV4};
+#[cfg(feature = "serve")]
 pub use delivery::{Delivery, Sink};
+#[cfg(feature = "serve")]
+pub use key_file::ServiceAccount;
 #[cfg(feature = "serve")]
 pub use meant::{Config, Environment, Fixed, Identity, Listen, RequestLog};
 #[cfg(feature = "serve")]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::auth::{Auth, Meant};
 use super::base_url::BaseUrl;
 use super::known::{self, ProviderKind};
 use super::meant::{Config, Reader};
@@ -47,6 +48,10 @@ pub struct Provider {
     pub dialect: Dialect,
     /// Where its API begins.
     pub base_url: BaseUrl,
+    /// How it is shown who calls.
+    pub auth: Auth,
+    /// Of an Azure resource whose models are deployments in the path.
+    pub api_version: Option<Box<str>>,
     /// Sent as its dialect wants it ([`Provider::key_header`]); a provider inside the pod may need none.
     pub key: Option<Secret>,
     /// `key: caller`: each caller's own key is used, and this sidecar has none.
@@ -86,13 +91,12 @@ impl Config {
 
 impl Provider {
     /// The header that carries the key, and what stands in front of the key there.
-    pub const fn key_header(&self) -> (&'static str, &'static str) {
-        match self.dialect {
-            Dialect::Messages => ("x-api-key", ""),
-            Dialect::Gemini => ("x-goog-api-key", ""),
-            Dialect::Chat | Dialect::Responses | Dialect::Converse | Dialect::Embeddings => {
-                ("authorization", "Bearer ")
-            }
+    pub fn key_header(&self) -> (&str, &'static str) {
+        match (&self.auth, self.dialect) {
+            (Auth::Header(name), _) => (name, ""),
+            (Auth::Usual, Dialect::Messages) => ("x-api-key", ""),
+            (Auth::Usual, Dialect::Gemini) => ("x-goog-api-key", ""),
+            _ => ("authorization", "Bearer "),
         }
     }
 }
@@ -141,7 +145,8 @@ impl Reader<'_> {
         let at = format!("providers.{name}");
         let kind = known::kind(&at, raw, self.errors);
         let dialect = known::dialect(&at, name, raw, self.errors);
-        let Some(url) = raw.base_url.as_deref().or(usual.map(|usual| usual.0)) else {
+        let Meant { auth, base_url: own } = self.auth(&at, raw.auth.as_ref(), dialect)?;
+        let Some(url) = raw.base_url.as_deref().or(own.as_deref()).or(usual.map(|usual| usual.0)) else {
             self.errors.push(format!("{at}: no `base_url`; write `base_url: https://host/v1`"));
             return None;
         };
@@ -155,6 +160,9 @@ impl Reader<'_> {
             (None, Some((_, variable))) => self.environment.variable(variable).map(|key| Secret::new(&key)),
             (None, None) => None,
         };
+        self.key_fits(&at, raw, &auth, key.is_some());
+        let key = key.filter(|_| auth.takes_key());
+        let api_version = self.api_version(&at, raw.api_version.as_deref());
         let headers = raw.headers.iter().filter_map(|(header, value)| {
             let value = self.secret(&format!("{at}.headers.{header}"), value)?;
             Some((header.to_ascii_lowercase(), value))
@@ -171,6 +179,8 @@ impl Reader<'_> {
             kind,
             dialect,
             base_url: base_url?,
+            auth,
+            api_version,
             key,
             caller_key,
             headers,

@@ -63,7 +63,9 @@ pub struct RawProvider {
     pub kind: Option<String>,
     pub dialect: Option<String>,
     pub base_url: Option<String>,
+    pub api_version: Option<String>,
     pub key: Option<String>,
+    pub auth: Option<RawAuth>,
     pub headers: BTreeMap<String, String>,
     pub ca_file: Option<String>,
     pub client_cert_file: Option<String>,
@@ -72,6 +74,27 @@ pub struct RawProvider {
     pub connect_timeout: Option<String>,
     pub shares_fate: Option<String>,
     pub output_cap: Option<String>,
+}
+
+/// `auth:` in a row of `providers:`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawAuth {
+    pub kind: Option<String>,
+    pub name: Option<String>,
+    pub region: Option<String>,
+    pub service: Option<String>,
+    pub access_key: Option<String>,
+    pub secret_key: Option<String>,
+    pub session_token: Option<String>,
+    pub file: Option<String>,
+    pub project: Option<String>,
+    pub location: Option<String>,
+    pub scope: Option<String>,
+    pub tenant: Option<String>,
+    pub client_id: Option<String>,
+    pub client_secret: Option<String>,
+    pub token_url: Option<String>,
 }
 
 /// `limits:`

@@ -74,7 +74,7 @@ impl CallerKey {
         let (name, front) = provider.key_header();
         let mut value = HeaderValue::from_bytes(&[front.as_bytes(), self.0.as_bytes()].concat()).ok()?;
         value.set_sensitive(true);
-        Some((HeaderName::from_static(name), value))
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
     }
 }
 

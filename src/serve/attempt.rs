@@ -24,7 +24,7 @@ use crate::dialect::upstream_error::{MAX_ERROR_BODY, UpstreamError};
 use crate::dialect::whole::{self, Vectors};
 use crate::failure::{Failure, FailureSet};
 use crate::policy::checked::Hold;
-use crate::upstream::{Answer, Call, CallError, Upstream};
+use crate::upstream::{Answer, Call, CallError, Reached, Upstream};
 use crate::usage::Usage;
 
 /// Bytes of an answer that is no stream.
@@ -431,7 +431,8 @@ fn late(hop: &Try<'_>, why: &str) -> Failed {
 }
 
 fn broken(error: &CallError) -> UpstreamError {
-    UpstreamError::bare(Failure::Network, &error.reason)
+    let failure = if error.reached == Reached::Credentials { Failure::Auth } else { Failure::Network };
+    UpstreamError::bare(failure, &error.reason)
 }
 
 fn timeout(why: &str) -> UpstreamError {

@@ -17,15 +17,16 @@ use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Notes, Target};
 use crate::dialect::embeddings::request::Ask;
 use crate::dialect::splice::{Change, splice};
-use crate::dialect::{Dialect, embeddings, translate};
+use crate::dialect::{Dialect, embeddings, messages, translate};
 use crate::policy::plan::PlannedHop;
 use crate::upstream::{Call, Upstream};
 
 type Header = (HeaderName, HeaderValue);
+type Body = SmallVec<[Bytes; 7]>;
 
 /// One request, ready to be sent.
 pub struct Prepared {
-    body: SmallVec<[Bytes; 7]>,
+    body: Body,
     path: Option<String>,
     headers: SmallVec<[(HeaderName, HeaderValue); 2]>,
     /// What the upstream speaks there.
@@ -53,12 +54,13 @@ pub fn prepare(now: &InForce, told: &Told, hop: &PlannedHop, upstream: &Upstream
     let output_cap = upstream.provider.output_cap.word();
     let takes_key = told.key.as_ref().filter(|_| upstream.provider.caller_key);
     let key = takes_key.and_then(|key| key.header(&upstream.provider));
-    let path = translate::upstream_path(dialect, model, told.scan.stream);
+    let own = upstream.provider.own_path(dialect, model, told.scan.stream);
+    let path = own.or_else(|| translate::upstream_path(dialect, model, told.scan.stream));
     if caller == dialect {
         let change = Change { model, max_output, cap: translate::cap_field(dialect, output_cap) };
         let body = splice(&told.body, &told.scan, change).parts;
         let headers = told.betas.iter().cloned().chain(key).collect();
-        return Ok(Prepared { body, path, headers, dialect, notes: Notes::default() });
+        return Ok(Prepared { body: hosted(upstream, body), path, headers, dialect, notes: Notes::default() });
     }
     if let Some(ask) = &told.vectors {
         return vectors(told, ask, model, dialect, key);
@@ -77,7 +79,8 @@ pub fn prepare(now: &InForce, told: &Told, hop: &PlannedHop, upstream: &Upstream
     let header = translate::header(dialect, &conversation, &target);
     let headers = header.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
     let headers = headers.into_iter().chain(key).collect();
-    Ok(Prepared { body: SmallVec::from_iter([written.body.into()]), path, headers, dialect, notes: written.notes })
+    let body = hosted(upstream, SmallVec::from_iter([written.body.into()]));
+    Ok(Prepared { body, path, headers, dialect, notes: written.notes })
 }
 
 /// What a provider speaks to a caller of this dialect: whoever speaks OpenAI's other APIs speaks embeddings, too.
@@ -96,4 +99,11 @@ fn vectors(told: &Told, ask: &Ask, model: &str, dialect: Dialect, key: Option<He
     let body = embeddings::gemini::request(&told.body, ask, model)?;
     let (path, headers) = (Some(embeddings::gemini::path(model)), key.into_iter().collect());
     Ok(Prepared { body: SmallVec::from_iter([body.into()]), path, headers, dialect, notes: Notes::default() })
+}
+
+/// As a cloud takes it that hosts Claude.
+fn hosted(upstream: &Upstream, body: Body) -> Body {
+    let Some(version) = upstream.provider.anthropic_version() else { return body };
+    let whole = body.concat();
+    SmallVec::from_iter([messages::hosted::hosted(&whole, version).into_owned().into()])
 }

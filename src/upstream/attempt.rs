@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use http::{HeaderName, HeaderValue};
 use pingora::http::ResponseHeader;
 use pingora::protocols::Stream;
 use pingora::protocols::http::client::HttpSession;
 use pingora::protocols::http::v1::client::HttpSession as Http1Session;
 
+use super::identity::Identity;
 use super::idle::KEPT;
 use super::peers::{Call, Place, Upstream};
 use super::wire::{self, Sent};
@@ -33,6 +35,8 @@ const MAX_CAUSES: usize = 8;
 /// How far a failed call got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reached {
+    /// Nobody was asked: there is nothing to show who calls.
+    Credentials,
     /// No connection.
     Nothing,
     /// Connected, but no answer's head.
@@ -72,6 +76,24 @@ enum Clean {
 impl Upstream {
     /// Sends one request and waits for the head of the answer.
     pub async fn call(self: &Arc<Self>, call: &Call<'_>) -> Result<Answer, CallError> {
+        let (mut call, headers) = (*call, self.shown(call).await?);
+        if !headers.is_empty() {
+            call.headers = &headers;
+        }
+        self.carry(&call).await
+    }
+
+    /// The call's headers with those that show who sends it; none where those stand in the head of every call.
+    async fn shown(&self, call: &Call<'_>) -> Result<Vec<(HeaderName, HeaderValue)>, CallError> {
+        if matches!(self.identity, Identity::Fixed) {
+            return Ok(Vec::new());
+        }
+        let shown = Box::pin(self.identity.headers(self, call)).await;
+        let shown = shown.map_err(|reason| CallError { reached: Reached::Credentials, reason })?;
+        Ok(call.headers.iter().cloned().chain(shown).collect())
+    }
+
+    async fn carry(self: &Arc<Self>, call: &Call<'_>) -> Result<Answer, CallError> {
         let mut stale = 0;
         loop {
             // Connections that wait often end together; after a few of them, only a new one can tell.

@@ -7,8 +7,12 @@
 
 mod attempt;
 mod connector;
+mod grant;
+mod identity;
 mod idle;
 mod peers;
+pub mod sigv4;
+mod tokens;
 mod tunnel;
 mod wire;
 

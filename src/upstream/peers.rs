@@ -20,6 +20,7 @@ use pingora::upstreams::peer::{HttpPeer, Peer};
 use tokio::task::AbortHandle;
 
 use super::connector::{Pool, Pools, Security};
+use super::identity::Identity;
 use super::idle::KEPT;
 use super::tunnel::Through;
 use crate::config::Provider;
@@ -47,6 +48,7 @@ pub struct Upstream {
     /// Looks the name up now and then; ends with this.
     resolver: OnceLock<AbortHandle>,
     head: Head,
+    pub(super) identity: Identity,
 }
 
 /// One address of a provider.
@@ -103,12 +105,14 @@ impl Upstream {
     pub fn posting(provider: Arc<Provider>, pools: &Pools, path: &str) -> Result<Self, String> {
         let pool = pools.with(Security::of(&provider))?;
         let head = Head::of(&provider, path)?;
+        let identity = Identity::of(&provider, pools)?;
         let upstream = Self {
             pool,
             peers: ArcSwap::default(),
             turn: AtomicUsize::new(0),
             resolver: OnceLock::new(),
             head,
+            identity,
             provider,
         };
         let (host, port) = upstream.first_stop();
@@ -116,6 +120,14 @@ impl Upstream {
             upstream.know(vec![SocketAddr::new(address, port)]);
         }
         Ok(upstream)
+    }
+
+    /// What stands in the request line of a call.
+    pub(super) fn path(&self, call: &Call<'_>) -> String {
+        match call.path {
+            Some(path) => format!("{}{path}", self.head.base),
+            None => String::from_utf8_lossy(self.head.fields.raw_path()).into_owned(),
+        }
     }
 
     /// The head of a call with a body of this length.
@@ -190,6 +202,7 @@ impl Upstream {
 
     /// Looks the name up now and then for as long as somebody holds this. Once is enough; needs a runtime.
     pub fn keep_resolved(self: &Arc<Self>) {
+        self.identity.keep_fresh();
         if self.is_named() {
             self.resolver.get_or_init(|| tokio::spawn(resolve_again_and_again(Arc::downgrade(self))).abort_handle());
         }
@@ -303,7 +316,7 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{BaseUrl, OutputCap, ProviderKind};
+    use crate::config::{Auth, BaseUrl, OutputCap, ProviderKind};
     use crate::names::Dialect;
     use crate::units::Millis;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -314,6 +327,8 @@ mod tests {
             name: "lab".into(),
             kind: ProviderKind::Hosted,
             dialect: Dialect::Chat,
+            auth: Auth::Usual,
+            api_version: None,
             base_url: BaseUrl::parse(&format!("http://{host}:80/v1"), host).unwrap(),
             key: None,
             caller_key: false,

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
-use wayside::config::{BaseUrl, ClientCertificate, OutputCap, Pem, Provider, ProviderKind, Secret};
+use wayside::config::{Auth, BaseUrl, ClientCertificate, OutputCap, Pem, Provider, ProviderKind, Secret};
 use wayside::names::Dialect;
 use wayside::units::Millis;
 use wayside::upstream::{Call, CallError, Pools, Upstream};
@@ -117,6 +117,8 @@ pub fn provider(host: &str, port: u16, ca_file: &Path) -> Provider {
         name: "lab".into(),
         kind: ProviderKind::Hosted,
         dialect: Dialect::Chat,
+        auth: Auth::Usual,
+        api_version: None,
         base_url: BaseUrl::parse(&format!("https://{host}:{port}/v1"), host).unwrap(),
         key: Some(Secret::new("sk-1")),
         caller_key: false,

@@ -9,6 +9,7 @@ pub mod answer;
 mod block;
 pub mod error;
 mod fields;
+pub mod hosted;
 mod ids;
 pub mod read;
 pub mod reader;
