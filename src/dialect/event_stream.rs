@@ -9,7 +9,7 @@
 use std::fmt;
 
 use aws_smithy_eventstream::frame::read_message_from;
-use aws_smithy_types::event_stream::{Header, Message};
+use aws_smithy_types::event_stream::Message;
 use bytes::{Bytes, BytesMut};
 
 /// The media type of such a body.
@@ -155,27 +155,24 @@ impl Framer {
     }
 }
 
-/// One frame, as a provider writes it: for the simulator and for tests.
-///
-/// # Errors
-/// When name or payload are longer than a frame can hold.
-pub fn frame(name: &str, exception: bool, payload: &[u8]) -> Result<Bytes, String> {
-    let (kind, key) = if exception { ("exception", ":exception-type") } else { ("event", ":event-type") };
-    let text = |name: &'static str, value: &str| {
-        Header::new(name, aws_smithy_types::event_stream::HeaderValue::String(value.to_owned().into()))
-    };
-    let message = Message::new(Bytes::copy_from_slice(payload))
-        .add_header(text(key, name))
-        .add_header(text(":content-type", "application/json"))
-        .add_header(text(":message-type", kind));
-    let mut out = BytesMut::with_capacity(payload.len() + 128);
-    aws_smithy_eventstream::frame::write_message_to(&message, &mut out).map_err(|error| error.to_string())?;
-    Ok(out.freeze())
-}
-
 #[cfg(test)]
 mod tests {
+    use aws_smithy_eventstream::frame::write_message_to;
+    use aws_smithy_types::event_stream::{Header, HeaderValue};
+
     use super::*;
+
+    fn frame(name: &str, exception: bool, payload: &[u8]) -> Bytes {
+        let (kind, key) = if exception { ("exception", ":exception-type") } else { ("event", ":event-type") };
+        let text = |name: &'static str, value: &str| Header::new(name, HeaderValue::String(value.to_owned().into()));
+        let message = Message::new(Bytes::copy_from_slice(payload))
+            .add_header(text(key, name))
+            .add_header(text(":content-type", "application/json"))
+            .add_header(text(":message-type", kind));
+        let mut out = BytesMut::new();
+        write_message_to(&message, &mut out).unwrap();
+        out.freeze()
+    }
 
     fn stream() -> Vec<u8> {
         let events = [
@@ -184,7 +181,7 @@ mod tests {
             ("nothing", false, ""),
             ("throttlingException", true, r#"{"message":"slow down"}"#),
         ];
-        events.iter().flat_map(|(name, exception, data)| frame(name, *exception, data.as_bytes()).unwrap()).collect()
+        events.iter().flat_map(|(name, exception, data)| frame(name, *exception, data.as_bytes())).collect()
     }
 
     fn run(pieces: &[&[u8]]) -> Result<Vec<(String, String)>, Broken> {
@@ -239,7 +236,7 @@ mod tests {
 
     #[test]
     fn every_byte_counts() {
-        let good = frame("messageStop", false, br#"{"stopReason":"end_turn"}"#).unwrap();
+        let good = frame("messageStop", false, br#"{"stopReason":"end_turn"}"#);
         for at in 0..good.len() {
             let mut bad = good.to_vec();
             bad[at] ^= 1;
@@ -253,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_frame_is_allowed_to_the_limit_and_not_one_byte_larger() {
-        let frame = frame("e", false, b"{}").unwrap();
+        let frame = frame("e", false, b"{}");
         for (limit, fits) in [(frame.len(), true), (frame.len() - 1, false)] {
             for size in [1, frame.len()] {
                 let mut framer = Framer::with_limit(limit);

@@ -3,6 +3,8 @@
 //! In: a path. Out: provider and endpoint. `/v1` (Google: `/v1beta`) may be missing or doubled; one segment in front names the provider.
 //! Must not know: bodies.
 
+use percent_encoding::percent_decode_str;
+
 use super::gemini::{self, Method};
 
 /// The provider of paths that name none.
@@ -25,6 +27,13 @@ pub enum Endpoint {
     Embeddings,
     /// Google's generateContent and what goes with it; the model is in the path.
     Gemini(String, Method),
+    /// Bedrock's Converse.
+    Converse {
+        /// From the path, decoded.
+        model: String,
+        /// ConverseStream.
+        stream: bool,
+    },
     /// The list of models, in every dialect.
     Models,
     /// One model.
@@ -39,6 +48,7 @@ impl Endpoint {
             Self::Responses => "responses",
             Self::Messages => "messages",
             Self::CountTokens => "count_tokens",
+            Self::Converse { .. } => "converse",
             Self::Embeddings => "embeddings",
             Self::Gemini(_, Method::Generate) => "generate_content",
             Self::Gemini(_, Method::Stream) => "stream_generate_content",
@@ -61,7 +71,7 @@ impl Endpoint {
 pub fn of_path(path: &str) -> Option<(Option<&str>, Endpoint)> {
     let mut segments: Vec<&str> = path.trim_matches('/').split('/').filter(|segment| !segment.is_empty()).collect();
     let is_start = |segment: &str| {
-        matches!(segment, "v1" | "v1beta" | "chat" | "responses" | "messages" | "embeddings" | "models")
+        matches!(segment, "v1" | "v1beta" | "chat" | "responses" | "messages" | "embeddings" | "models" | "model")
     };
     let provider = match segments.first() {
         Some(first) if !is_start(first) => Some(segments.remove(0)),
@@ -80,6 +90,10 @@ pub fn of_path(path: &str) -> Option<(Option<&str>, Endpoint)> {
         ["messages"] => Endpoint::Messages,
         ["messages", "count_tokens"] => Endpoint::CountTokens,
         ["embeddings"] => Endpoint::Embeddings,
+        ["model", model, method @ ("converse" | "converse-stream")] => {
+            let model = percent_decode_str(model).decode_utf8().ok()?.into_owned();
+            Endpoint::Converse { model, stream: *method == "converse-stream" }
+        }
         ["models"] => Endpoint::Models,
         ["models", id @ ..] => {
             let id = id.join("/");
@@ -112,6 +126,13 @@ mod tests {
         assert_eq!(of_path("/openai/v1/responses"), Some((Some("openai"), Endpoint::Responses)));
         assert_eq!(of_path("/anthropic/v1/messages"), Some((Some("anthropic"), Endpoint::Messages)));
         assert_eq!(of_path("/anthropic/messages/count_tokens"), Some((Some("anthropic"), Endpoint::CountTokens)));
+        let model = "anthropic.claude-v1:0".to_owned();
+        assert_eq!(
+            of_path("/bedrock/model/anthropic.claude-v1%3A0/converse-stream"),
+            Some((Some("bedrock"), Endpoint::Converse { model: model.clone(), stream: true }))
+        );
+        let whole = Endpoint::Converse { model, stream: false };
+        assert_eq!(of_path("/model/anthropic.claude-v1:0/converse"), Some((None, whole)));
         assert_eq!(of_path("/openai/v1/models/ft:gpt/x"), Some((Some("openai"), Endpoint::Model("ft:gpt/x".into()))));
     }
 

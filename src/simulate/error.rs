@@ -19,6 +19,8 @@ pub enum Dialect {
     Anthropic,
     /// generateContent, models under `/v1beta` or with an `x-goog-api-key`.
     Google,
+    /// Converse.
+    Bedrock,
 }
 
 /// One error, ready to be written.
@@ -60,6 +62,7 @@ impl Complaint {
             Dialect::OpenAi | Dialect::Responses => openai(answer.kind, model),
             Dialect::Anthropic => anthropic(answer.kind, model),
             Dialect::Google => google(answer.kind, model),
+            Dialect::Bedrock => bedrock(answer.kind),
         };
         complaint.status = answer.status.unwrap_or(complaint.status);
         complaint
@@ -78,6 +81,7 @@ impl Complaint {
             Dialect::Google => json!({"error": {
                 "code": self.status, "message": self.message, "status": google_status(self.status),
             }}),
+            Dialect::Bedrock => json!({"message": self.message}),
         }
     }
 }
@@ -197,4 +201,27 @@ fn anthropic(kind: ErrorKind, model: &str) -> Complaint {
         ErrorKind::BadRequest => (400, invalid, "The request is not valid (simulated).".to_owned()),
     };
     Complaint { status, kind, code: None, param: None, message }
+}
+
+/// What the service calls it; the name goes into the header `x-amzn-errortype`.
+fn bedrock(kind: ErrorKind) -> Complaint {
+    let validation = "ValidationException";
+    let (status, kind, message) = match kind {
+        ErrorKind::RateLimit => (429, "ThrottlingException", "Too many requests, please wait before trying again."),
+        ErrorKind::Quota => (402, "ServiceQuotaExceededException", "The quota of this account is used up (simulated)."),
+        ErrorKind::Overloaded => (503, "ServiceUnavailableException", "The service is overloaded (simulated)."),
+        ErrorKind::ServerError => (500, "InternalServerException", "The server had an error (simulated)."),
+        ErrorKind::Timeout => (408, "ModelTimeoutException", "The model took too long (simulated)."),
+        ErrorKind::Auth => {
+            (403, "UnrecognizedClientException", "The security token included in the request is invalid.")
+        }
+        ErrorKind::Forbidden => (403, "AccessDeniedException", "You don't have access to the model (simulated)."),
+        ErrorKind::ModelNotFound => (404, "ResourceNotFoundException", "Could not resolve the model (simulated)."),
+        ErrorKind::ContextLength => (400, validation, "Input is too long for requested model."),
+        ErrorKind::ContentFilter => (400, validation, "The prompt violates usage guidelines (simulated)."),
+        ErrorKind::TooLarge => (413, validation, "The request body is too large (simulated)."),
+        ErrorKind::Conflict => (409, "ConflictException", "Another request holds the lock (simulated)."),
+        ErrorKind::BadRequest => (400, validation, "The request is not valid (simulated)."),
+    };
+    Complaint { status, kind, code: None, param: None, message: message.to_owned() }
 }

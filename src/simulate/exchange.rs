@@ -24,7 +24,7 @@ use super::rules::MODEL_MARK;
 use super::script::{self, Event, Events, Role, Steps};
 use super::seen::{End, Seen, Ticket};
 use super::socket::Control;
-use super::{State, admin, embeddings, messages, models, responses};
+use super::{State, admin, converse, embeddings, messages, models, responses};
 
 /// Longest request body; above it the answer is 413.
 pub const MAX_BODY: usize = 64 << 20;
@@ -106,6 +106,7 @@ fn dialect_of(endpoint: Option<&Endpoint>, path: &str, headers: &HeaderMap) -> D
         Some(Endpoint::Responses) => Dialect::Responses,
         Some(Endpoint::Messages | Endpoint::CountTokens) => Dialect::Anthropic,
         Some(Endpoint::Gemini(..)) => Dialect::Google,
+        Some(Endpoint::Converse { .. }) => Dialect::Bedrock,
         Some(Endpoint::Chat | Endpoint::Embeddings) => Dialect::OpenAi,
         Some(Endpoint::Models | Endpoint::Model(_)) | None if headers.contains_key("anthropic-version") => {
             Dialect::Anthropic
@@ -162,6 +163,10 @@ impl Exchange {
         if let Endpoint::Gemini(model, method) = endpoint {
             parsed.insert("model".to_owned(), Value::from(model.as_str()));
             parsed.insert("stream".to_owned(), Value::from(*method == Method::Stream));
+        }
+        if let Endpoint::Converse { model, stream } = endpoint {
+            parsed.insert("model".to_owned(), Value::from(model.as_str()));
+            parsed.insert("stream".to_owned(), Value::from(*stream));
         }
         self.model = parsed.get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
         let streamed = parsed.get("stream") == Some(&Value::Bool(true));
@@ -256,6 +261,16 @@ impl Exchange {
                     Reply::Json(messages::whole(&stamp, answer))
                 })
             }
+            Endpoint::Converse { .. } => {
+                converse::authorize(headers)?;
+                let ask = converse::read(body)?;
+                let (stamp, answer) = (stamp(&ask.model), self.answered(&ask));
+                Ok(if ask.stream {
+                    Reply::Stream(converse::events(stamp, answer))
+                } else {
+                    Reply::Json(converse::whole(&stamp, answer))
+                })
+            }
             Endpoint::CountTokens => Ok(Reply::Json(messages::counted(&messages::read(body, headers, true)?))),
             Endpoint::Gemini(model, method) => {
                 let ask = || gemini::read(body, model);
@@ -311,8 +326,12 @@ impl Exchange {
                 self.finish(StatusCode::OK, "application/json", Some(length), steps)
             }
             Reply::Stream(events) => {
-                let steps = script::stream(events, &self.fault, self.error_event());
-                self.finish(StatusCode::OK, "text/event-stream; charset=utf-8", None, steps)
+                let (kind, frame): (_, script::Frame) = match self.dialect {
+                    Dialect::Bedrock => (converse::MEDIA_TYPE, converse::frame),
+                    _ => ("text/event-stream; charset=utf-8", Event::sse),
+                };
+                let steps = script::stream(events, &self.fault, self.error_event(), frame);
+                self.finish(StatusCode::OK, kind, None, steps)
             }
         }
     }
@@ -320,6 +339,9 @@ impl Exchange {
     fn error_event(&self) -> Event {
         let error = ErrorAnswer { kind: error_kind(&self.fault), status: None, wait: None };
         let complaint = Complaint::of(self.dialect, &error, &self.model);
+        if self.dialect == Dialect::Bedrock {
+            return converse::exception(&complaint);
+        }
         let body = match (self.dialect, &self.fault.trouble) {
             (Dialect::Responses, Some(Trouble::ErrorEvent { after, .. })) => complaint.event(*after),
             _ => complaint.body(self.dialect, &self.request_id()),
@@ -347,7 +369,14 @@ impl Exchange {
         let body = complaint.body(self.dialect, &self.request_id()).to_string();
         let (length, steps) = script::whole(body, None);
         let status = StatusCode::from_u16(complaint.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        self.finish(status, "application/json", Some(length), steps)
+        let dialect = self.dialect;
+        let mut response = self.finish(status, "application/json", Some(length), steps);
+        if dialect == Dialect::Bedrock {
+            // What the simulator finds wrong by itself has the name that the other dialects give it.
+            let kind = complaint.kind.replace("invalid_request_error", "ValidationException");
+            insert(response.headers_mut(), "x-amzn-errortype", &kind);
+        }
+        response
     }
 
     fn request_id(&self) -> String {
@@ -384,6 +413,7 @@ impl Exchange {
             }
             // It documents none.
             Dialect::Google => {}
+            Dialect::Bedrock => insert(headers, "x-amzn-requestid", &id),
         }
         response
     }

@@ -1,7 +1,7 @@
 //! Local providers with faults on demand.
 //!
 //! In: HTTP requests in the dialects of OpenAI (Chat Completions, Responses, embeddings, models), Anthropic (Messages, token
-//! counting, models) and Google (generateContent, token counting, embeddings, models). Out: deterministic answers, or whatever
+//! counting, models), Google (generateContent, token counting, embeddings, models) and Amazon Bedrock (Converse). Out: deterministic answers, or whatever
 //! trouble was asked for; and a report of what arrived. Must not
 //! know: the proxy.
 //!
@@ -20,6 +20,7 @@ mod admin;
 pub mod ask;
 mod body;
 mod chat;
+mod converse;
 mod embeddings;
 pub mod endpoint;
 mod error;

@@ -16,7 +16,9 @@ const CREATED: u64 = 1_768_435_200;
 /// Models that the list names; requests may name any other.
 pub fn list(dialect: Dialect) -> Value {
     match dialect {
-        Dialect::OpenAi | Dialect::Responses => json!({"object": "list", "data": OPENAI.map(|id| one(dialect, id))}),
+        Dialect::OpenAi | Dialect::Responses | Dialect::Bedrock => {
+            json!({"object": "list", "data": OPENAI.map(|id| one(dialect, id))})
+        }
         Dialect::Anthropic => json!({
             "data": ANTHROPIC.map(|id| one(dialect, id)), "has_more": false, "first_id": ANTHROPIC[0], "last_id": ANTHROPIC[2],
         }),
@@ -27,7 +29,7 @@ pub fn list(dialect: Dialect) -> Value {
 /// One model, whatever its name.
 pub fn one(dialect: Dialect, id: &str) -> Value {
     match dialect {
-        Dialect::OpenAi | Dialect::Responses => {
+        Dialect::OpenAi | Dialect::Responses | Dialect::Bedrock => {
             json!({"id": id, "object": "model", "created": CREATED, "owned_by": "simulated"})
         }
         Dialect::Anthropic => json!({

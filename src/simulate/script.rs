@@ -55,8 +55,8 @@ pub enum Role {
 }
 
 impl Event {
-    /// On the wire.
-    fn bytes(&self) -> Bytes {
+    /// On the wire, as a server-sent event.
+    pub fn sse(&self) -> Bytes {
         let mut text = String::with_capacity(self.data.len() + 48);
         if let Some(name) = self.name {
             text.push_str("event: ");
@@ -67,10 +67,6 @@ impl Event {
         text.push_str(&self.data);
         text.push_str("\n\n");
         Bytes::from(text)
-    }
-
-    fn step(&self) -> Step {
-        Step::Send(self.bytes(), 1)
     }
 
     /// The first half of the data: no JSON any more.
@@ -85,8 +81,11 @@ fn half(text: &str) -> &str {
     text.get(..floor_boundary(text, text.len() / 2)).unwrap_or("")
 }
 
+/// How an event is written.
+pub type Frame = fn(&Event) -> Bytes;
+
 /// The steps of a stream. `error` is the dialect's in-band error event, for the fault that wants one.
-pub fn stream(events: Events, fault: &Fault, error: Event) -> Steps {
+pub fn stream(events: Events, fault: &Fault, error: Event, frame: Frame) -> Steps {
     let Fault { trouble, shape, .. } = fault.clone();
     match trouble {
         Some(Trouble::EmptyBody) => Box::new(std::iter::empty()),
@@ -95,6 +94,7 @@ pub fn stream(events: Events, fault: &Fault, error: Event) -> Steps {
             trouble,
             shape,
             error,
+            frame,
             sent: 0,
             spoken: false,
             queue: VecDeque::new(),
@@ -108,6 +108,7 @@ struct Stream {
     trouble: Option<Trouble>,
     shape: Shape,
     error: Event,
+    frame: Frame,
     /// Events so far.
     sent: u64,
     /// Whether content was sent.
@@ -126,9 +127,13 @@ impl Stream {
             Some(Trouble::Cut(after)) if due(after) => self.end_with(Some(Step::Reset)),
             Some(Trouble::Close(after)) if due(after) => self.end_with(Some(Step::Close)),
             Some(Trouble::End(after)) if due(after) => self.end_with(None),
-            Some(Trouble::ErrorEvent { after, .. }) if due(after) => self.end_with(Some(self.error.step())),
+            Some(Trouble::ErrorEvent { after, .. }) if due(after) => self.end_with(Some(self.step(&self.error))),
             _ => {}
         }
+    }
+
+    fn step(&self, event: &Event) -> Step {
+        Step::Send((self.frame)(event), 1)
     }
 
     fn end_with(&mut self, step: Option<Step>) {
@@ -146,7 +151,7 @@ impl Stream {
             self.queue.extend(wait.map(Step::Wait));
             self.spoken = true;
             if self.trouble == Some(Trouble::Truncated) {
-                let bytes = event.bytes();
+                let bytes = (self.frame)(&event);
                 self.end_with(Some(Step::Send(bytes.slice(..bytes.len() / 2), 0)));
                 return Some(());
             }
@@ -155,11 +160,12 @@ impl Stream {
             && after == self.sent
         {
             // A broken copy of what follows, so that the stream without it is whole.
-            let broken = event.clone().broken().step();
+            let broken = self.step(&event.clone().broken());
             self.queue.extend((0..repeat).map(|_| broken.clone()));
         }
         self.sent += 1;
-        self.queue.push_back(event.step());
+        let step = self.step(&event);
+        self.queue.push_back(step);
         Some(())
     }
 }
@@ -214,7 +220,12 @@ mod tests {
             event("{three}", Role::Content),
             event("[DONE]", Role::Terminal),
         ];
-        let steps = stream(Box::new(events.into_iter()), &Fault::parse(fault).unwrap(), event("{error}", Role::Frame));
+        let steps = stream(
+            Box::new(events.into_iter()),
+            &Fault::parse(fault).unwrap(),
+            event("{error}", Role::Frame),
+            Event::sse,
+        );
         let shown = |step| match step {
             Step::Send(bytes, _) => String::from_utf8_lossy(&bytes).trim().replace("data: ", ""),
             other => format!("{other:?}"),

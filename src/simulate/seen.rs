@@ -22,7 +22,15 @@ const MAX_HEADERS: usize = 64;
 /// Bytes remembered of any one text.
 const MAX_TEXT: usize = 512;
 /// Headers that hold secrets.
-const SECRET: [&str; 5] = ["authorization", "x-api-key", "api-key", "cookie", "proxy-authorization"];
+const SECRET: [&str; 7] = [
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "x-amz-security-token",
+    "cookie",
+    "proxy-authorization",
+];
 
 /// One request. Times are milliseconds since the simulator started.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -31,7 +39,7 @@ pub struct Seen {
     pub number: u64,
     /// Named by the path or the port.
     pub provider: String,
-    /// `chat`, `messages`, `count_tokens`, `embeddings`, `models` or `unknown`.
+    /// `chat`, `messages`, `count_tokens`, `converse`, `embeddings`, `models` or `unknown`.
     pub endpoint: &'static str,
     /// HTTP method.
     pub method: String,
