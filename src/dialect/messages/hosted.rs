@@ -31,8 +31,11 @@ pub fn hosted<'b>(body: &'b [u8], version: &str) -> Cow<'b, [u8]> {
     Cow::Owned(out)
 }
 
+/// A name and its value as written.
+type Member<'a> = (Cow<'a, str>, &'a [u8]);
+
 /// Name and bytes of each member, its key included.
-fn members(body: &[u8]) -> Result<Vec<(Cow<'_, str>, &[u8])>, JsonError> {
+fn members(body: &[u8]) -> Result<Vec<Member<'_>>, JsonError> {
     let mut cursor = Cursor::new(body)?;
     let mut members = Vec::new();
     cursor.members(|cursor, key| {
