@@ -240,7 +240,7 @@ mod tests {
         }
         let asked = seen.recv().await.unwrap();
         assert!(asked.starts_with("POST /token HTTP/1.1\r\n"), "{asked}");
-        assert!(asked.contains("content-type: application/x-www-form-urlencoded\r\n"), "{asked}");
+        assert!(asked.to_ascii_lowercase().contains("content-type: application/x-www-form-urlencoded\r\n"), "{asked}");
         assert!(seen.try_recv().is_err(), "one fetch for all of them");
     }
 
