@@ -43,8 +43,6 @@ mod patience;
 mod queueing;
 #[path = "proxy/redis.rs"]
 mod redis;
-#[path = "proxy/reloading.rs"]
-mod reloading;
 #[path = "proxy/replaying.rs"]
 mod replaying;
 #[path = "proxy/resuming.rs"]

@@ -1,16 +1,25 @@
 //! Thousands of reloads under load: every request is answered, and nothing of what was in force before stays behind.
+//!
+//! A program of its own: what is measured is the whole process.
+#![cfg(feature = "serve")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 #![allow(clippy::print_stdout, reason = "what was measured, with --nocapture or when it fails")]
+#![allow(dead_code, reason = "of the client and the scripts, this needs a part")]
+
+#[path = "proxy/client.rs"]
+mod client;
+#[path = "proxy/scripted.rs"]
+mod scripted;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use client::{Connection, chat_stream};
+use scripted::{Script, says, upstream};
 use wayside::serve::{Options, Origin, Reloaded, read_config, start};
 use wayside::telemetry::Sink;
-
-use super::client::{Connection, chat_stream};
-use super::scripted::{Script, says, upstream};
 
 const RELOADS: usize = 2_000;
 /// In which pools, caches and the allocator find their size.
