@@ -30,6 +30,12 @@ impl BadBody {
         Self::at(param, "missing_required_parameter", format!("Missing required parameter: '{param}'."))
     }
 
+    /// Readers disagree on which of two members of one name counts.
+    pub(in crate::dialect) fn twice(param: &str) -> Self {
+        let message = format!("'{param}' stands in the request body twice. Leave one of them out.");
+        Self::at(param, "duplicate_parameter", message)
+    }
+
     pub(in crate::dialect) fn wrong_type(param: impl fmt::Display, wanted: &str, found: Kind) -> Self {
         let message = format!("Invalid type for '{param}': expected {wanted}, but got {found} instead.");
         Self::at(param.to_string(), "invalid_type", message)

@@ -17,12 +17,12 @@ pub mod gemini;
 pub mod json;
 pub mod messages;
 pub mod models;
+mod pass;
 pub mod responses;
 pub mod scan;
 #[cfg(feature = "serve")]
 pub mod splice;
 pub mod sse;
-mod stop;
 pub mod translate;
 pub mod upstream_error;
 pub mod whole;

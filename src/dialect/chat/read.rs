@@ -5,7 +5,7 @@
 //! Fields: the types of the `openai` Python package 3.54.0, and what servers of open models add (`top_k`, `reasoning_content`,
 //! `video_url`), read 2026-11-22. `null` asks for nothing.
 
-use super::request::{Step, Stop, flag, number, twice, whole};
+use super::request::{NEEDS, Step, Stop, flag, number, whole};
 use super::{tools, turn};
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
@@ -23,14 +23,7 @@ pub fn conversation(body: &[u8]) -> Result<Conversation<'_>, BadBody> {
         calls: turn::Calls::default(),
         safety_identifier: None,
     };
-    whole(body, |cursor| {
-        let kind = cursor.kind()?;
-        if kind != Kind::Object {
-            let message = format!("The request body must be a JSON object, but it is {kind}.");
-            return Err(BadBody::new("invalid_type", message).into());
-        }
-        cursor.members(|cursor, key| reader.member(cursor, key))
-    })?;
+    whole(body, NEEDS, |cursor| cursor.members(|cursor, key| reader.member(cursor, key)))?;
     reader.complete()
 }
 
@@ -99,7 +92,7 @@ impl<'a> Reader<'a> {
             return Ok(());
         };
         if self.seen & 1 << field != 0 {
-            return Err(twice(&name).into());
+            return Err(BadBody::twice(&name).into());
         }
         self.seen |= 1 << field;
         match (kind, &*name) {

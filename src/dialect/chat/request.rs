@@ -6,25 +6,11 @@
 
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::json::{Cursor, Kind, Passage, Span, Text};
+pub(super) use crate::dialect::pass::{Step, Stop, flag, number, whole};
 use crate::dialect::scan::{Cap, MAX_USER, Modalities, Scan, Wants, add_metadata, add_text, model_name};
-pub(super) use crate::dialect::stop::{Step, Stop};
 
-/// Reads a whole body, which must be one value.
-pub(super) fn whole<'a>(body: &'a [u8], read: impl FnOnce(&mut Cursor<'a>) -> Step) -> Result<(), BadBody> {
-    let outcome = Cursor::new(body).map_err(Stop::Json).and_then(|mut cursor| {
-        read(&mut cursor)?;
-        Ok(cursor.finish()?)
-    });
-    match outcome {
-        Ok(()) => Ok(()),
-        Err(Stop::Bad(bad)) => Err(bad),
-        Err(Stop::Json(_)) if body.iter().all(u8::is_ascii_whitespace) => Err(BadBody::new(
-            "empty_body",
-            "The request body is empty. Send a JSON object with \"model\" and \"messages\".",
-        )),
-        Err(Stop::Json(error)) => Err(BadBody::not_json(error, body)),
-    }
-}
+/// What no request can do without.
+pub(super) const NEEDS: &str = "\"model\" and \"messages\"";
 
 /// Reads what a decision needs.
 ///
@@ -32,7 +18,10 @@ pub(super) fn whole<'a>(body: &'a [u8], read: impl FnOnce(&mut Cursor<'a>) -> St
 /// [`BadBody`] for everything that is not one JSON object with a model and messages of the right types.
 pub fn scan(body: &[u8], wants: Wants) -> Result<Scan, BadBody> {
     let mut scanner = Scanner::new(wants);
-    whole(body, |cursor| scanner.body(cursor))?;
+    whole(body, NEEDS, |cursor| {
+        scanner.scan.first_member = cursor.offset() + 1;
+        cursor.members(|cursor, key| scanner.member(cursor, key))
+    })?;
     scanner.complete()
 }
 
@@ -66,16 +55,6 @@ impl Scanner {
         Self { wants, seen: 0, model: None, messages: None, scan: Scan::empty() }
     }
 
-    fn body(&mut self, cursor: &mut Cursor<'_>) -> Step {
-        let kind = cursor.kind()?;
-        if kind != Kind::Object {
-            let message = format!("The request body must be a JSON object, but it is {kind}.");
-            return Err(BadBody::new("invalid_type", message).into());
-        }
-        self.scan.first_member = cursor.offset() + 1;
-        cursor.members(|cursor, key| self.member(cursor, key))
-    }
-
     fn complete(self) -> Result<Scan, BadBody> {
         let Some((model, model_value)) = self.model else {
             return Err(BadBody::missing("model"));
@@ -92,7 +71,7 @@ impl Scanner {
             return Ok(());
         };
         if self.seen & 1 << field != 0 {
-            return Err(twice(&name).into());
+            return Err(BadBody::twice(&name).into());
         }
         self.seen |= 1 << field;
         let kind = cursor.kind()?;
@@ -317,12 +296,6 @@ impl Scanner {
     }
 }
 
-/// A second member of one name: readers disagree on which of the two counts.
-pub(super) fn twice(name: &str) -> BadBody {
-    let message = format!("'{name}' stands in the request body twice. Leave one of them out.");
-    BadBody::at(name, "duplicate_parameter", message)
-}
-
 /// By the type of a content part, or by the field that carries its content.
 fn add_modality(modalities: &mut Modalities, word: &str) {
     match word {
@@ -333,21 +306,4 @@ fn add_modality(modalities: &mut Modalities, word: &str) {
         "file" | "input_file" => modalities.file = true,
         _ => {}
     }
-}
-
-pub(super) fn flag(cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Result<bool, Stop> {
-    if kind != Kind::Bool {
-        return Err(BadBody::wrong_type(name, "a boolean", kind).into());
-    }
-    Ok(cursor.boolean()?)
-}
-
-pub(super) fn number(cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Result<u64, Stop> {
-    if kind != Kind::Number {
-        return Err(BadBody::wrong_type(name, "a whole number", kind).into());
-    }
-    cursor.unsigned_or_skip()?.ok_or_else(|| {
-        let message = format!("Invalid value for '{name}': expected a whole number from 0 to {}.", u64::MAX);
-        BadBody::at(name, "invalid_value", message).into()
-    })
 }

@@ -4,7 +4,7 @@
 
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::json::{Cursor, Kind, Span};
-use crate::dialect::responses::walk::{Step, expect, members, number, skip, string};
+use crate::dialect::pass::{Step, expect, members, number, skip, string};
 use crate::dialect::scan::{MAX_MODEL_NAME, MAX_USER, Scan, add_text};
 
 /// Most inputs of one request, as the API allows.
@@ -46,7 +46,9 @@ pub fn scan(body: &[u8]) -> Result<Ask, BadBody> {
         inputs: None,
         ask: Ask { scan: Scan::empty(), token_ids: 0, encoding: Encoding::Float, dimensions: None },
     };
-    let first_member = members(body, &FIELDS, |cursor, key, kind| scanner.member(cursor, &key.decode(), kind))?;
+    let first_member = members(body, "\"model\" and \"input\"", &FIELDS, |cursor, key, kind| {
+        scanner.member(cursor, &key.decode(), kind)
+    })?;
     let Scanner { model, inputs, mut ask } = scanner;
     let Some((model, model_value)) = model else { return Err(BadBody::missing("model")) };
     let Some(inputs) = inputs else { return Err(BadBody::missing("input")) };
@@ -155,7 +157,7 @@ impl Scanner {
     }
 }
 
-fn invalid(param: &str, message: impl Into<String>) -> crate::dialect::responses::walk::Stop {
+fn invalid(param: &str, message: impl Into<String>) -> crate::dialect::pass::Stop {
     BadBody::at(param, "invalid_value", message).into()
 }
 

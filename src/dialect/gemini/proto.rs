@@ -6,33 +6,10 @@ use std::borrow::Cow;
 
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::json::{Cursor, Kind, Quoted, Raw, Text};
-pub(super) use crate::dialect::stop::{Step, Stop};
+pub(super) use crate::dialect::pass::{Step, Stop, skip};
 
-/// Takes a value that says nothing here.
-pub(super) fn skip(cursor: &mut Cursor<'_>) -> Step {
-    Ok(cursor.skip().map(|_| ())?)
-}
-
-/// Takes a whole body, which is one object.
-pub(super) fn body<'a>(body: &'a [u8], read: impl FnOnce(&mut Cursor<'a>) -> Step) -> Result<(), BadBody> {
-    let outcome = Cursor::new(body).map_err(Stop::Json).and_then(|mut cursor| {
-        let kind = cursor.kind()?;
-        if kind != Kind::Object {
-            let message = format!("The request body must be a JSON object, but it is {kind}.");
-            return Err(BadBody::new("invalid_type", message).into());
-        }
-        read(&mut cursor)?;
-        Ok(cursor.finish()?)
-    });
-    match outcome {
-        Ok(()) => Ok(()),
-        Err(Stop::Bad(bad)) => Err(bad),
-        Err(Stop::Json(_)) if body.iter().all(u8::is_ascii_whitespace) => {
-            Err(BadBody::new("empty_body", "The request body is empty. Send a JSON object with \"contents\"."))
-        }
-        Err(Stop::Json(error)) => Err(BadBody::not_json(error, body)),
-    }
-}
+/// What no request can do without.
+pub(super) const NEEDS: &str = "\"contents\"";
 
 /// `generation_config` is `generationConfig`.
 pub(super) fn camel(name: &str) -> Cow<'_, str> {

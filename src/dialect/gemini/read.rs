@@ -11,6 +11,7 @@ use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Block, Conversation, Fate, Part};
 use crate::dialect::json::{Cursor, Quoted};
+use crate::dialect::pass;
 
 /// Reads every field. `model` and `stream` are what the path says.
 ///
@@ -22,7 +23,7 @@ pub fn conversation<'a>(body: &'a [u8], model: &'a str, stream: bool) -> Result<
     conversation.stream = stream;
     conversation.include_usage = true;
     let mut turns = Turns::default();
-    proto::body(body, |cursor| {
+    pass::whole(body, proto::NEEDS, |cursor| {
         proto::members(cursor, "body", |cursor, name, _, key| {
             member(cursor, name, key.decode().into_owned(), &mut conversation, &mut turns)
         })

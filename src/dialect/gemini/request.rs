@@ -9,6 +9,7 @@ use super::parts;
 use super::proto::{self, Step};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::json::{Cursor, Kind, Passage, Span, Text};
+use crate::dialect::pass;
 use crate::dialect::scan::{Cap, MAX_METADATA, MAX_METADATA_TEXT, MAX_MODEL_NAME, Modalities, Scan, Wants, add_text};
 
 /// Reads what a decision needs. `model` and `stream` are what the path says.
@@ -21,7 +22,7 @@ pub fn scan(body: &[u8], model: &str, stream: bool, wants: Wants) -> Result<Scan
         return Err(BadBody::at("model", "invalid_value", message));
     }
     let mut scanner = Scanner { wants, seen: 0, contents: None, scan: Scan::empty() };
-    proto::body(body, |cursor| {
+    pass::whole(body, proto::NEEDS, |cursor| {
         scanner.scan.first_member = cursor.offset() + 1;
         cursor.members(|cursor, key| scanner.member(cursor, key))
     })?;

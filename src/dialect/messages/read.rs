@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::block::{Blocks, Place, cache_mark};
-use super::fields::{Step, Stop, count, expect, flag, number, object, odd_word, text, type_ahead, whole};
+use super::fields::{NEEDS, Step, Stop, count, expect, flag, number, object, odd_word, text, type_ahead, whole};
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
@@ -22,7 +22,7 @@ pub fn conversation(body: &[u8]) -> Result<Conversation<'_>, BadBody> {
     let mut said = Conversation::empty(Dialect::Messages);
     said.include_usage = true;
     let mut reader = Reader { said, thinking: None, effort: None, cache: None, messages: false };
-    whole(body, |cursor| cursor.members(|cursor, key| reader.member(cursor, key)))?;
+    whole(body, NEEDS, |cursor| cursor.members(|cursor, key| reader.member(cursor, key)))?;
     reader.complete()
 }
 

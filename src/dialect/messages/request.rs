@@ -6,7 +6,7 @@
 //! Only fields that a decision needs are checked. Everything else is the provider's to judge and goes through byte for byte; so
 //! does a missing `max_tokens`, which a count does not have.
 
-use super::fields::{Step, Stop, count, expect, flag, whole};
+use super::fields::{NEEDS, Step, Stop, count, expect, flag, whole};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::json::{Cursor, Kind, Passage, Span, Text};
 use crate::dialect::scan::{Cap, MAX_USER, Scan, Wants, add_metadata, add_text, model_name};
@@ -18,7 +18,7 @@ use crate::dialect::scan::{Cap, MAX_USER, Scan, Wants, add_metadata, add_text, m
 pub fn scan(body: &[u8], wants: Wants) -> Result<Scan, BadBody> {
     let scan = Scan { include_usage: true, ..Scan::empty() };
     let mut scanner = Scanner { wants, seen: 0, model: None, messages: None, scan };
-    whole(body, |cursor| {
+    whole(body, NEEDS, |cursor| {
         scanner.scan.first_member = cursor.offset() + 1;
         cursor.members(|cursor, key| scanner.member(cursor, key))
     })?;
@@ -54,8 +54,7 @@ impl Scanner {
             return Ok(());
         };
         if self.seen & 1 << field != 0 {
-            let message = format!("'{name}' stands in the request body twice. Leave one of them out.");
-            return Err(BadBody::at(name, "duplicate_parameter", message).into());
+            return Err(BadBody::twice(&name).into());
         }
         self.seen |= 1 << field;
         if cursor.kind()? == Kind::Null && !matches!(&*name, "model" | "messages" | "max_tokens") {

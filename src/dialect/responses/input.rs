@@ -3,12 +3,12 @@
 //! In: items. Out: turns, and what only this API can say. Must not know: the other fields of a request.
 
 use super::media;
-use super::walk::{Step, Stop, skip};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
     Block, CacheMark, Conversation, Fate, Media, MediaKind, Part, Role, Source, ToolCall, ToolResult, Turn,
 };
 use crate::dialect::json::{Cursor, Kind, Quoted, Raw, Text};
+use crate::dialect::pass::{Step, Stop, skip};
 
 /// Whom items are added to.
 pub(super) struct Input<'c, 'a> {

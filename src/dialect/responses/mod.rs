@@ -16,6 +16,8 @@ mod options;
 pub mod read;
 pub mod reader;
 pub mod request;
-pub(in crate::dialect) mod walk;
 pub mod write;
 pub mod writer;
+
+/// What no request can do without.
+const NEEDS: &str = "\"model\" and \"input\"";

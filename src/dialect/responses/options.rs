@@ -3,10 +3,10 @@
 //! In: the values of `tools`, `tool_choice`, `text` and `reasoning`. Out: their meaning, and what only this API can say. Must not
 //! know: the conversation.
 
-use super::walk::{Step, expect, skip, string};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Conversation, Effort, Fate, Format, Thinking, Tool, ToolChoice, ToolMode};
 use crate::dialect::json::{Cursor, Kind, Quoted, Raw, Text};
+use crate::dialect::pass::{Step, expect, skip, string};
 
 /// Takes `tools`.
 pub(super) fn tools<'a>(

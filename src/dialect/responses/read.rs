@@ -5,11 +5,11 @@
 
 use super::input::Input;
 use super::options;
-use super::walk::{self, Step, expect, flag, number, skip, string};
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Conversation, Fate, Part};
 use crate::dialect::json::{Cursor, Kind, Quoted, Raw};
+use crate::dialect::pass::{self, Step, expect, flag, number, skip, string};
 
 /// Fields that are understood.
 const FIELDS: [&str; 34] = [
@@ -58,7 +58,7 @@ pub fn conversation(body: &[u8]) -> Result<Conversation<'_>, BadBody> {
         conversation: Conversation { include_usage: true, ..Conversation::empty(Dialect::Responses) },
         instructions: None,
     };
-    walk::members(body, &FIELDS, |cursor, key, kind| reader.member(cursor, &key.decode(), kind))?;
+    pass::members(body, super::NEEDS, &FIELDS, |cursor, key, kind| reader.member(cursor, &key.decode(), kind))?;
     let Reader { mut conversation, instructions } = reader;
     if conversation.model.is_empty() {
         return Err(BadBody::missing("model"));

@@ -4,9 +4,9 @@
 //!
 //! Only fields that a decision needs are checked. Everything else is the provider's to judge and goes through byte for byte.
 
-use super::walk::{self, Step, expect, flag, number, skip, string};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::json::{Cursor, Kind, Passage, Span};
+use crate::dialect::pass::{self, Step, expect, flag, number, skip, string};
 use crate::dialect::scan::{Cap, MAX_USER, Modalities, Scan, Wants, add_metadata, add_text, model_name};
 
 /// Fields that are read.
@@ -33,7 +33,8 @@ const FIELDS: [&str; 13] = [
 pub fn scan(body: &[u8], wants: Wants) -> Result<Scan, BadBody> {
     let scan = Scan { include_usage: true, ..Scan::empty() };
     let mut scanner = Scanner { wants, model: None, input: None, scan };
-    let first_member = walk::members(body, &FIELDS, |cursor, key, kind| scanner.member(cursor, &key.decode(), kind))?;
+    let first_member =
+        pass::members(body, super::NEEDS, &FIELDS, |cursor, key, kind| scanner.member(cursor, &key.decode(), kind))?;
     let Scanner { model, input, scan, .. } = scanner;
     let Some((model, model_value)) = model else {
         return Err(BadBody::missing("model"));

@@ -1,48 +1,79 @@
-//! Reading a request body, and why that stops.
+//! One pass over a request's body, and why it stops.
 //!
-//! In: a body. Out: its members, each field once, or [`BadBody`]. Must not know: what the fields mean.
+//! In: a body. Out: its members and values, or [`BadBody`] for its sender. Must not know: any provider's fields.
 
-use crate::dialect::bad_body::BadBody;
-use crate::dialect::json::{Cursor, Kind, Text};
-pub(in crate::dialect) use crate::dialect::stop::{Step, Stop};
+use super::bad_body::BadBody;
+use super::json::{Cursor, JsonError, Kind, Text};
 
-/// Takes a whole body, member by member. Each of `fields` may stand in it once: readers disagree on which of two counts, so a
-/// second one could hide from the policy what the provider will see. Returns where the first member begins.
-pub(in crate::dialect) fn members<'a>(
+/// What ends a pass; the body is needed to say where.
+pub(in crate::dialect) enum Stop {
+    Json(JsonError),
+    Bad(BadBody),
+}
+
+impl From<JsonError> for Stop {
+    fn from(error: JsonError) -> Self {
+        Self::Json(error)
+    }
+}
+
+impl From<BadBody> for Stop {
+    fn from(error: BadBody) -> Self {
+        Self::Bad(error)
+    }
+}
+
+/// One step of a pass.
+pub(in crate::dialect) type Step<T = ()> = Result<T, Stop>;
+
+/// Takes a whole body, which is one object and nothing else; `needs` names the members that an empty one lacks.
+pub(in crate::dialect) fn whole<'a>(
     body: &'a [u8],
-    fields: &[&str],
-    mut visit: impl FnMut(&mut Cursor<'a>, Text<'a>, Kind) -> Step,
-) -> Result<usize, BadBody> {
-    let mut seen = 0u64;
+    needs: &str,
+    read: impl FnOnce(&mut Cursor<'a>) -> Step,
+) -> Result<(), BadBody> {
     let outcome = Cursor::new(body).map_err(Stop::Json).and_then(|mut cursor| {
         let kind = cursor.kind()?;
         if kind != Kind::Object {
             let message = format!("The request body must be a JSON object, but it is {kind}.");
             return Err(BadBody::new("invalid_type", message).into());
         }
-        let first_member = cursor.offset() + 1;
+        read(&mut cursor)?;
+        Ok(cursor.finish()?)
+    });
+    outcome.map_err(|stop| match stop {
+        Stop::Bad(bad) => bad,
+        Stop::Json(_) if body.iter().all(u8::is_ascii_whitespace) => {
+            BadBody::new("empty_body", format!("The request body is empty. Send a JSON object with {needs}."))
+        }
+        Stop::Json(error) => BadBody::not_json(error, body),
+    })
+}
+
+/// Takes a whole body, member by member. Each of `fields` may stand in it once: readers disagree on which of two counts, so a
+/// second one could hide from the policy what the provider will see. Returns where the first member begins.
+pub(in crate::dialect) fn members<'a>(
+    body: &'a [u8],
+    needs: &str,
+    fields: &[&str],
+    mut visit: impl FnMut(&mut Cursor<'a>, Text<'a>, Kind) -> Step,
+) -> Result<usize, BadBody> {
+    let (mut seen, mut first_member) = (0u64, 0);
+    whole(body, needs, |cursor| {
+        first_member = cursor.offset() + 1;
         cursor.members(|cursor, key| {
             let name = key.decode();
             if let Some(field) = fields.iter().position(|field| **field == *name) {
                 if seen & 1 << field != 0 {
-                    let message = format!("'{name}' stands in the request body twice. Leave one of them out.");
-                    return Err(BadBody::at(name, "duplicate_parameter", message).into());
+                    return Err(BadBody::twice(&name).into());
                 }
                 seen |= 1 << field;
             }
             let kind = cursor.kind()?;
             visit(cursor, key, kind)
-        })?;
-        cursor.finish()?;
-        Ok(first_member)
-    });
-    outcome.map_err(|stop| match stop {
-        Stop::Bad(bad) => bad,
-        Stop::Json(_) if body.iter().all(u8::is_ascii_whitespace) => {
-            BadBody::new("empty_body", "The request body is empty. Send a JSON object with \"model\" and \"input\".")
-        }
-        Stop::Json(error) => BadBody::not_json(error, body),
-    })
+        })
+    })?;
+    Ok(first_member)
 }
 
 /// Takes any value and forgets it.
