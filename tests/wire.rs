@@ -227,7 +227,7 @@ impl Stream {
             if event.data().is_none() || broken.is_some() {
                 return;
             }
-            let heard = follow.event(&event);
+            let heard = follow.event(event);
             match heard.verdict {
                 Verdict::Malformed => stream.malformed += 1,
                 Verdict::Failed(error) => broken = Some(error.failure),

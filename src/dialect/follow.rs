@@ -90,7 +90,7 @@ impl Follow {
     }
 
     /// Takes an event.
-    pub fn event(&mut self, event: &Event) -> Heard {
+    pub fn event(&mut self, event: Event) -> Heard {
         let Some(data) = event.data() else { return Heard { verdict: Verdict::Malformed, bytes: Bytes::new() } };
         match &mut self.side {
             Side::Chat(judge) => {
@@ -100,13 +100,13 @@ impl Follow {
                 {
                     output.event(data);
                 }
-                Heard { verdict, bytes: event.raw.clone() }
+                Heard { verdict, bytes: event.raw }
             }
             Side::Other(other) => {
                 let verdict = other.event(event.name(), data, self.output.as_mut());
                 let bytes = match &other.writer {
                     Some(_) => Bytes::copy_from_slice(&other.written),
-                    None => event.raw.clone(),
+                    None => event.raw,
                 };
                 if other.judge.ended() && self.closing.is_empty() {
                     self.closing = bytes;

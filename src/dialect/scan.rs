@@ -5,6 +5,7 @@
 use smallvec::SmallVec;
 
 use super::bad_body::BadBody;
+use super::canonical::UNSUPPORTED;
 use super::chat::demand::Demand;
 use super::json::{Passage, Span};
 
@@ -149,6 +150,15 @@ pub(in crate::dialect) fn add_metadata(
     }
     metadata.push((name.into(), value.into()));
     Ok(())
+}
+
+impl BadBody {
+    /// For a provider other than the one that keeps what the request refers to.
+    pub fn kept_elsewhere() -> Self {
+        let message =
+            "The request refers to what one provider keeps, so no other can answer it. Send the whole conversation.";
+        Self::new(UNSUPPORTED, message)
+    }
 }
 
 /// Adds a text of the prompt; an empty one is none.

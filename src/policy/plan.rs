@@ -145,6 +145,11 @@ pub enum DropReason {
 }
 
 impl DropReason {
+    /// It is only left alone for a while.
+    pub const fn rests(self) -> bool {
+        matches!(self, Self::CoolingDown | Self::BreakerOpen)
+    }
+
     /// As logs and JSON write it.
     pub const fn word(self) -> &'static str {
         match self {

@@ -271,6 +271,7 @@ fn from_hop(settlement: &Settlement<'_>, walk: &Walk<'_>, hop: &PlannedHop) -> H
 
 /// What a hop in another dialect was not told, as one header. Of a long list, as much as fits is named.
 fn listed(name: HeaderName, notes: &[Cow<'static, str>]) -> Option<(HeaderName, HeaderValue)> {
+    notes.first()?;
     let mut text = String::new();
     for note in notes {
         if text.len() + note.len() >= MAX_NOTES {
@@ -281,7 +282,7 @@ fn listed(name: HeaderName, notes: &[Cow<'static, str>]) -> Option<(HeaderName, 
         }
         text.extend(note.chars().filter(|c| c.is_ascii_graphic() || *c == ' '));
     }
-    HeaderValue::from_str(&text).ok().filter(|value| !value.is_empty()).map(|value| (name, value))
+    HeaderValue::from_str(&text).ok().map(|value| (name, value))
 }
 
 /// The head of a stream in the version the caller speaks: pingora passes it on as it is given.

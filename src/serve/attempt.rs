@@ -359,9 +359,12 @@ impl Held {
             Next::End => return Ok(self.watch.end().map(|()| true)?),
             Next::Event(event) => event,
         };
-        let text = |watch: &Watch| watch.output()?.choices.first().map(|choice| choice.text.len());
-        let known = text(&self.watch).unwrap_or(0);
-        let (verdict, bytes) = self.watch.event(&event);
+        // What takes up another answer is held against it event by event.
+        let again = hop.after.map(|seen| {
+            let choice = self.watch.output().and_then(|output| output.choices.first());
+            (seen, choice.map_or(0, |choice| choice.text.len()), event.clone())
+        });
+        let (verdict, bytes) = self.watch.event(event);
         match verdict {
             Verdict::Failed(error) => return Err(error.into()),
             Verdict::Declined(failure) if hop.on.contains(failure) => {
@@ -374,8 +377,8 @@ impl Held {
             }
             Verdict::Quiet => {}
         }
-        let bytes = match (hop.after, self.watch.output()) {
-            (Some(seen), Some(output)) => match seam(seen, known, output, &event) {
+        let bytes = match (again, self.watch.output()) {
+            (Some((seen, known, event)), Some(output)) => match seam(seen, known, output, &event) {
                 Seam::Follows(bytes) => bytes,
                 Seam::Seen => return Ok(false),
                 Seam::Differs => return Err(NotHeld::Diverged),

@@ -19,7 +19,7 @@ use super::walk::Walk;
 use crate::cache::{Entry, Key, KeyBuilder, Store};
 use crate::config::Config;
 use crate::policy::checked::{Cache, Chain, Checked, Class, Degrade, Outcome, Partition, RuleId, Similarity, Subject};
-use crate::policy::plan::{DropReason, PlannedHop};
+use crate::policy::plan::PlannedHop;
 use crate::units::Millis;
 
 /// Hashing a body of this size takes about half a millisecond; other requests of the same thread should not wait for more.
@@ -104,8 +104,7 @@ pub fn stale(walk: &Walk<'_>, asked: &Asked<'_>, up_to: Millis) -> Option<Again>
 
 fn could_have(walk: &Walk<'_>, snapshot: &str) -> bool {
     let run = walk.chain.run();
-    let rests = |reason| matches!(reason, DropReason::CoolingDown | DropReason::BreakerOpen);
-    let resting = run.dropped.iter().filter(|one| rests(one.reason)).filter_map(|one| one.snapshot);
+    let resting = run.dropped.iter().filter(|one| one.reason.rests()).filter_map(|one| one.snapshot);
     let mut hops = run.hops.iter().map(|hop| hop.snapshot).chain(resting);
     hops.any(|id| walk.now.snapshot_text(id) == snapshot)
 }

@@ -58,7 +58,7 @@ impl Watch {
     }
 
     /// One event of a stream, and what the caller gets of it.
-    pub fn event(&mut self, event: &Event) -> (Verdict, Bytes) {
+    pub fn event(&mut self, event: Event) -> (Verdict, Bytes) {
         let Said::Stream(follow) = &mut self.said else { return (Verdict::Drop, Bytes::new()) };
         let heard = follow.event(event);
         let verdict = match heard.verdict {

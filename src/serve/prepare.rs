@@ -52,7 +52,8 @@ pub fn prepare(now: &InForce, told: &Told, hop: &PlannedHop, upstream: &Upstream
     let dialect = spoken(caller, upstream.provider.dialect);
     let max_output = hop.max_output.map(|cap| cap.0);
     let output_cap = upstream.provider.output_cap.word();
-    let takes_key = told.key.as_ref().filter(|_| upstream.provider.caller_key);
+    // A key for one dialect's provider is a secret to another's.
+    let takes_key = told.key.as_ref().filter(|_| upstream.provider.caller_key && caller == dialect);
     let key = takes_key.and_then(|key| key.header(&upstream.provider));
     let own = upstream.provider.own_path(dialect, model, told.scan.stream);
     let path = own.or_else(|| translate::upstream_path(dialect, model, told.scan.stream));

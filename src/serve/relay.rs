@@ -156,7 +156,7 @@ impl Relay {
         match next {
             Next::Broken(_) => Flow::End(Err(Failure::Network)),
             Next::End => Flow::End(self.watch.end().map_err(|error| error.failure)),
-            Next::Event(event) => match self.watch.event(&event) {
+            Next::Event(event) => match self.watch.event(event) {
                 (Verdict::Content | Verdict::Declined(_) | Verdict::Quiet, bytes) => {
                     if self.watch.output().is_some_and(|output| output.len() > MAX_HELD) {
                         self.watch.take_output();

@@ -28,6 +28,7 @@ use crate::dialect::canonical::{Notes, Reply};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::dialect::whole::Vectors;
 use crate::failure::Failure;
+use crate::names::ProviderName;
 use crate::policy::ast::OnCut;
 use crate::policy::checked::Hold;
 use crate::policy::plan::PlannedHop;
@@ -187,13 +188,7 @@ impl<'a> Walk<'a> {
                         None => Found::Nothing(Some(failure)),
                     };
                 }
-                Step::Degrade { last } => {
-                    let untried = self.chain.record().attempts.is_empty();
-                    return match self.refused.take().filter(|_| untried) {
-                        Some(refused) => Found::Refused(refused),
-                        None => Found::Nothing(last),
-                    };
-                }
+                Step::Degrade { last } => return self.nothing(last),
                 // Attempts are awaited where they are begun.
                 Step::Await { .. } => return Found::Nothing(None),
                 Step::Attempt(start) => {
@@ -230,6 +225,16 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
+        }
+    }
+
+    /// No hop is left. Who could carry the request may only be left alone for a while: then the caller has made no mistake.
+    fn nothing(&mut self, last: Option<Failure>) -> Found {
+        let untried = self.chain.record().attempts.is_empty();
+        let rests = self.chain.run().dropped.iter().any(|one| one.reason.rests());
+        match self.refused.take().filter(|_| untried && !rests) {
+            Some(refused) => Found::Refused(refused),
+            None => Found::Nothing(last),
         }
     }
 
@@ -325,7 +330,27 @@ impl<'a> Walk<'a> {
 
     fn prepare(&self, told: &Told, hop: &PlannedHop) -> Result<Option<Prepared>, BadBody> {
         let Some(upstream) = self.now.upstream(hop.snapshot) else { return Ok(None) };
+        let provider = &upstream.provider;
+        let bound = told.scan.bound && provider.dialect == told.entrance.dialect;
+        if bound && self.keeper(told).as_ref() != Some(&provider.name) {
+            return Err(BadBody::kept_elsewhere());
+        }
         ask::aside(told.body.len() >= LONG_TRANSLATION, || prepare(self.now, told, hop, upstream)).map(Some)
+    }
+
+    /// The provider that keeps what a request refers to: the first of the chain that speaks as the caller does. `None` where that one
+    /// may be left alone for a while.
+    fn keeper(&self, told: &Told) -> Option<ProviderName> {
+        let run = self.chain.run();
+        let speaks = |snapshot| {
+            let provider = &self.now.upstream(snapshot)?.provider;
+            (provider.dialect == told.entrance.dialect).then(|| provider.name.clone())
+        };
+        let mut hops = run.hops.iter().enumerate();
+        let (at, position, keeper) = hops.find_map(|(at, hop)| Some((at, hop.position, speaks(hop.snapshot)?)))?;
+        let resting = run.dropped.iter().filter(|one| one.reason.rests()).filter_map(|one| speaks(one.snapshot?));
+        let first = usize::from(position) == at + 1 || resting.into_iter().all(|other| other == keeper);
+        first.then_some(keeper)
     }
 
     /// A stream that the caller saw the beginning of broke off, or turned out to be another model's.

@@ -1,9 +1,10 @@
 //! Callers and providers who speak different languages.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::client::{Answer, Connection, request};
-use super::rig::{Rig, Setup};
+use super::rig::{KEY, Rig, Setup};
 
 const POLICY: &str = r#"route 1
 policy tongues { deadline 20s }
@@ -267,4 +268,48 @@ async fn vectors_come_from_providers_of_openais_api_and_from_no_other() {
 
     let answer = ask(&rig, "/v1/embeddings", &json!({"model": "m", "input": 7}), &[]).await;
     assert_eq!((answer.status, answer.json()["error"]["param"].as_str()), (400, Some("input")), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn what_one_provider_keeps_is_asked_of_no_other() {
+    let faults = "- {provider: anthropic, fault: 503}";
+    let setup = Setup { policy: POLICY, faults, anthropic_keys: "dialect: responses, ", ..Setup::default() };
+    let rig = Rig::with(Setup { openai: "dialect: responses, ", ..setup }).await;
+    let whole = json!({"model": WHO, "input": "a boat"});
+    assert_eq!(ask(&rig, "/v1/responses", &whole, &[]).await.header("x-wayside-hop"), "2");
+    let bound = json!({"model": WHO, "input": "a boat", "previous_response_id": "resp_1"});
+    let before = rig.simulator.seen().counts["openai"]["gpt-5.4-2026-03-05"].requests;
+    let answer = ask(&rig, "/v1/responses", &bound, &[]).await;
+    assert_eq!(answer.header("x-wayside-degraded"), "template sorry", "{}", answer.text());
+    assert_eq!(rig.simulator.seen().counts["openai"]["gpt-5.4-2026-03-05"].requests, before);
+}
+
+#[tokio::test]
+async fn a_callers_own_key_goes_where_a_row_says_so_and_to_no_other_dialect() {
+    let faults = "- {provider: anthropic, fault: 503}";
+    let setup = Setup { policy: POLICY, faults, anthropic_keys: "dialect: messages, ", ..Setup::default() };
+    let rig = Rig::with(setup).await;
+    let place = rig.directory.path().join("wayside.yaml");
+    let text = std::fs::read_to_string(&place).unwrap().replace(&format!("key: {KEY}"), "key: caller");
+    std::fs::write(&place, text).unwrap();
+    assert!(rig.sidecar.as_ref().unwrap().reload().is_ok());
+    let body = (CALLERS[1].1.body)("a boat", false);
+    ask(&rig, "/v1/messages", &body, &[("x-api-key", "sk-ant-mine")]).await;
+    let seen = rig.simulator.seen().requests;
+    let of = |provider: &str| seen.iter().find(|one| one.provider == provider).unwrap();
+    let hash = |text: &str| format!("sha256:{}", hex(&Sha256::digest(text)));
+    assert_eq!(of("anthropic").headers["x-api-key"], hash("sk-ant-mine"));
+    assert!(!of("openai").headers.contains_key("authorization"), "{:?}", of("openai").headers);
+    assert!(!rig.lines.text().contains("sk-ant-mine"));
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn an_endpoint_that_the_policy_does_not_serve_is_not_there() {
+    let rig = Rig::new().await;
+    let answer = ask(&rig, "/v1/embeddings", &json!({"model": "m", "input": "x"}), &[]).await;
+    assert_eq!(answer.status, 404, "{}", answer.text());
 }
