@@ -10,7 +10,9 @@ use std::fmt;
 
 use aws_smithy_eventstream::frame::read_message_from;
 use aws_smithy_types::event_stream::Message;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+
+use super::chunks::Unread;
 
 /// The media type of such a body.
 pub const MEDIA_TYPE: &str = "application/vnd.amazon.eventstream";
@@ -76,9 +78,7 @@ impl Event {
 #[derive(Debug)]
 pub struct Framer {
     limit: usize,
-    // INVARIANT: at most one of the two holds bytes.
-    chunk: Bytes,
-    partial: BytesMut,
+    unread: Unread,
 }
 
 impl Default for Framer {
@@ -90,17 +90,12 @@ impl Default for Framer {
 impl Framer {
     /// With another limit than [`MAX_FRAME`].
     pub fn with_limit(limit: usize) -> Self {
-        Self { limit, chunk: Bytes::new(), partial: BytesMut::new() }
+        Self { limit, unread: Unread::default() }
     }
 
     /// Takes what arrived. Take all events before the next push, else the chunk is copied.
     pub fn push(&mut self, chunk: Bytes) {
-        if self.partial.is_empty() && self.chunk.is_empty() {
-            self.chunk = chunk;
-        } else {
-            self.keep();
-            self.partial.extend_from_slice(&chunk);
-        }
+        self.unread.push(chunk);
     }
 
     /// The next complete event.
@@ -108,8 +103,8 @@ impl Framer {
     /// # Errors
     /// [`Broken`]: nothing that follows can be told from noise.
     pub fn next_event(&mut self) -> Result<Option<Event>, Broken> {
-        let Some(length) = self.bytes().first_chunk().map(|length| u32::from_be_bytes(*length) as usize) else {
-            self.keep();
+        let Some(length) = self.unread.bytes().first_chunk().map(|length| u32::from_be_bytes(*length) as usize) else {
+            self.unread.keep();
             return Ok(None);
         };
         if length > self.limit {
@@ -120,13 +115,12 @@ impl Framer {
                 "it says that it has {length} bytes, and none has fewer than {EMPTY}"
             )));
         }
-        if self.bytes().len() < length {
-            self.keep();
+        if self.unread.bytes().len() < length {
+            self.unread.keep();
             return Ok(None);
         }
-        let frame =
-            if self.partial.is_empty() { self.chunk.split_to(length) } else { self.partial.split_to(length).freeze() };
-        let message = read_message_from(frame).map_err(|error| Broken::Damaged(error.to_string()))?;
+        let message =
+            read_message_from(self.unread.take(length)).map_err(|error| Broken::Damaged(error.to_string()))?;
         Ok(Some(Event::of(message)))
     }
 
@@ -140,18 +134,7 @@ impl Framer {
 
     /// Bytes of an event that is not complete.
     pub fn pending(&self) -> usize {
-        self.bytes().len()
-    }
-
-    fn bytes(&self) -> &[u8] {
-        if self.partial.is_empty() { &self.chunk } else { &self.partial }
-    }
-
-    fn keep(&mut self) {
-        if !self.chunk.is_empty() {
-            self.partial.extend_from_slice(&self.chunk);
-            self.chunk = Bytes::new();
-        }
+        self.unread.bytes().len()
     }
 }
 
@@ -159,6 +142,7 @@ impl Framer {
 mod tests {
     use aws_smithy_eventstream::frame::write_message_to;
     use aws_smithy_types::event_stream::{Header, HeaderValue};
+    use bytes::BytesMut;
 
     use super::*;
 

@@ -8,6 +8,7 @@ pub mod bad_body;
 pub mod caller_error;
 pub mod canonical;
 pub mod chat;
+mod chunks;
 pub mod converse;
 pub mod embeddings;
 #[cfg(feature = "serve")]

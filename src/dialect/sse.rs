@@ -6,8 +6,10 @@
 //! Lines end with LF or CRLF. A lone CR, which the standard also allows and no provider sends, ends no line. An event inside one
 //! chunk is a slice of it; only an event that was split is put together in a buffer of its own.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use memchr::memchr;
+
+use super::chunks::Unread;
 
 /// Largest event, in bytes as it came. As much as a held stream may keep: an event above that could not be held anyway.
 pub const MAX_EVENT: usize = 4 * 1024 * 1024;
@@ -97,9 +99,7 @@ impl Event {
 #[derive(Debug)]
 pub struct Framer {
     limit: usize,
-    // INVARIANT: at most one of the two holds bytes.
-    chunk: Bytes,
-    partial: BytesMut,
+    unread: Unread,
     line_start: usize,
     scanned: usize,
     begun: bool,
@@ -114,17 +114,12 @@ impl Default for Framer {
 impl Framer {
     /// With another limit than [`MAX_EVENT`].
     pub fn with_limit(limit: usize) -> Self {
-        Self { limit, chunk: Bytes::new(), partial: BytesMut::new(), line_start: 0, scanned: 0, begun: false }
+        Self { limit, unread: Unread::default(), line_start: 0, scanned: 0, begun: false }
     }
 
     /// Takes what arrived. Take all events before the next push, else the chunk is copied.
     pub fn push(&mut self, chunk: Bytes) {
-        if self.partial.is_empty() && self.chunk.is_empty() {
-            self.chunk = chunk;
-        } else {
-            self.keep();
-            self.partial.extend_from_slice(&chunk);
-        }
+        self.unread.push(chunk);
     }
 
     /// The next complete event.
@@ -133,27 +128,25 @@ impl Framer {
     /// [`TooLarge`] when an event is larger than the limit, complete or not.
     pub fn next_event(&mut self) -> Result<Option<Event>, TooLarge> {
         if !self.begun && !self.skip_bom() {
-            self.keep();
+            self.unread.keep();
             return Ok(None);
         }
         let end = self.find_end();
-        let size = end.unwrap_or_else(|| self.bytes().len());
+        let size = end.unwrap_or_else(|| self.unread.bytes().len());
         if size > self.limit {
             return Err(TooLarge { limit: self.limit });
         }
         let Some(end) = end else {
-            self.keep();
+            self.unread.keep();
             return Ok(None);
         };
         (self.line_start, self.scanned) = (0, 0);
-        let raw = if self.partial.is_empty() { self.chunk.split_to(end) } else { self.partial.split_to(end).freeze() };
-        Ok(Some(Event::parse(raw)))
+        Ok(Some(Event::parse(self.unread.take(end))))
     }
 
     /// After a clean end of the body: an event whose blank line is missing, given one. Clients would lose it otherwise.
     pub fn finish(&mut self) -> Option<Event> {
-        self.keep();
-        let mut rest = std::mem::take(&mut self.partial);
+        let mut rest = self.unread.rest();
         (self.line_start, self.scanned) = (0, 0);
         if rest.iter().all(u8::is_ascii_whitespace) {
             return None;
@@ -164,28 +157,17 @@ impl Framer {
 
     /// Bytes of an event that is not complete.
     pub fn pending(&self) -> usize {
-        self.bytes().len()
-    }
-
-    fn bytes(&self) -> &[u8] {
-        if self.partial.is_empty() { &self.chunk } else { &self.partial }
-    }
-
-    fn keep(&mut self) {
-        if !self.chunk.is_empty() {
-            self.partial.extend_from_slice(&self.chunk);
-            self.chunk = Bytes::new();
-        }
+        self.unread.bytes().len()
     }
 
     /// Past the byte-order mark; `false` while it cannot be told yet.
     fn skip_bom(&mut self) -> bool {
-        let bytes = self.bytes();
+        let bytes = self.unread.bytes();
         if bytes.len() < BOM.len() && BOM.starts_with(bytes) {
             return false;
         }
         if bytes.starts_with(BOM) {
-            if self.partial.is_empty() { self.chunk.advance(BOM.len()) } else { self.partial.advance(BOM.len()) }
+            self.unread.skip(BOM.len());
         }
         self.begun = true;
         true
@@ -193,7 +175,7 @@ impl Framer {
 
     fn find_end(&mut self) -> Option<usize> {
         let (mut line_start, mut scanned) = (self.line_start, self.scanned);
-        let bytes = self.bytes();
+        let bytes = self.unread.bytes();
         let mut end = None;
         while let Some(newline) = memchr(b'\n', &bytes[scanned..]) {
             let at = scanned + newline;
