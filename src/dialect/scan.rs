@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 use super::bad_body::BadBody;
 use super::canonical::UNSUPPORTED;
 use super::chat::demand::Demand;
-use super::json::{Passage, Span};
+use super::json::{Cursor, Kind, Passage, Span};
+use super::pass::{Step, expect, skip, string};
 
 /// Largest model name, in bytes. Longer than any id in the catalog, short enough for a log line.
 pub const MAX_MODEL_NAME: usize = 256;
@@ -114,10 +115,97 @@ impl Scan {
             cap_frame: ("", ","),
         }
     }
+
+    /// Everything was taken.
+    pub(in crate::dialect) fn complete(self, messages: &str) -> Result<Self, BadBody> {
+        let lacking = if self.model.is_empty() { Some("model") } else { (self.messages == 0).then_some(messages) };
+        lacking.map_or(Ok(self), |field| Err(BadBody::missing(field)))
+    }
+
+    /// Takes `model`.
+    pub(in crate::dialect) fn take_model(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
+        let text = string(cursor, kind, "model")?;
+        (self.model, self.model_value) = (model_name(&text.decode())?, text.quoted());
+        Ok(())
+    }
+
+    /// Takes a string that is part of the prompt.
+    pub(in crate::dialect) fn take_text(&mut self, cursor: &mut Cursor<'_>) -> Step {
+        Ok(add_text(&mut self.text, cursor.passage()?)?)
+    }
+
+    /// Definitions and arguments reach the model in a form that is not documented; their JSON is the nearest thing there is.
+    pub(in crate::dialect) fn as_written(&mut self, span: Span) -> Step {
+        Ok(add_text(&mut self.text, Passage { span, escaped: false })?)
+    }
+
+    /// Takes a list of tools. Returns where it stands, unless it is empty.
+    pub(in crate::dialect) fn take_tools(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        kind: Kind,
+        name: &str,
+    ) -> Step<Option<Span>> {
+        if kind != Kind::Array {
+            return Err(BadBody::wrong_type(name, "an array", kind).into());
+        }
+        let start = cursor.offset();
+        let mut any = false;
+        cursor.items(|cursor| {
+            any = true;
+            skip(cursor)
+        })?;
+        if !any {
+            return Ok(None);
+        }
+        self.tools = true;
+        let span = Span { start, end: cursor.taken() };
+        self.as_written(span)?;
+        Ok(Some(span))
+    }
+
+    /// Takes a cap on the answer, which may be `null`; of several the least counts.
+    pub(in crate::dialect) fn take_cap<'a>(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        kind: Kind,
+        number: impl FnOnce(&mut Cursor<'a>) -> Step<u64>,
+    ) -> Step {
+        let start = cursor.offset();
+        let value = match kind {
+            Kind::Null => skip(cursor).map(|()| None)?,
+            _ => Some(number(cursor)?),
+        };
+        self.caps.push(Cap { value, span: Span { start, end: cursor.taken() } });
+        self.max_output = self.caps.iter().filter_map(|cap| cap.value).min();
+        Ok(())
+    }
+
+    /// The end user, whom `param` names.
+    pub(in crate::dialect) fn name_user(&mut self, user: &str, param: &str) -> Result<(), BadBody> {
+        if user.len() > MAX_USER {
+            let message = format!("'{param}' must be at most {MAX_USER} bytes long.");
+            return Err(BadBody::at(param, "invalid_value", message));
+        }
+        self.user = Some(user.into());
+        Ok(())
+    }
+
+    /// Takes `metadata`, if wanted.
+    pub(in crate::dialect) fn take_metadata(&mut self, cursor: &mut Cursor<'_>, kind: Kind, wants: Wants) -> Step {
+        if !wants.metadata {
+            return skip(cursor);
+        }
+        expect(kind, Kind::Object, "metadata")?;
+        cursor.members(|cursor, key| {
+            let Some(value) = cursor.string_or_skip()? else { return Ok(()) };
+            Step::Ok(add_metadata(&mut self.metadata, &key.decode(), &value.decode())?)
+        })
+    }
 }
 
 /// The model asked for, which must be a name.
-pub(in crate::dialect) fn model_name(name: &str) -> Result<Box<str>, BadBody> {
+fn model_name(name: &str) -> Result<Box<str>, BadBody> {
     if name.trim().is_empty() {
         return Err(BadBody::at("model", "missing_required_parameter", "'model' is empty. Name a model."));
     }

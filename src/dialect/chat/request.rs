@@ -5,9 +5,10 @@
 //! Only fields that a decision needs are checked. Everything else is the provider's to judge and goes through byte for byte.
 
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::json::{Cursor, Kind, Passage, Span, Text};
+use crate::dialect::json::{Cursor, Kind};
+use crate::dialect::pass::{self, skip, string};
 pub(super) use crate::dialect::pass::{Step, Stop, flag, number, whole};
-use crate::dialect::scan::{Cap, MAX_USER, Modalities, Scan, Wants, add_metadata, add_text, model_name};
+use crate::dialect::scan::{Modalities, Scan, Wants, add_text};
 
 /// What no request can do without.
 pub(super) const NEEDS: &str = "\"model\" and \"messages\"";
@@ -17,16 +18,13 @@ pub(super) const NEEDS: &str = "\"model\" and \"messages\"";
 /// # Errors
 /// [`BadBody`] for everything that is not one JSON object with a model and messages of the right types.
 pub fn scan(body: &[u8], wants: Wants) -> Result<Scan, BadBody> {
-    let mut scanner = Scanner::new(wants);
-    whole(body, NEEDS, |cursor| {
-        scanner.scan.first_member = cursor.offset() + 1;
-        cursor.members(|cursor, key| scanner.member(cursor, key))
-    })?;
-    scanner.complete()
+    let mut scanner = Scanner { wants, scan: Scan::empty() };
+    let first_member =
+        pass::members(body, NEEDS, &FIELDS, |cursor, key, kind| scanner.member(cursor, &key.decode(), kind))?;
+    Scan { first_member, ..scanner.scan }.complete("messages")
 }
 
-/// Fields that are read. Each may stand in the body once: readers disagree on which of two counts, so a second one could
-/// hide from the policy what the provider will see.
+/// Fields that are read.
 const FIELDS: [&str; 12] = [
     "model",
     "stream",
@@ -44,62 +42,33 @@ const FIELDS: [&str; 12] = [
 
 struct Scanner {
     wants: Wants,
-    seen: u16,
-    model: Option<(Box<str>, Span)>,
-    messages: Option<u64>,
     scan: Scan,
 }
 
 impl Scanner {
-    fn new(wants: Wants) -> Self {
-        Self { wants, seen: 0, model: None, messages: None, scan: Scan::empty() }
-    }
-
-    fn complete(self) -> Result<Scan, BadBody> {
-        let Some((model, model_value)) = self.model else {
-            return Err(BadBody::missing("model"));
-        };
-        let messages = self.messages.ok_or_else(|| BadBody::missing("messages"))?;
-        let max_output = self.scan.caps.iter().filter_map(|cap| cap.value).min();
-        Ok(Scan { model, model_value, messages, max_output, ..self.scan })
-    }
-
-    fn member(&mut self, cursor: &mut Cursor<'_>, key: Text<'_>) -> Step {
-        let name = key.decode();
-        let Some(field) = FIELDS.iter().position(|field| **field == *name) else {
-            cursor.skip()?;
-            return Ok(());
-        };
-        if self.seen & 1 << field != 0 {
-            return Err(BadBody::twice(&name).into());
+    fn member(&mut self, cursor: &mut Cursor<'_>, name: &str, kind: Kind) -> Step {
+        if kind == Kind::Null && !matches!(name, "model" | "messages" | "max_tokens" | "max_completion_tokens") {
+            return skip(cursor);
         }
-        self.seen |= 1 << field;
-        let kind = cursor.kind()?;
-        if kind == Kind::Null && !matches!(&*name, "model" | "messages" | "max_tokens" | "max_completion_tokens") {
-            cursor.skip()?;
-            return Ok(());
-        }
-        match &*name {
-            "model" => self.model(cursor, kind),
+        match name {
+            "model" => self.scan.take_model(cursor, kind),
             "messages" => self.messages(cursor, kind),
-            "stream" => flag(cursor, kind, "stream").map(|on| self.scan.stream = on),
+            "stream" => flag(cursor, kind, name).map(|on| self.scan.stream = on),
             "stream_options" => self.stream_options(cursor, kind),
-            "tools" | "functions" => self.tools(cursor, kind, &name),
+            "tools" => self.scan.take_tools(cursor, kind, name).map(|span| self.scan.demand.tools = span),
+            "functions" => self.scan.take_tools(cursor, kind, name).map(|span| self.scan.demand.functions = span),
             "response_format" => self.response_format(cursor, kind),
-            "n" => number(cursor, kind, "n").map(|n| self.scan.choices = n.max(1)),
-            "user" => self.user(cursor, kind),
-            "metadata" => self.metadata(cursor, kind),
-            cap => self.cap(cursor, kind, cap),
+            "n" => number(cursor, kind, name).map(|n| self.scan.choices = n.max(1)),
+            "user" => {
+                let user = string(cursor, kind, name)?;
+                Ok(self.scan.name_user(&user.decode(), name)?)
+            }
+            "metadata" => self.scan.take_metadata(cursor, kind, self.wants),
+            "max_tokens" | "max_completion_tokens" => {
+                self.scan.take_cap(cursor, kind, |cursor| number(cursor, kind, name))
+            }
+            _ => skip(cursor),
         }
-    }
-
-    fn model(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
-        if kind != Kind::String {
-            return Err(BadBody::wrong_type("model", "a string", kind).into());
-        }
-        let text = cursor.string()?;
-        self.model = Some((model_name(&text.decode())?, text.quoted()));
-        Ok(())
     }
 
     fn messages(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
@@ -120,7 +89,7 @@ impl Scanner {
             let message = "'messages' is empty. Send at least one message.";
             return Err(BadBody::at("messages", "empty_array", message).into());
         }
-        self.messages = Some(count);
+        self.scan.messages = count;
         Ok(())
     }
 
@@ -129,18 +98,18 @@ impl Scanner {
         match (key, kind) {
             ("content", Kind::String) => {
                 self.scan.modalities.text = true;
-                self.passage(cursor)
+                self.scan.take_text(cursor)
             }
             ("content", Kind::Array) => cursor.items(|cursor| self.part(cursor, index)),
-            ("content", Kind::Null) => Ok(cursor.skip().map(|_| ())?),
+            ("content", Kind::Null) => skip(cursor),
             ("content", found) => {
                 let wanted = "a string or an array of content parts";
                 Err(BadBody::wrong_type(format_args!("messages[{index}].content"), wanted, found).into())
             }
-            ("name" | "refusal", Kind::String) => self.passage(cursor),
+            ("name" | "refusal", Kind::String) => self.scan.take_text(cursor),
             ("tool_calls", Kind::Array) => cursor.items(|cursor| self.call(cursor)),
             ("function_call", Kind::Object) => self.function(cursor),
-            _ => Ok(cursor.skip().map(|_| ())?),
+            _ => skip(cursor),
         }
     }
 
@@ -148,7 +117,7 @@ impl Scanner {
         let kind = cursor.kind()?;
         if kind == Kind::String {
             self.scan.modalities.text = true;
-            return self.passage(cursor);
+            return self.scan.take_text(cursor);
         }
         if kind != Kind::Object {
             let param = format!("messages[{index}].content");
@@ -180,19 +149,15 @@ impl Scanner {
         }
         cursor.members(|cursor, key| match (&*key.decode(), cursor.kind()?) {
             ("function" | "custom", Kind::Object) => self.function(cursor),
-            _ => Ok(cursor.skip().map(|_| ())?),
+            _ => skip(cursor),
         })
     }
 
     fn function(&mut self, cursor: &mut Cursor<'_>) -> Step {
         cursor.members(|cursor, key| match (&*key.decode(), cursor.kind()?) {
-            ("name" | "arguments" | "input", Kind::String) => self.passage(cursor),
-            _ => Ok(cursor.skip().map(|_| ())?),
+            ("name" | "arguments" | "input", Kind::String) => self.scan.take_text(cursor),
+            _ => skip(cursor),
         })
-    }
-
-    fn passage(&mut self, cursor: &mut Cursor<'_>) -> Step {
-        Ok(add_text(&mut self.scan.text, cursor.passage()?)?)
     }
 
     fn stream_options(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
@@ -200,32 +165,12 @@ impl Scanner {
             return Err(BadBody::wrong_type("stream_options", "an object", kind).into());
         }
         cursor.members(|cursor, key| match (&*key.decode(), cursor.kind()?) {
-            ("include_usage", Kind::Null) => Ok(cursor.skip().map(|_| ())?),
+            ("include_usage", Kind::Null) => skip(cursor),
             ("include_usage", kind) => {
                 flag(cursor, kind, "stream_options.include_usage").map(|on| self.scan.include_usage = on)
             }
-            _ => Ok(cursor.skip().map(|_| ())?),
+            _ => skip(cursor),
         })
-    }
-
-    fn tools(&mut self, cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Step {
-        if kind != Kind::Array {
-            return Err(BadBody::wrong_type(name, "an array", kind).into());
-        }
-        let start = cursor.offset();
-        let mut any = false;
-        cursor.items(|cursor| {
-            any = true;
-            cursor.skip().map(|_| ())
-        })?;
-        if any {
-            self.scan.tools = true;
-            let span = Span { start, end: cursor.taken() };
-            let demand = &mut self.scan.demand;
-            *(if name == "tools" { &mut demand.tools } else { &mut demand.functions }) = Some(span);
-            self.as_written(span)?;
-        }
-        Ok(())
     }
 
     fn response_format(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
@@ -239,7 +184,7 @@ impl Scanner {
                 ("json_schema", Kind::Object) => {
                     let span = cursor.skip()?;
                     schema = Some(span);
-                    self.as_written(span)?;
+                    self.scan.as_written(span)?;
                 }
                 _ => {
                     cursor.skip()?;
@@ -249,50 +194,6 @@ impl Scanner {
         })?;
         self.scan.demand.format = schema.filter(|_| self.scan.json_schema);
         Ok(())
-    }
-
-    /// Definitions reach the model in a form that providers do not document; their JSON is the nearest thing there is.
-    fn as_written(&mut self, span: Span) -> Result<(), BadBody> {
-        add_text(&mut self.scan.text, Passage { span, escaped: false })
-    }
-
-    fn cap(&mut self, cursor: &mut Cursor<'_>, kind: Kind, name: &str) -> Step {
-        let start = cursor.offset();
-        let value = match kind {
-            Kind::Null => cursor.skip().map(|_| None)?,
-            _ => Some(number(cursor, kind, name)?),
-        };
-        self.scan.caps.push(Cap { value, span: Span { start, end: cursor.taken() } });
-        Ok(())
-    }
-
-    fn user(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
-        if kind != Kind::String {
-            return Err(BadBody::wrong_type("user", "a string", kind).into());
-        }
-        let user = cursor.string()?.decode();
-        if user.len() > MAX_USER {
-            let message = format!("'user' must be at most {MAX_USER} bytes long.");
-            return Err(BadBody::at("user", "invalid_value", message).into());
-        }
-        self.scan.user = Some(user.into());
-        Ok(())
-    }
-
-    fn metadata(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
-        if !self.wants.metadata {
-            cursor.skip()?;
-            return Ok(());
-        }
-        if kind != Kind::Object {
-            return Err(BadBody::wrong_type("metadata", "an object", kind).into());
-        }
-        let metadata = &mut self.scan.metadata;
-        cursor.members(|cursor, key| {
-            let Some(value) = cursor.string_or_skip()? else { return Ok(()) };
-            add_metadata(metadata, &key.decode(), &value.decode())?;
-            Ok::<(), Stop>(())
-        })
     }
 }
 

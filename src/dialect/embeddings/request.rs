@@ -3,9 +3,9 @@
 //! In: a body. Out: [`Ask`], or [`BadBody`] with a message for the caller. Must not know: policies, tokens.
 
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::json::{Cursor, Kind, Span};
+use crate::dialect::json::{Cursor, Kind};
 use crate::dialect::pass::{Step, expect, members, number, skip, string};
-use crate::dialect::scan::{MAX_MODEL_NAME, MAX_USER, Scan, add_text};
+use crate::dialect::scan::Scan;
 
 /// Most inputs of one request, as the API allows.
 pub const MAX_INPUTS: u64 = 2048;
@@ -41,25 +41,19 @@ pub struct Ask {
 /// # Errors
 /// [`BadBody`] for everything that is not one JSON object with a model and an input of the right types.
 pub fn scan(body: &[u8]) -> Result<Ask, BadBody> {
-    let mut scanner = Scanner {
-        model: None,
-        inputs: None,
-        ask: Ask { scan: Scan::empty(), token_ids: 0, encoding: Encoding::Float, dimensions: None },
-    };
+    let mut scanner =
+        Scanner { ask: Ask { scan: Scan::empty(), token_ids: 0, encoding: Encoding::Float, dimensions: None } };
     let first_member = members(body, "\"model\" and \"input\"", &FIELDS, |cursor, key, kind| {
         scanner.member(cursor, &key.decode(), kind)
     })?;
-    let Scanner { model, inputs, mut ask } = scanner;
-    let Some((model, model_value)) = model else { return Err(BadBody::missing("model")) };
-    let Some(inputs) = inputs else { return Err(BadBody::missing("input")) };
+    let mut ask = scanner.ask;
+    ask.scan.first_member = first_member;
     ask.scan.modalities.text = true;
-    ask.scan = Scan { model, model_value, messages: inputs, first_member, ..ask.scan };
+    ask.scan = ask.scan.complete("input")?;
     Ok(ask)
 }
 
 struct Scanner {
-    model: Option<(Box<str>, Span)>,
-    inputs: Option<u64>,
     ask: Ask,
 }
 
@@ -69,7 +63,7 @@ impl Scanner {
             return skip(cursor);
         }
         match name {
-            "model" => self.model(cursor, kind),
+            "model" => self.ask.scan.take_model(cursor, kind),
             "input" => self.input(cursor, kind),
             "encoding_format" => {
                 self.ask.encoding = match &*string(cursor, kind, name)?.decode() {
@@ -84,33 +78,18 @@ impl Scanner {
                 Ok(())
             }
             "user" => {
-                let user = string(cursor, kind, name)?.decode();
-                if user.len() > MAX_USER {
-                    return Err(invalid(name, format!("'user' must be at most {MAX_USER} bytes long.")));
-                }
-                self.ask.scan.user = Some(user.into());
-                Ok(())
+                let user = string(cursor, kind, name)?;
+                Ok(self.ask.scan.name_user(&user.decode(), name)?)
             }
             _ => skip(cursor),
         }
-    }
-
-    fn model(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
-        let text = string(cursor, kind, "model")?;
-        let name = text.decode();
-        if name.trim().is_empty() || name.len() > MAX_MODEL_NAME || name.chars().any(char::is_control) {
-            let message = format!("'model' must be 1 to {MAX_MODEL_NAME} bytes of printable text.");
-            return Err(invalid("model", message));
-        }
-        self.model = Some((name.into(), text.quoted()));
-        Ok(())
     }
 
     /// A text, or token ids; or a list of either.
     fn input(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
         let mut inputs = 0;
         if kind == Kind::String {
-            self.text(cursor)?;
+            self.ask.scan.take_text(cursor)?;
             inputs = 1;
         } else {
             expect(kind, Kind::Array, "input")?;
@@ -121,7 +100,7 @@ impl Scanner {
                     return Err(invalid("input", "'input' mixes token ids with texts. Send one or the other."));
                 }
                 match kind {
-                    Kind::String => self.text(cursor)?,
+                    Kind::String => self.ask.scan.take_text(cursor)?,
                     Kind::Array => cursor.items(|cursor| self.token(cursor))?,
                     Kind::Number => {
                         // The whole list is one input.
@@ -141,12 +120,8 @@ impl Scanner {
         if inputs == 0 {
             return Err(BadBody::at("input", "empty_array", "'input' is empty. Send at least one text.").into());
         }
-        self.inputs = Some(inputs);
+        self.ask.scan.messages = inputs;
         Ok(())
-    }
-
-    fn text(&mut self, cursor: &mut Cursor<'_>) -> Step {
-        Ok(add_text(&mut self.ask.scan.text, cursor.passage()?)?)
     }
 
     fn token(&mut self, cursor: &mut Cursor<'_>) -> Step {

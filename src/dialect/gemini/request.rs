@@ -8,9 +8,9 @@
 use super::parts;
 use super::proto::{self, Step};
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::json::{Cursor, Kind, Passage, Span, Text};
+use crate::dialect::json::{Cursor, Kind, Span, Text};
 use crate::dialect::pass;
-use crate::dialect::scan::{Cap, MAX_METADATA, MAX_METADATA_TEXT, MAX_MODEL_NAME, Modalities, Scan, Wants, add_text};
+use crate::dialect::scan::{MAX_METADATA, MAX_METADATA_TEXT, MAX_MODEL_NAME, Modalities, Scan, Wants};
 
 /// Reads what a decision needs. `model` and `stream` are what the path says.
 ///
@@ -31,7 +31,6 @@ pub fn scan(body: &[u8], model: &str, stream: bool, wants: Wants) -> Result<Scan
     scan.model = model.into();
     scan.stream = stream;
     scan.include_usage = true;
-    scan.max_output = scan.caps.iter().filter_map(|cap| cap.value).min();
     if seen & bit("generationConfig") == 0 {
         // Only an object without members would take no comma, and that one lacks its contents.
         scan.cap_frame = ("\"generationConfig\":{", "},");
@@ -127,7 +126,7 @@ impl Scanner {
         proto::members(cursor, param, |cursor, name, kind, _| match (name, kind) {
             ("text", Kind::String) => {
                 self.scan.modalities.text = true;
-                Ok(add_text(&mut self.scan.text, cursor.passage()?)?)
+                self.scan.take_text(cursor)
             }
             ("inlineData" | "fileData", Kind::Object) => self.media(cursor),
             ("functionCall" | "functionResponse", Kind::Object) => self.function(cursor),
@@ -156,10 +155,10 @@ impl Scanner {
 
     fn function(&mut self, cursor: &mut Cursor<'_>) -> Step {
         proto::members(cursor, "", |cursor, name, kind, key| match (name, kind) {
-            ("name", Kind::String) => Ok(add_text(&mut self.scan.text, cursor.passage()?)?),
+            ("name", Kind::String) => self.scan.take_text(cursor),
             ("args" | "response", Kind::Object) => {
                 let span = cursor.skip()?;
-                self.as_written(span)
+                self.scan.as_written(span)
             }
             ("parts", _) => proto::each(cursor, |cursor, _| self.part(cursor, &key.decode())),
             _ => proto::skip(cursor),
@@ -170,7 +169,7 @@ impl Scanner {
         let start = cursor.offset();
         if proto::says_something(cursor)? {
             self.scan.tools = true;
-            self.as_written(Span { start, end: cursor.taken() })?;
+            self.scan.as_written(Span { start, end: cursor.taken() })?;
         }
         Ok(())
     }
@@ -189,7 +188,7 @@ impl Scanner {
             let name = proto::camel(&decoded);
             self.once(&name, &param)?;
             match (&*name, cursor.kind()?) {
-                ("maxOutputTokens", kind) => self.cap(cursor, kind, &param),
+                ("maxOutputTokens", kind) => self.scan.take_cap(cursor, kind, |cursor| proto::whole(cursor, &param)),
                 (_, Kind::Null) => proto::skip(cursor),
                 ("candidateCount", _) => {
                     self.scan.choices = proto::whole(cursor, &param)?.max(1);
@@ -198,26 +197,11 @@ impl Scanner {
                 ("responseSchema" | "responseJsonSchema", _) => {
                     self.scan.json_schema = true;
                     let span = cursor.skip()?;
-                    self.as_written(span)
+                    self.scan.as_written(span)
                 }
                 _ => proto::skip(cursor),
             }
         })
-    }
-
-    fn cap(&mut self, cursor: &mut Cursor<'_>, kind: Kind, param: &str) -> Step {
-        let start = cursor.offset();
-        let value = match kind {
-            Kind::Null => cursor.skip().map(|_| None)?,
-            _ => Some(proto::whole(cursor, param)?),
-        };
-        self.scan.caps.push(Cap { value, span: Span { start, end: cursor.taken() } });
-        Ok(())
-    }
-
-    /// Definitions and arguments reach the model in a form that is not documented; their JSON is the nearest thing there is.
-    fn as_written(&mut self, span: Span) -> Step {
-        Ok(add_text(&mut self.scan.text, Passage { span, escaped: false })?)
     }
 
     /// What other dialects call metadata.

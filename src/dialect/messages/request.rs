@@ -6,78 +6,47 @@
 //! Only fields that a decision needs are checked. Everything else is the provider's to judge and goes through byte for byte; so
 //! does a missing `max_tokens`, which a count does not have.
 
-use super::fields::{NEEDS, Step, Stop, count, expect, flag, whole};
+use super::fields::{NEEDS, Step, Stop, count, expect, flag};
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::json::{Cursor, Kind, Passage, Span, Text};
-use crate::dialect::scan::{Cap, MAX_USER, Scan, Wants, add_metadata, add_text, model_name};
+use crate::dialect::json::{Cursor, Kind};
+use crate::dialect::pass::{self, skip};
+use crate::dialect::scan::{Scan, Wants, add_metadata, add_text};
 
 /// Reads what a decision needs.
 ///
 /// # Errors
 /// [`BadBody`] for everything that is not one JSON object with a model and messages of the right types.
 pub fn scan(body: &[u8], wants: Wants) -> Result<Scan, BadBody> {
-    let scan = Scan { include_usage: true, ..Scan::empty() };
-    let mut scanner = Scanner { wants, seen: 0, model: None, messages: None, scan };
-    whole(body, NEEDS, |cursor| {
-        scanner.scan.first_member = cursor.offset() + 1;
-        cursor.members(|cursor, key| scanner.member(cursor, key))
-    })?;
-    scanner.complete()
+    let mut scanner = Scanner { wants, scan: Scan { include_usage: true, ..Scan::empty() } };
+    let first_member =
+        pass::members(body, NEEDS, &FIELDS, |cursor, key, kind| scanner.member(cursor, &key.decode(), kind))?;
+    Scan { first_member, ..scanner.scan }.complete("messages")
 }
 
-/// Fields that are read. Each may stand in the body once: readers disagree on which of two counts, so a second one could
-/// hide from the policy what the provider will see.
+/// Fields that are read.
 const FIELDS: [&str; 8] = ["model", "stream", "messages", "system", "tools", "output_config", "max_tokens", "metadata"];
 
 struct Scanner {
     wants: Wants,
-    seen: u16,
-    model: Option<(Box<str>, Span)>,
-    messages: Option<u64>,
     scan: Scan,
 }
 
 impl Scanner {
-    fn complete(self) -> Result<Scan, BadBody> {
-        let Some((model, model_value)) = self.model else {
-            return Err(BadBody::missing("model"));
-        };
-        let messages = self.messages.ok_or_else(|| BadBody::missing("messages"))?;
-        let max_output = self.scan.caps.iter().filter_map(|cap| cap.value).min();
-        Ok(Scan { model, model_value, messages, max_output, ..self.scan })
-    }
-
-    fn member(&mut self, cursor: &mut Cursor<'_>, key: Text<'_>) -> Step {
-        let name = key.decode();
-        let Some(field) = FIELDS.iter().position(|field| **field == *name) else {
-            cursor.skip()?;
-            return Ok(());
-        };
-        if self.seen & 1 << field != 0 {
-            return Err(BadBody::twice(&name).into());
+    fn member(&mut self, cursor: &mut Cursor<'_>, name: &str, kind: Kind) -> Step {
+        if kind == Kind::Null && !matches!(name, "model" | "messages" | "max_tokens") {
+            return skip(cursor);
         }
-        self.seen |= 1 << field;
-        if cursor.kind()? == Kind::Null && !matches!(&*name, "model" | "messages" | "max_tokens") {
-            cursor.skip()?;
-            return Ok(());
-        }
-        match &*name {
-            "model" => self.model(cursor),
+        match name {
+            "model" => self.scan.take_model(cursor, kind),
             "messages" => self.messages(cursor),
             "stream" => flag(cursor, "stream").map(|on| self.scan.stream = on),
             "system" => self.content(cursor, &"system"),
-            "tools" => self.tools(cursor),
+            "tools" => self.scan.take_tools(cursor, kind, name).map(|span| self.scan.demand.functions = span),
             "output_config" => self.output_config(cursor),
             "metadata" => self.metadata(cursor),
-            _ => self.cap(cursor),
+            "max_tokens" => self.scan.take_cap(cursor, kind, |cursor| count(cursor, "max_tokens")),
+            _ => skip(cursor),
         }
-    }
-
-    fn model(&mut self, cursor: &mut Cursor<'_>) -> Step {
-        expect(cursor, Kind::String, "model", "a string")?;
-        let text = cursor.string()?;
-        self.model = Some((model_name(&text.decode())?, text.quoted()));
-        Ok(())
     }
 
     fn messages(&mut self, cursor: &mut Cursor<'_>) -> Step {
@@ -87,7 +56,7 @@ impl Scanner {
             expect(cursor, Kind::Object, format_args!("messages[{at}]"), "an object")?;
             cursor.members(|cursor, key| match &*key.decode() {
                 "content" => self.content(cursor, &format_args!("messages[{at}].content")),
-                _ => Ok(cursor.skip().map(drop)?),
+                _ => skip(cursor),
             })?;
             at += 1;
             Ok::<(), Stop>(())
@@ -96,7 +65,7 @@ impl Scanner {
             let message = "'messages' is empty. Send at least one message.";
             return Err(BadBody::at("messages", "empty_array", message).into());
         }
-        self.messages = Some(at);
+        self.scan.messages = at;
         Ok(())
     }
 
@@ -105,7 +74,7 @@ impl Scanner {
         match cursor.kind()? {
             Kind::String => {
                 self.scan.modalities.text = true;
-                self.passage(cursor)
+                self.scan.take_text(cursor)
             }
             Kind::Array => cursor.items(|cursor| {
                 expect(cursor, Kind::Object, param, "an array of objects")?;
@@ -119,12 +88,12 @@ impl Scanner {
         match (key, cursor.kind()?) {
             ("text", Kind::String) => {
                 self.scan.modalities.text = true;
-                self.passage(cursor)
+                self.scan.take_text(cursor)
             }
-            ("thinking" | "name" | "title" | "context", Kind::String) => self.passage(cursor),
+            ("thinking" | "name" | "title" | "context", Kind::String) => self.scan.take_text(cursor),
             ("input", Kind::Object) => {
                 let span = cursor.skip()?;
-                self.as_written(span)
+                self.scan.as_written(span)
             }
             // Of a result, a search result, or a document that is made of blocks.
             ("content", Kind::String | Kind::Array) => self.content(cursor, param),
@@ -137,7 +106,7 @@ impl Scanner {
                 }
                 Ok(())
             }
-            _ => Ok(cursor.skip().map(drop)?),
+            _ => skip(cursor),
         }
     }
 
@@ -159,27 +128,6 @@ impl Scanner {
         }
     }
 
-    fn passage(&mut self, cursor: &mut Cursor<'_>) -> Step {
-        Ok(add_text(&mut self.scan.text, cursor.passage()?)?)
-    }
-
-    fn tools(&mut self, cursor: &mut Cursor<'_>) -> Step {
-        expect(cursor, Kind::Array, "tools", "an array")?;
-        let start = cursor.offset();
-        let mut any = false;
-        cursor.items(|cursor| {
-            any = true;
-            cursor.skip().map(drop)
-        })?;
-        if any {
-            self.scan.tools = true;
-            let span = Span { start, end: cursor.taken() };
-            self.scan.demand.functions = Some(span);
-            self.as_written(span)?;
-        }
-        Ok(())
-    }
-
     fn output_config(&mut self, cursor: &mut Cursor<'_>) -> Step {
         expect(cursor, Kind::Object, "output_config", "an object")?;
         cursor.members(|cursor, key| {
@@ -188,25 +136,10 @@ impl Scanner {
             if key.decode() == "format" && kind == Kind::Object {
                 self.scan.json_schema = true;
                 self.scan.demand.format = Some(span);
-                self.as_written(span)?;
+                self.scan.as_written(span)?;
             }
             Ok(())
         })
-    }
-
-    /// Definitions reach the model in a form that the provider does not document; their JSON is the nearest thing there is.
-    fn as_written(&mut self, span: Span) -> Step {
-        Ok(add_text(&mut self.scan.text, Passage { span, escaped: false })?)
-    }
-
-    fn cap(&mut self, cursor: &mut Cursor<'_>) -> Step {
-        let start = cursor.offset();
-        let value = match cursor.kind()? {
-            Kind::Null => cursor.skip().map(|_| None)?,
-            _ => Some(count(cursor, "max_tokens")?),
-        };
-        self.scan.caps.push(Cap { value, span: Span { start, end: cursor.taken() } });
-        Ok(())
     }
 
     fn metadata(&mut self, cursor: &mut Cursor<'_>) -> Step {
@@ -215,15 +148,11 @@ impl Scanner {
             let Some(value) = cursor.string_or_skip()? else { return Ok(()) };
             let (name, value) = (key.decode(), value.decode());
             if name == "user_id" {
-                if value.len() > MAX_USER {
-                    let message = format!("'metadata.user_id' must be at most {MAX_USER} bytes long.");
-                    return Err(BadBody::at("metadata.user_id", "invalid_value", message).into());
-                }
                 if self.scan.user.is_some() {
                     let message = "'metadata.user_id' stands in the request body twice. Leave one of them out.";
                     return Err(BadBody::at("metadata.user_id", "duplicate_parameter", message).into());
                 }
-                self.scan.user = Some((&*value).into());
+                self.scan.name_user(&value, "metadata.user_id")?;
             }
             if self.wants.metadata {
                 add_metadata(&mut self.scan.metadata, &name, &value)?;
@@ -236,7 +165,7 @@ impl Scanner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::scan::MAX_MODEL_NAME;
+    use crate::dialect::scan::{MAX_MODEL_NAME, MAX_USER};
 
     fn scanned(body: &str) -> Scan {
         scan(body.as_bytes(), Wants { metadata: true }).unwrap()

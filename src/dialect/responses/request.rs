@@ -5,9 +5,9 @@
 //! Only fields that a decision needs are checked. Everything else is the provider's to judge and goes through byte for byte.
 
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::json::{Cursor, Kind, Passage, Span};
+use crate::dialect::json::{Cursor, Kind, Span};
 use crate::dialect::pass::{self, Step, expect, flag, number, skip, string};
-use crate::dialect::scan::{Cap, MAX_USER, Modalities, Scan, Wants, add_metadata, add_text, model_name};
+use crate::dialect::scan::{Modalities, Scan, Wants};
 
 /// Fields that are read.
 const FIELDS: [&str; 13] = [
@@ -31,28 +31,23 @@ const FIELDS: [&str; 13] = [
 /// # Errors
 /// [`BadBody`] for everything that is not one JSON object with a model and an input of the right types.
 pub fn scan(body: &[u8], wants: Wants) -> Result<Scan, BadBody> {
-    let scan = Scan { include_usage: true, ..Scan::empty() };
-    let mut scanner = Scanner { wants, model: None, input: None, scan };
+    let mut scanner = Scanner { wants, no_input: true, scan: Scan { include_usage: true, ..Scan::empty() } };
     let first_member =
         pass::members(body, super::NEEDS, &FIELDS, |cursor, key, kind| scanner.member(cursor, &key.decode(), kind))?;
-    let Scanner { model, input, scan, .. } = scanner;
-    let Some((model, model_value)) = model else {
+    let scan = Scan { first_member, ..scanner.scan };
+    if scan.model.is_empty() {
         return Err(BadBody::missing("model"));
-    };
+    }
     // What the provider keeps may be the whole prompt.
-    let messages = match input {
-        Some(count) => count,
-        None if scan.bound => 0,
-        None => return Err(BadBody::missing("input")),
-    };
-    let max_output = scan.caps.iter().filter_map(|cap| cap.value).min();
-    Ok(Scan { model, model_value, messages, max_output, first_member, ..scan })
+    if scanner.no_input && !scan.bound {
+        return Err(BadBody::missing("input"));
+    }
+    Ok(scan)
 }
 
 struct Scanner {
     wants: Wants,
-    model: Option<(Box<str>, Span)>,
-    input: Option<u64>,
+    no_input: bool,
     scan: Scan,
 }
 
@@ -62,14 +57,15 @@ impl Scanner {
             return skip(cursor);
         }
         match name {
-            "model" => self.model(cursor, kind),
+            "model" => self.scan.take_model(cursor, kind),
             "input" => self.input(cursor, kind),
             "instructions" => {
                 expect(kind, Kind::String, name)?;
-                self.passage(cursor)
+                self.scan.take_text(cursor)
             }
             "stream" => flag(cursor, kind, name).map(|on| self.scan.stream = on),
-            "tools" => self.tools(cursor, kind),
+            // A tool stands there as a function of the older form of Chat Completions does: flat.
+            "tools" => self.scan.take_tools(cursor, kind, name).map(|span| self.scan.demand.functions = span),
             "text" => {
                 expect(kind, Kind::Object, name)?;
                 cursor.members(|cursor, key| match (&*key.decode(), cursor.kind()?) {
@@ -77,9 +73,12 @@ impl Scanner {
                     _ => skip(cursor),
                 })
             }
-            "max_output_tokens" => self.cap(cursor, kind),
-            "user" => self.user(cursor, kind),
-            "metadata" => self.metadata(cursor, kind),
+            "max_output_tokens" => self.scan.take_cap(cursor, kind, |cursor| number(cursor, kind, name)),
+            "user" => {
+                let user = string(cursor, kind, name)?;
+                Ok(self.scan.name_user(&user.decode(), name)?)
+            }
+            "metadata" => self.scan.take_metadata(cursor, kind, self.wants),
             "background" => flag(cursor, kind, name).map(|on| self.scan.bound |= on),
             "previous_response_id" | "conversation" | "prompt" => {
                 self.scan.bound = true;
@@ -89,19 +88,13 @@ impl Scanner {
         }
     }
 
-    fn model(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
-        let text = string(cursor, kind, "model")?;
-        self.model = Some((model_name(&text.decode())?, text.quoted()));
-        Ok(())
-    }
-
     fn input(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
         let mut count = 0;
         match kind {
             Kind::String => {
                 count = 1;
                 self.scan.modalities.text = true;
-                self.passage(cursor)?;
+                self.scan.take_text(cursor)?;
             }
             Kind::Array => cursor.items(|cursor| {
                 let kind = cursor.kind()?;
@@ -114,7 +107,7 @@ impl Scanner {
             })?,
             _ => return Err(BadBody::wrong_type("input", "a string or an array of items", kind).into()),
         }
-        self.input = Some(count);
+        (self.no_input, self.scan.messages) = (false, count);
         Ok(())
     }
 
@@ -132,9 +125,9 @@ impl Scanner {
             }
             ("content", Kind::String) => {
                 self.scan.modalities.text = true;
-                self.passage(cursor)
+                self.scan.take_text(cursor)
             }
-            ("name" | "arguments" | "input" | "output", Kind::String) => self.passage(cursor),
+            ("name" | "arguments" | "input" | "output", Kind::String) => self.scan.take_text(cursor),
             ("content" | "output", Kind::Array) => cursor.items(|cursor| self.part(cursor, index)),
             ("content", kind @ (Kind::Number | Kind::Bool)) => {
                 let param = format!("input[{index}].content");
@@ -156,7 +149,7 @@ impl Scanner {
         cursor.members(|cursor, key| match (&*key.decode(), cursor.kind()?) {
             ("text" | "refusal", Kind::String) => {
                 self.scan.modalities.text = true;
-                self.passage(cursor)
+                self.scan.take_text(cursor)
             }
             ("type", Kind::String) => {
                 add_modality(&mut self.scan.modalities, &cursor.string()?.decode());
@@ -164,24 +157,6 @@ impl Scanner {
             }
             _ => skip(cursor),
         })
-    }
-
-    fn tools(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
-        expect(kind, Kind::Array, "tools")?;
-        let start = cursor.offset();
-        let mut any = false;
-        cursor.items(|cursor| {
-            any = true;
-            skip(cursor)
-        })?;
-        if any {
-            self.scan.tools = true;
-            let span = Span { start, end: cursor.taken() };
-            // A tool stands there as a function of the older form of Chat Completions does: flat.
-            self.scan.demand.functions = Some(span);
-            self.as_written(span)?;
-        }
-        Ok(())
     }
 
     fn format(&mut self, cursor: &mut Cursor<'_>) -> Step {
@@ -196,51 +171,9 @@ impl Scanner {
         if self.scan.json_schema {
             let span = Span { start, end: cursor.taken() };
             self.scan.demand.format = Some(span);
-            self.as_written(span)?;
+            self.scan.as_written(span)?;
         }
         Ok(())
-    }
-
-    fn passage(&mut self, cursor: &mut Cursor<'_>) -> Step {
-        Ok(add_text(&mut self.scan.text, cursor.passage()?)?)
-    }
-
-    /// Definitions reach the model in a form that providers do not document; their JSON is the nearest thing there is.
-    fn as_written(&mut self, span: Span) -> Result<(), BadBody> {
-        add_text(&mut self.scan.text, Passage { span, escaped: false })
-    }
-
-    fn cap(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
-        let start = cursor.offset();
-        let value = match kind {
-            Kind::Null => cursor.skip().map(|_| None)?,
-            _ => Some(number(cursor, kind, "max_output_tokens")?),
-        };
-        self.scan.caps.push(Cap { value, span: Span { start, end: cursor.taken() } });
-        Ok(())
-    }
-
-    fn user(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
-        let user = string(cursor, kind, "user")?.decode();
-        if user.len() > MAX_USER {
-            let message = format!("'user' must be at most {MAX_USER} bytes long.");
-            return Err(BadBody::at("user", "invalid_value", message).into());
-        }
-        self.scan.user = Some(user.into());
-        Ok(())
-    }
-
-    fn metadata(&mut self, cursor: &mut Cursor<'_>, kind: Kind) -> Step {
-        if !self.wants.metadata {
-            return skip(cursor);
-        }
-        expect(kind, Kind::Object, "metadata")?;
-        let metadata = &mut self.scan.metadata;
-        cursor.members(|cursor, key| {
-            let Some(value) = cursor.string_or_skip()? else { return Ok(()) };
-            add_metadata(metadata, &key.decode(), &value.decode())?;
-            Step::Ok(())
-        })
     }
 }
 
