@@ -12,8 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use wayside::config::{Auth, BaseUrl, OutputCap, Provider, ProviderKind, Secret};
-use wayside::names::Dialect;
+use wayside::config::{BaseUrl, Provider, Secret};
 use wayside::units::Millis;
 use wayside::upstream::{Call, CallError, Pools, Reached, Upstream};
 
@@ -25,21 +24,10 @@ fn upstream(host: &str, port: u16) -> Arc<Upstream> {
 
 fn provider(host: &str, port: u16) -> Provider {
     Provider {
-        name: "lab".into(),
-        kind: ProviderKind::Hosted,
-        dialect: Dialect::Chat,
-        auth: Auth::Usual,
-        api_version: None,
-        base_url: BaseUrl::parse(&format!("http://{host}:{port}/v1"), host).unwrap(),
         key: Some(Secret::new("sk-1")),
-        caller_key: false,
         headers: vec![("x-team".to_owned(), Secret::new("blue"))],
-        authorities: None,
-        client_certificate: None,
-        tunnel: None,
         connect_timeout: Millis(1000),
-        shares_fate: None,
-        output_cap: OutputCap::MaxTokens,
+        ..Provider::at("lab", BaseUrl::parse(&format!("http://{host}:{port}/v1"), host).unwrap())
     }
 }
 

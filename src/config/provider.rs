@@ -34,6 +34,9 @@ const KNOWN_PROVIDERS: [(&str, &str, &str); 8] = [
 /// issue 7, read 2026-11-25), DeepSeek and Cohere document the old one.
 const ONLY_MAX_TOKENS: [&str; 3] = ["mistral", "deepseek", "cohere"];
 
+/// Unless a row says otherwise.
+const CONNECT_TIMEOUT: Millis = Millis::secs(5);
+
 /// Written in place of a key.
 const CALLER_KEY: &str = "caller";
 
@@ -90,6 +93,28 @@ impl Config {
 }
 
 impl Provider {
+    /// One of Chat Completions, hosted by somebody, of which nothing is said but its name and address.
+    pub fn at(name: &str, base_url: BaseUrl) -> Self {
+        let kind = ProviderKind::Hosted;
+        Self {
+            name: name.into(),
+            kind,
+            dialect: Dialect::Chat,
+            base_url,
+            auth: Auth::Usual,
+            api_version: None,
+            key: None,
+            caller_key: false,
+            headers: Vec::new(),
+            authorities: None,
+            client_certificate: None,
+            tunnel: None,
+            connect_timeout: CONNECT_TIMEOUT,
+            shares_fate: None,
+            output_cap: OutputCap::usual(name, kind),
+        }
+    }
+
     /// The header that carries the key, and what stands in front of the key there.
     pub fn key_header(&self) -> (&str, &'static str) {
         match (&self.auth, self.dialect) {
@@ -172,7 +197,7 @@ impl Reader<'_> {
         let client_certificate = self.client_certificate(&at, raw, base_url.as_ref());
         let tunnel = raw.proxy.as_ref().and_then(|proxy| self.tunnel(&format!("{at}.proxy"), proxy));
         let connect_timeout =
-            self.time(&format!("{at}.connect_timeout"), raw.connect_timeout.as_deref(), Millis::secs(5));
+            self.time(&format!("{at}.connect_timeout"), raw.connect_timeout.as_deref(), CONNECT_TIMEOUT);
         let output_cap = self.output_cap(&at, raw.output_cap.as_deref(), OutputCap::usual(name, kind));
         Some(Provider {
             name: name.into(),

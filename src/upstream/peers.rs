@@ -316,30 +316,12 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Auth, BaseUrl, OutputCap, ProviderKind};
-    use crate::names::Dialect;
-    use crate::units::Millis;
+    use crate::config::BaseUrl;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     fn upstream(host: &str) -> Arc<Upstream> {
-        let provider = Provider {
-            name: "lab".into(),
-            kind: ProviderKind::Hosted,
-            dialect: Dialect::Chat,
-            auth: Auth::Usual,
-            api_version: None,
-            base_url: BaseUrl::parse(&format!("http://{host}:80/v1"), host).unwrap(),
-            key: None,
-            caller_key: false,
-            headers: Vec::new(),
-            authorities: None,
-            client_certificate: None,
-            tunnel: None,
-            connect_timeout: Millis(2000),
-            shares_fate: None,
-            output_cap: OutputCap::MaxTokens,
-        };
+        let provider = Provider::at("lab", BaseUrl::parse(&format!("http://{host}:80/v1"), host).unwrap());
         Arc::new(Upstream::new(Arc::new(provider), &Pools::new(8)).unwrap())
     }
 

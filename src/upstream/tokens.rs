@@ -160,9 +160,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::config::{Auth, BaseUrl, Entra, OutputCap, Provider, ProviderKind, Secret};
-    use crate::names::Dialect;
-    use crate::units::Millis;
+    use crate::config::{Auth, BaseUrl, Entra, Provider, Secret};
     use crate::upstream::Pools;
 
     #[test]
@@ -203,23 +201,8 @@ mod tests {
     fn upstream(url: &str) -> Arc<Upstream> {
         let token_url = BaseUrl::parse(url, url).unwrap();
         let entra = Entra { client_id: "app".into(), client_secret: Secret::new("p"), token_url, scope: "s".into() };
-        let provider = Provider {
-            name: "azure".into(),
-            kind: ProviderKind::Hosted,
-            dialect: Dialect::Chat,
-            auth: Auth::Entra(entra),
-            api_version: None,
-            base_url: BaseUrl::parse("http://127.0.0.1:1", "").unwrap(),
-            key: None,
-            caller_key: false,
-            headers: Vec::new(),
-            authorities: None,
-            client_certificate: None,
-            tunnel: None,
-            connect_timeout: Millis(2000),
-            shares_fate: None,
-            output_cap: OutputCap::MaxTokens,
-        };
+        let base_url = BaseUrl::parse("http://127.0.0.1:1", "").unwrap();
+        let provider = Provider { auth: Auth::Entra(entra), ..Provider::at("azure", base_url) };
         Arc::new(Upstream::new(Arc::new(provider), &Pools::new(8)).unwrap())
     }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -173,10 +173,10 @@ pub fn serve(directory: &Path) -> (Killed, SocketAddr) {
 }
 
 /// Tickets that callers hold, each with what it was for.
-pub type Given = Arc<Mutex<Vec<(TicketId, String)>>>;
+type Given = Arc<Mutex<Vec<(TicketId, String)>>>;
 
 /// Posts until the connection breaks; every whole answer's ticket is noted.
-pub async fn post_until_killed(address: SocketAddr, client: usize, tickets: Given) {
+async fn post_until_killed(address: SocketAddr, client: usize, tickets: Given) {
     let Ok(mut wire) = TcpStream::connect(address).await else { return };
     for n in 0.. {
         let text = format!("client {client} request {n}");
@@ -207,18 +207,12 @@ async fn whole_answer(wire: &mut TcpStream) -> Option<String> {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_ticket_that_was_given_survives_kill_9() {
-    let options = wayside::simulate::Options { faults: "- {fault: 503}".to_owned(), ..Default::default() };
-    let simulator = wayside::simulate::start(options).await.unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("policy.route"), policy()).unwrap();
-    write_config(directory.path(), &simulator, "");
-    let (mut child, address) = serve(directory.path());
+/// The tickets of 300 answers and more, given by a process that is killed then, each with what it was for.
+pub async fn given_before_kill_9(mut child: Killed, address: SocketAddr) -> Vec<(TicketId, String)> {
     let tickets = Arc::new(Mutex::new(Vec::new()));
     let clients: Vec<_> =
         (0..32).map(|client| tokio::spawn(post_until_killed(address, client, Arc::clone(&tickets)))).collect();
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while tickets.lock().unwrap().len() < 300 {
         assert!(begun.elapsed() < Duration::from_secs(60), "{} tickets", tickets.lock().unwrap().len());
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -230,6 +224,18 @@ async fn a_ticket_that_was_given_survives_kill_9() {
     }
     let given = std::mem::take(&mut *tickets.lock().unwrap());
     assert!(given.len() >= 300, "{}", given.len());
+    given
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_that_was_given_survives_kill_9() {
+    let options = wayside::simulate::Options { faults: "- {fault: 503}".to_owned(), ..Default::default() };
+    let simulator = wayside::simulate::start(options).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("policy.route"), policy()).unwrap();
+    write_config(directory.path(), &simulator, "");
+    let (child, address) = serve(directory.path());
+    let given = given_before_kill_9(child, address).await;
     for (ticket, text) in &given {
         let (_, body) =
             spool::take(&directory.path().join("spool"), ticket).unwrap_or_else(|bad| panic!("{ticket}: {bad}"));

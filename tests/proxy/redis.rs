@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::client::{Connection, chat, post};
 use super::delivering::{counted, on_disk, rig};
-use super::queueing::{self, post_until_killed};
+use super::queueing::{self, given_before_kill_9};
 use super::rig::write_config;
 
 struct Redis {
@@ -170,22 +169,8 @@ async fn a_ticket_that_was_given_is_in_the_stream_after_kill_9() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("policy.route"), queueing::policy()).unwrap();
     write_config(directory.path(), &simulator, &streams(redis.address, "timeout: 30s"));
-    let (mut child, address) = queueing::serve(directory.path());
-    let tickets = Arc::new(Mutex::new(Vec::new()));
-    let clients: Vec<_> =
-        (0..32).map(|client| tokio::spawn(post_until_killed(address, client, Arc::clone(&tickets)))).collect();
-    let begun = Instant::now();
-    while tickets.lock().unwrap().len() < 300 {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{} tickets", tickets.lock().unwrap().len());
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    // `Child::kill` sends SIGKILL.
-    child.0.kill().unwrap();
-    for client in clients {
-        client.await.unwrap();
-    }
-    let given = std::mem::take(&mut *tickets.lock().unwrap());
-    assert!(given.len() >= 300, "{}", given.len());
+    let (child, address) = queueing::serve(directory.path());
+    let given = given_before_kill_9(child, address).await;
     let entries = redis.ask("XRANGE wayside:tickets - +").await.unwrap();
     let spool = directory.path().join("spool");
     for (ticket, text) in &given {

@@ -17,9 +17,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
-use wayside::config::{Auth, BaseUrl, ClientCertificate, OutputCap, Pem, Provider, ProviderKind, Secret};
-use wayside::names::Dialect;
-use wayside::units::Millis;
+use wayside::config::{BaseUrl, ClientCertificate, Pem, Provider, Secret};
 use wayside::upstream::{Call, CallError, Pools, Upstream};
 
 pub type Authority = CertifiedIssuer<'static, KeyPair>;
@@ -114,21 +112,9 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
 
 pub fn provider(host: &str, port: u16, ca_file: &Path) -> Provider {
     Provider {
-        name: "lab".into(),
-        kind: ProviderKind::Hosted,
-        dialect: Dialect::Chat,
-        auth: Auth::Usual,
-        api_version: None,
-        base_url: BaseUrl::parse(&format!("https://{host}:{port}/v1"), host).unwrap(),
         key: Some(Secret::new("sk-1")),
-        caller_key: false,
-        headers: Vec::new(),
         authorities: Some(read(ca_file)),
-        client_certificate: None,
-        tunnel: None,
-        connect_timeout: Millis(5000),
-        shares_fate: None,
-        output_cap: OutputCap::MaxTokens,
+        ..Provider::at("lab", BaseUrl::parse(&format!("https://{host}:{port}/v1"), host).unwrap())
     }
 }
 
