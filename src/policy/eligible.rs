@@ -87,7 +87,10 @@ pub fn cap(policy: Option<Tokens>, max_tokens: u64) -> Option<Tokens> {
 }
 
 fn least(one: Option<Tokens>, other: Option<Tokens>) -> Option<Tokens> {
-    [one, other].into_iter().flatten().min()
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        _ => one.or(other),
+    }
 }
 
 /// The largest prompt that leaves room for an answer of `cap`; `None` when none is known.

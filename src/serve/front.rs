@@ -34,8 +34,12 @@ impl Desk for Front {
             return reply::problem(session, &problem).await;
         };
         match asks {
-            // Boxed by itself: `answer` is boxed, too, and would move these nine kilobytes three times.
-            Asks::Answer(entrance) => Box::pin(exchange(&self.sidecar, session, entrance, &mut turn)).await,
+            // Boxed by itself: `answer` is boxed, too, and would move these kilobytes three times. Room is made first, so that
+            // what is begun is begun there.
+            Asks::Answer(entrance) => {
+                Box::into_pin(Box::write(Box::new_uninit(), exchange(&self.sidecar, session, entrance, &mut turn)))
+                    .await
+            }
             Asks::Count(entrance) => count::answer(&self.sidecar, session, entrance, &mut turn).await,
             // Too little work to wait for.
             Asks::Models(dialect) => models::list(&self.sidecar.in_force(), session, dialect).await,
