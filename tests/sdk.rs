@@ -56,6 +56,8 @@ fn end_of(log: &str) -> String {
 fn python(script: &str) -> Command {
     let mut command = Command::new(installed("python/bin/python"));
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk").join(script));
+    // Some scripts import others, and nothing is left behind in the source tree.
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }
 
@@ -115,6 +117,8 @@ fn the_google_sdk_for_python_runs_unchanged() {
 }
 
 #[test]
-fn what_is_written_in_messages_has_the_types_of_the_anthropic_sdk() {
-    succeeds(python("shapes_anthropic.py"), String::new);
+fn what_is_written_has_the_types_of_the_sdks() {
+    for script in ["shapes_openai.py", "shapes_anthropic.py", "shapes_google.py"] {
+        succeeds(python(script), String::new);
+    }
 }
