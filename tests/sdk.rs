@@ -117,6 +117,22 @@ fn the_google_sdk_for_python_runs_unchanged() {
 }
 
 #[test]
+fn curl_crosses_dialects_with_the_demos_policy() {
+    let sidecar = Sidecar::start(include_str!("../policies/demo.route"), "", &[]);
+    let mut command = Command::new("sh");
+    command.args(["examples/crossing.sh", sidecar.url()]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.env("no_proxy", "127.0.0.1");
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", end_of(&sidecar.log()));
+    let (chat, messages) = said.split_once("# An Anthropic body").unwrap();
+    assert!(chat.contains("\"chat.completion.chunk\"") && chat.contains("\"model\":\"claude-sonnet-5\""), "{chat}");
+    assert!(chat.ends_with("data: [DONE]\n\n") && chat.matches("data: ").count() > 5, "{chat}");
+    assert!(messages.contains("event: message_start") && messages.contains("\"model\":\"gpt-5.4-mini-"), "{messages}");
+    assert!(messages.contains("event: message_stop") && messages.matches("text_delta").count() > 5, "{messages}");
+}
+
+#[test]
 fn what_is_written_has_the_types_of_the_sdks() {
     for script in ["shapes_openai.py", "shapes_anthropic.py", "shapes_google.py"] {
         succeeds(python(script), String::new);
