@@ -68,8 +68,8 @@ impl<'a> Message<'a> {
             }
             ("name", kind) => self.name = Some(string(cursor, kind, &param())?),
             ("tool_call_id", kind) => self.answers = Some(string(cursor, kind, &param())?),
-            // Web pages that an answer cites, sent back.
-            ("annotations", _) => drop(cursor.skip()?),
+            // Web pages that an answer cites, sent back; and the object that OpenAI's SDK read out of the content.
+            ("annotations" | "parsed", _) => drop(cursor.skip()?),
             ("role", kind) => return Err(BadBody::wrong_type(param(), "a string", kind).into()),
             ("tool_calls", kind) => return Err(BadBody::wrong_type(param(), "an array", kind).into()),
             _ => {
@@ -219,6 +219,8 @@ fn function<'a>(
                 })?;
             }
             ("arguments", kind) => return Err(BadBody::wrong_type(at(), "a string", kind).into()),
+            // The same again: what OpenAI's SDK read out of them, sent back with an answer of `parse` or `stream`.
+            ("parsed_arguments", _) => drop(cursor.skip()?),
             _ => {
                 cursor.skip()?;
                 conversation.extra(at(), Fate::Refused);

@@ -81,6 +81,8 @@ impl<'a> Input<'_, 'a> {
                 ("output", kind) => item.output = self.blocks(cursor, kind, at, "output")?,
                 // The provider's own notes about an item that it gave before; `phase` sorts the answers of one model.
                 ("id" | "status" | "phase" | "encrypted_content" | "summary", _) | (_, Kind::Null) => skip(cursor)?,
+                // What OpenAI's SDK for Node.js read out of the arguments, sent back with a call.
+                ("parsed_arguments", _) => skip(cursor)?,
                 _ => {
                     skip(cursor)?;
                     item.unknown.push(key);
@@ -212,8 +214,8 @@ impl<'a> Input<'_, 'a> {
                     skip(cursor)?;
                     fields.cache = Some(CacheMark::Short);
                 }
-                // What the provider said about a text of its own.
-                ("annotations" | "logprobs", _) | (_, Kind::Null) => skip(cursor)?,
+                // What the provider said about a text of its own; and what OpenAI's SDK for Node.js read out of it.
+                ("annotations" | "logprobs" | "parsed", _) | (_, Kind::Null) => skip(cursor)?,
                 (name, _) => {
                     skip(cursor)?;
                     self.conversation.extra(format!("{}.{name}", param()), Fate::Refused);
