@@ -30,6 +30,8 @@ pub struct UpstreamError {
     pub status: Option<u16>,
     /// The provider's own code or type, for the log.
     pub code: Option<Box<str>>,
+    /// `code` is one word by which the provider's clients tell its errors apart: no type, no status, no words of several.
+    pub is_code: bool,
     /// The provider's message, shortened, for the log. May name accounts: never for callers or metrics.
     pub message: Box<str>,
     /// How long it asks to wait.
@@ -39,7 +41,7 @@ pub struct UpstreamError {
 impl UpstreamError {
     /// A failure that no upstream put into words.
     pub fn bare(failure: Failure, message: &str) -> Self {
-        Self { failure, status: None, code: None, message: shortened(message), retry_after: None }
+        Self { failure, status: None, code: None, is_code: false, message: shortened(message), retry_after: None }
     }
 
     /// A success whose body is no JSON object: it broke off, or something else than the provider answered.
@@ -70,7 +72,8 @@ impl UpstreamError {
 impl UpstreamError {
     /// The same for a caller of another dialect: the mistake is the caller's own, in the provider's words.
     pub fn for_caller(&self, status: u16) -> CallerError {
-        let code = self.code.as_deref().unwrap_or(self.failure.word()).to_owned();
+        let own = self.code.as_deref().filter(|_| self.is_code);
+        let code = own.unwrap_or(self.failure.word()).to_owned();
         CallerError::new(status, self.message.to_string()).code(code).should_retry(false)
     }
 }
@@ -245,10 +248,12 @@ impl Fields {
     }
 
     fn into_error(self, failure: Failure) -> UpstreamError {
+        let is_code = !self.code.is_empty() && !self.code.contains(' ') && self.code.parse::<u16>().is_err();
         let code = if self.code.is_empty() { self.kind } else { self.code };
         UpstreamError {
             failure,
             status: None,
+            is_code,
             code: (!code.is_empty()).then(|| shortened(&code)),
             message: shortened(&self.message),
             retry_after: None,
@@ -308,4 +313,25 @@ fn join(text: &mut String, more: &str) {
 fn shortened(text: &str) -> Box<str> {
     let end = (0..=MAX_MESSAGE.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     text[..end].into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_for_the_caller_and_a_type_for_the_log() {
+        let bare: [(&str, &str); 0] = [];
+        let code = |body: &str| {
+            let error = UpstreamError::from_response(400, &bare[..], body.as_bytes(), Timestamp::UNIX_EPOCH);
+            error.for_caller(400).code.unwrap().into_owned()
+        };
+        let openai = r#"{"error": {"message": "no", "type": "invalid_request_error", "code": "unsupported_value"}}"#;
+        let anthropic = r#"{"type": "error", "error": {"type": "invalid_request_error", "message": "no"}}"#;
+        let detailed =
+            r#"{"type": "error", "error": {"type": "x", "message": "no", "details": {"error_code": "odd_tool"}}}"#;
+        let google = r#"{"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}"#;
+        assert_eq!([openai, detailed].map(code), ["unsupported_value", "odd_tool"]);
+        assert_eq!([anthropic, google, "no"].map(code), ["bad_request"; 3]);
+    }
 }
