@@ -24,15 +24,27 @@ type Scene = (&'static str, &'static str);
 const OPENAI: Scene = (include_str!("sdk/policy.route"), include_str!("sdk/faults.yaml"));
 const GOOGLE: Scene = (include_str!("sdk/gemini.route"), include_str!("sdk/gemini.yaml"));
 const ANTHROPIC: Scene = (include_str!("sdk/messages.route"), include_str!("sdk/messages.yaml"));
+/// An upstream of every dialect; the scripts say what fails.
+const MATRIX: Scene = (include_str!("sdk/matrix.route"), "");
+/// Bedrock speaks its own dialect without being told.
+const DIALECTS: &[(&str, &str)] = &[("xai", "responses")];
 
 /// The sidecar of a scene, and a command that knows where it is.
 fn run(scene: Scene, command: Command) {
-    run_with(scene, &[], command);
+    run_with(scene, &[], "", command);
 }
 
-/// The same with providers that speak another dialect than usual.
-fn run_with((policy, faults): Scene, dialects: &[(&str, &str)], mut command: Command) {
-    let sidecar = Sidecar::start(policy, faults, dialects);
+/// Failures that are asked for open no breaker; what opens one at once does, and the next success closes it.
+const NO_BREAKER: &str = "breakers: {attempts: 100000}\n";
+
+/// The same with an upstream of every dialect.
+fn run_matrix(command: Command) {
+    run_with(MATRIX, DIALECTS, NO_BREAKER, command);
+}
+
+/// With providers that speak another dialect than usual, and more lines of configuration.
+fn run_with((policy, faults): Scene, dialects: &[(&str, &str)], more: &str, mut command: Command) {
+    let sidecar = Sidecar::start(policy, faults, dialects, more);
     command.env("WAYSIDE_URL", sidecar.url()).env("SIMULATOR_URL", sidecar.simulator_url());
     // A proxy of the machine would take loopback requests elsewhere.
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
@@ -84,14 +96,14 @@ const OF_RESPONSES: [&[(&str, &str)]; 2] = [&[], &[("openai", "responses")]];
 #[test]
 fn callers_of_responses_in_python_run_unchanged() {
     for dialects in OF_RESPONSES {
-        run_with(OPENAI, dialects, python("test_openai_responses.py"));
+        run_with(OPENAI, dialects, "", python("test_openai_responses.py"));
     }
 }
 
 #[test]
 fn callers_of_responses_in_node_run_unchanged() {
     for dialects in OF_RESPONSES {
-        run_with(OPENAI, dialects, node("openai_responses.test.mjs"));
+        run_with(OPENAI, dialects, "", node("openai_responses.test.mjs"));
     }
 }
 
@@ -117,8 +129,57 @@ fn the_google_sdk_for_python_runs_unchanged() {
 }
 
 #[test]
+fn every_upstream_serves_the_openai_sdk_for_python() {
+    run_matrix(python("matrix_openai.py"));
+}
+
+#[test]
+fn every_upstream_serves_the_openai_sdk_for_node() {
+    run_matrix(node("matrix_openai.test.mjs"));
+}
+
+#[test]
+fn every_upstream_serves_the_anthropic_sdk_for_python() {
+    run_matrix(python("matrix_anthropic.py"));
+}
+
+#[test]
+fn every_upstream_serves_the_anthropic_sdk_for_node() {
+    run_matrix(node("matrix_anthropic.test.mjs"));
+}
+
+#[test]
+fn every_upstream_serves_the_google_sdk_for_python() {
+    run_matrix(python("matrix_google.py"));
+}
+
+#[test]
+fn every_upstream_serves_the_google_sdk_for_node() {
+    run_matrix(node("matrix_google.test.mjs"));
+}
+
+/// Room for one request, and none to wait.
+const NO_ROOM: &str = "limits: {concurrent: 1, waiting: 0}\n";
+
+#[test]
+fn a_client_without_a_place_comes_again() {
+    run_with(MATRIX, DIALECTS, NO_ROOM, python("test_busy.py"));
+    run_with(MATRIX, DIALECTS, NO_ROOM, node("busy.test.mjs"));
+}
+
+#[test]
+fn langchain_crosses_dialects() {
+    run_matrix(python("test_langchain.py"));
+}
+
+#[test]
+fn the_vercel_ai_sdk_crosses_dialects() {
+    run_matrix(node("vercel.test.mjs"));
+}
+
+#[test]
 fn curl_crosses_dialects_with_the_demos_policy() {
-    let sidecar = Sidecar::start(include_str!("../policies/demo.route"), "", &[]);
+    let sidecar = Sidecar::start(include_str!("../policies/demo.route"), "", &[], "");
     let mut command = Command::new("sh");
     command.args(["examples/crossing.sh", sidecar.url()]).current_dir(env!("CARGO_MANIFEST_DIR"));
     command.env("no_proxy", "127.0.0.1");

@@ -1,13 +1,12 @@
 // The official OpenAI SDK for Node.js, unmodified, against the sidecar. Run by tests/sdk.rs.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import { test } from "node:test";
-import { pathToFileURL } from "node:url";
 
-// The package is installed outside the source tree.
-const resolved = createRequire(process.env.SDK_PACKAGES + "/").resolve("openai");
-const { default: OpenAI } = await import(pathToFileURL(resolved).href);
+import { data } from "./matrix.mjs";
+import { load } from "./packages.mjs";
+
+const { default: OpenAI } = await load("openai");
 
 const primary = "openai/gpt-5.4-2026-03-05";
 const messages = [{ role: "user", content: "Say something short." }];
@@ -45,11 +44,6 @@ test("a chat is answered by the pinned snapshot", async () => {
   assert.ok(data.choices[0].message.content);
 });
 
-test("a stream says the same as the whole answer", async () => {
-  const whole = (await ask()).choices[0].message.content;
-  assert.equal(await text(await ask("chat", { stream: true })), whole);
-});
-
 test("tools pass through, whole and in fragments", async () => {
   const choice = { tools, tool_choice: { type: "function", function: { name: "get_weather" } } };
   const whole = await ask("chat", choice);
@@ -73,17 +67,12 @@ test("the degraded answer is an ordinary one", async () => {
   assert.equal(await text(await ask("degraded", { stream: true })), "Please try again in a few minutes.");
 });
 
-for (const [status, exception] of [
-  [400, OpenAI.BadRequestError],
-  [401, OpenAI.AuthenticationError],
-  [403, OpenAI.PermissionDeniedError],
-  [404, OpenAI.NotFoundError],
-  [409, OpenAI.ConflictError],
-  [422, OpenAI.UnprocessableEntityError],
-  [429, OpenAI.RateLimitError],
-]) {
+for (const [status, name] of Object.entries(data.statuses)) {
   test(`a refusal with ${status} raises its exception`, async () => {
-    await assert.rejects(ask(`refuse_${status}`), (error) => error instanceof exception && /refused by policy/.test(error.message));
+    await assert.rejects(
+      ask(`refuse_${status}`),
+      (error) => error instanceof OpenAI[name] && /refused by policy/.test(error.message),
+    );
   });
 }
 

@@ -1,13 +1,11 @@
 // Embeddings with the official OpenAI SDK for Node.js, unmodified, against the sidecar. Run by tests/sdk.rs.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import { test } from "node:test";
-import { pathToFileURL } from "node:url";
 
-// The package is installed outside the source tree.
-const resolved = createRequire(process.env.SDK_PACKAGES + "/").resolve("openai");
-const { default: OpenAI } = await import(pathToFileURL(resolved).href);
+import { load } from "./packages.mjs";
+
+const { default: OpenAI } = await load("openai");
 
 const model = "text-embedding-3-small";
 const client = new OpenAI({ baseURL: process.env.WAYSIDE_URL + "/v1", apiKey: "sk-caller", maxRetries: 0 });

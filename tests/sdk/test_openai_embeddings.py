@@ -1,5 +1,6 @@
 """Embeddings with the official OpenAI SDK for Python, unmodified, against the sidecar. Run by tests/sdk.rs."""
 
+import functools
 import math
 import os
 import unittest
@@ -10,6 +11,8 @@ BASE_URL = os.environ["WAYSIDE_URL"] + "/v1"
 MODEL = "text-embedding-3-small"
 
 
+# Making one reads all certificates of the machine.
+@functools.cache
 def client(feature="chat"):
     headers = {"x-wayside-feature": feature}
     return openai.OpenAI(base_url=BASE_URL, api_key="sk-caller", max_retries=0, default_headers=headers)

@@ -1,13 +1,15 @@
 """The Responses API of the official OpenAI SDK for Python, unmodified, against the sidecar. Run by tests/sdk.rs, once with a
 provider that speaks it and once with one that speaks Chat Completions."""
 
-import asyncio
+import functools
 import json
 import os
 import unittest
 
 import openai
 import pydantic
+
+from matrix import STATUSES
 
 BASE_URL = os.environ["WAYSIDE_URL"] + "/v1"
 PRIMARY = "openai/gpt-5.4-2026-03-05"
@@ -29,11 +31,8 @@ CHOICE = {"type": "function", "name": "get_weather"}
 SORRY = "Please try again in a few minutes."
 
 
-class Verdict(pydantic.BaseModel):
-    label: str
-    score: int
-
-
+# Making one reads all certificates of the machine.
+@functools.cache
 def client(feature="chat", **options):
     options.setdefault("max_retries", 0)
     headers = {"x-wayside-feature": feature}
@@ -87,12 +86,6 @@ class Answers(unittest.TestCase):
             final = stream.get_final_response()
         self.assertEqual(snapshots[-1], final.output_text)
 
-    def test_structured_output_is_parsed_whole_and_streamed(self):
-        answer = client().responses.parse(model="gpt-5.4", input="Judge.", text_format=Verdict)
-        self.assertIsInstance(answer.output_parsed, Verdict)
-        with client().responses.stream(model="gpt-5.4", input="Judge.", text_format=Verdict) as stream:
-            self.assertEqual(stream.get_final_response().output_parsed, answer.output_parsed)
-
     def test_functions_are_called_and_their_results_sent_back(self):
         answer = ask(tools=TOOLS, tool_choice=CHOICE)
         call = answer.output[-1]
@@ -116,14 +109,6 @@ class Answers(unittest.TestCase):
         events, _ = streamed(max_output_tokens=2)
         self.assertEqual(events[-1].type, "response.incomplete")
 
-    def test_the_async_client_runs_many_at_once(self):
-        async def run():
-            async with openai.AsyncOpenAI(base_url=BASE_URL, api_key="sk-caller", max_retries=0) as asynchronous:
-                calls = [asynchronous.responses.create(model="gpt-5.4", input="Hi.") for _ in range(20)]
-                return await asyncio.gather(*calls)
-
-        self.assertEqual(len({answer.id for answer in asyncio.run(run())}), 20)
-
 
 class Failures(unittest.TestCase):
     def test_a_failing_provider_is_replaced(self):
@@ -140,16 +125,8 @@ class Failures(unittest.TestCase):
         self.assertEqual((text, events[-1].response.output_text), (SORRY, SORRY))
 
     def test_refusals_raise_the_exception_of_their_status(self):
-        for status, exception in [
-            (400, openai.BadRequestError),
-            (401, openai.AuthenticationError),
-            (403, openai.PermissionDeniedError),
-            (404, openai.NotFoundError),
-            (409, openai.ConflictError),
-            (422, openai.UnprocessableEntityError),
-            (429, openai.RateLimitError),
-        ]:
-            with self.subTest(status), self.assertRaises(exception) as raised:
+        for status, name in STATUSES.items():
+            with self.subTest(status), self.assertRaises(getattr(openai, name)) as raised:
                 ask(f"refuse_{status}")
             self.assertIn("refused by policy", raised.exception.message)
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Providers that the sidecar of a test knows; each is a path of one simulator.
-const PROVIDERS: [&str; 6] = ["openai", "anthropic", "mistral", "google", "xai", "cohere"];
+const PROVIDERS: [&str; 7] = ["openai", "anthropic", "mistral", "google", "xai", "cohere", "bedrock"];
 /// How long a process may take to say where it listens.
 const START: Duration = Duration::from_secs(20);
 
@@ -70,8 +70,8 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
-    /// With a policy, a faults file, and providers that speak another dialect than usual.
-    pub fn start(policy: &str, faults: &str, dialects: &[(&str, &str)]) -> Self {
+    /// With a policy, a faults file, providers that speak another dialect than usual, and more lines of `wayside.yaml`.
+    pub fn start(policy: &str, faults: &str, dialects: &[(&str, &str)], more: &str) -> Self {
         let files = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let path = files.path().join(name);
@@ -88,6 +88,7 @@ impl Sidecar {
             let url = &simulator.url;
             config += &format!("  {provider}: {{base_url: \"{url}/{provider}/v1\", key: sk-sidecar{dialect}}}\n");
         }
+        config += more;
         write("policy.route", policy);
         let mut serve = wayside();
         serve.arg("serve").arg("--config").arg(write("wayside.yaml", &config));
