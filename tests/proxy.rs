@@ -29,6 +29,8 @@ mod faults;
 mod hedging;
 #[path = "proxy/holding.rs"]
 mod holding;
+#[path = "proxy/hosted.rs"]
+mod hosted;
 #[path = "proxy/lifecycle.rs"]
 mod lifecycle;
 #[path = "proxy/limits.rs"]

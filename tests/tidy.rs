@@ -83,6 +83,7 @@ const OWNED: &[(&str, &[&str])] = &[
             "upstream/grant",
             "simulate/endpoint",
             "simulate/gemini",
+            "simulate/hosted",
         ],
     ),
     ("aws_smithy_eventstream", &["dialect/event_stream", "simulate/converse"]),

@@ -5,6 +5,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::auth::Auth;
+use super::cloud::Cloud;
 use super::meant::Reader;
 use super::provider::Provider;
 use super::raw::RawProvider;
@@ -17,7 +18,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 const MAX_VERSION: usize = 32;
 
 impl Provider {
-    /// The path of a call, where it is not the dialect's: a deployment on Azure, a publisher's model on Vertex.
+    /// The path of a call, where it is not the dialect's: a deployment on Azure, a maker's model on a cloud.
     pub fn own_path(&self, dialect: Dialect, model: &str, stream: bool) -> Option<String> {
         let model = utf8_percent_encode(model, SEGMENT);
         if let Some(version) = &self.api_version {
@@ -29,22 +30,19 @@ impl Provider {
             };
             return Some(format!("/deployments/{model}/{method}?api-version={version}"));
         }
-        let method = match (dialect, &self.auth) {
-            (Dialect::Gemini, Auth::ServiceAccount(_)) if stream => "streamGenerateContent?alt=sse",
-            (Dialect::Gemini, Auth::ServiceAccount(_)) => "generateContent",
-            (Dialect::Messages, Auth::ServiceAccount(_)) if stream => "streamRawPredict",
-            (Dialect::Messages, Auth::ServiceAccount(_)) => "rawPredict",
-            _ => return None,
-        };
-        Some(format!("/models/{model}:{method}"))
-    }
-}
-
-impl Provider {
-    /// The version that stands in the body of a request for Claude, where a cloud hosts it.
-    pub const fn anthropic_version(&self) -> Option<&'static str> {
-        match (self.dialect, &self.auth) {
-            (Dialect::Messages, Auth::ServiceAccount(_)) => Some("vertex-2023-10-16"),
+        match (self.cloud?, dialect) {
+            (Cloud::Bedrock, Dialect::Messages) => {
+                let method = if stream { "invoke-with-response-stream" } else { "invoke" };
+                Some(format!("/model/{model}/{method}"))
+            }
+            (Cloud::Vertex, Dialect::Messages) => {
+                let method = if stream { "streamRawPredict" } else { "rawPredict" };
+                Some(format!("/publishers/anthropic/models/{model}:{method}"))
+            }
+            (Cloud::Vertex, Dialect::Gemini) => {
+                let method = if stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+                Some(format!("/publishers/google/models/{model}:{method}"))
+            }
             _ => None,
         }
     }

@@ -10,7 +10,7 @@ use super::key_file::ServiceAccount;
 use super::meant::Reader;
 use super::raw::RawAuth;
 use super::secret::Secret;
-use crate::names::{Dialect, nearest};
+use crate::names::nearest;
 
 /// How a provider is shown who calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -162,7 +162,7 @@ struct Section<'s> {
 
 impl Reader<'_> {
     /// `auth:`; `None` after an error.
-    pub(super) fn auth(&mut self, at: &str, raw: Option<&RawAuth>, dialect: Dialect) -> Option<Meant> {
+    pub(super) fn auth(&mut self, at: &str, raw: Option<&RawAuth>) -> Option<Meant> {
         let Some(raw) = raw else { return Some(Meant { auth: Auth::Usual, base_url: None }) };
         let at = format!("{at}.auth");
         let words = KINDS.map(|(kind, _)| kind);
@@ -184,7 +184,7 @@ impl Reader<'_> {
                 .map(|name| Meant { auth: Auth::Header(name.to_ascii_lowercase().into()), base_url: None }),
             "bearer" => Some(Meant { auth: Auth::Bearer, base_url: None }),
             "sigv4" => self.sigv4(&section),
-            "service_account" => self.service_account(&section, dialect),
+            "service_account" => self.service_account(&section),
             _ => self.entra(&section),
         };
         meant.filter(|_| self.errors.len() == errors)
@@ -243,7 +243,7 @@ impl Reader<'_> {
         Some(Meant { auth: Auth::SigV4(keys), base_url })
     }
 
-    fn service_account(&mut self, section: &Section<'_>, dialect: Dialect) -> Option<Meant> {
+    fn service_account(&mut self, section: &Section<'_>) -> Option<Meant> {
         let path = self.text(section, "file");
         let project = self.text(section, "project");
         let location = self.text(section, "location");
@@ -253,7 +253,7 @@ impl Reader<'_> {
         let shown = path.display().to_string();
         let (account, file_project) = self.key_file(&at, &shown, &text, scope)?;
         let project = project.map(String::from).or(file_project);
-        let base_url = location.zip(project).map(|(location, project)| vertex(&location, &project, dialect));
+        let base_url = location.zip(project).map(|(location, project)| vertex(&location, &project));
         Some(Meant { auth: Auth::ServiceAccount(account), base_url })
     }
 
@@ -276,22 +276,21 @@ impl Reader<'_> {
     }
 }
 
-/// Where models of one publisher are (Vertex AI, locations of the API, read 2026-11-22).
-fn vertex(location: &str, project: &str, dialect: Dialect) -> String {
+/// Where models are (Vertex AI, locations of the API, read 2026-11-22).
+fn vertex(location: &str, project: &str) -> String {
     let host = match location {
         "global" => "aiplatform.googleapis.com".to_owned(),
         region => format!("{region}-aiplatform.googleapis.com"),
     };
-    let publisher = if dialect == Dialect::Messages { "anthropic" } else { "google" };
-    format!("https://{host}/v1/projects/{project}/locations/{location}/publishers/{publisher}")
+    format!("https://{host}/v1/projects/{project}/locations/{location}")
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::{Config, Environment};
+    use crate::config::{Cloud, Config, Environment};
 
     struct Fake(&'static [(&'static str, &'static str)]);
 
@@ -315,7 +314,7 @@ mod tests {
         }
     }
 
-    fn config(row: &str, environment: &'static [(&'static str, &'static str)]) -> Result<Config, String> {
+    pub fn config(row: &str, environment: &'static [(&'static str, &'static str)]) -> Result<Config, String> {
         let text = format!("providers: {{cloud: {{{row}}}}}\n");
         Config::read(&text, Path::new("/etc"), &Fake(environment)).map_err(|errors| errors.to_string())
     }
@@ -348,7 +347,7 @@ mod tests {
         let gemini = provider("dialect: gemini, auth: {kind: service_account, file: sa.json, location: europe-west4}");
         assert_eq!(
             gemini.base_url.to_string(),
-            "https://europe-west4-aiplatform.googleapis.com/v1/projects/lab/locations/europe-west4/publishers/google"
+            "https://europe-west4-aiplatform.googleapis.com/v1/projects/lab/locations/europe-west4"
         );
         let Auth::ServiceAccount(account) = &gemini.auth else { panic!("{gemini:?}") };
         assert_eq!((&*account.email, account.key_id.as_deref()), ("w@lab.example", Some("k1")));
@@ -356,19 +355,14 @@ mod tests {
         assert!(!format!("{gemini:?}").contains("s3cret"));
         let claude =
             provider("dialect: messages, auth: {kind: service_account, file: sa.json, project: p, location: global}");
-        assert_eq!(
-            claude.base_url.to_string(),
-            "https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers/anthropic"
-        );
+        assert_eq!(claude.base_url.to_string(), "https://aiplatform.googleapis.com/v1/projects/p/locations/global");
         let path =
             |provider: &crate::config::Provider, stream| provider.own_path(provider.dialect, "m@1", stream).unwrap();
-        assert_eq!(path(&gemini, false), "/models/m@1:generateContent");
-        assert_eq!(path(&gemini, true), "/models/m@1:streamGenerateContent?alt=sse");
-        assert_eq!(
-            (path(&claude, false), path(&claude, true)),
-            ("/models/m@1:rawPredict".into(), "/models/m@1:streamRawPredict".into())
-        );
-        assert_eq!((gemini.anthropic_version(), claude.anthropic_version()), (None, Some("vertex-2023-10-16")));
+        assert_eq!(path(&gemini, false), "/publishers/google/models/m@1:generateContent");
+        assert_eq!(path(&gemini, true), "/publishers/google/models/m@1:streamGenerateContent?alt=sse");
+        assert_eq!(path(&claude, false), "/publishers/anthropic/models/m@1:rawPredict");
+        assert_eq!(path(&claude, true), "/publishers/anthropic/models/m@1:streamRawPredict");
+        assert_eq!(gemini.cloud, Some(Cloud::Vertex));
     }
 
     #[test]

@@ -208,6 +208,7 @@ impl Reader<'_> {
             kind: ProviderKind::Hosted,
             dialect: Dialect::Chat,
             auth: Auth::Usual,
+            cloud: None,
             api_version: None,
             base_url,
             key: None,

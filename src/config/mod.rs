@@ -13,6 +13,8 @@ mod base_url;
 mod breakers;
 mod cache;
 pub mod check;
+#[cfg(feature = "serve")]
+mod cloud;
 mod delivery;
 #[cfg(feature = "serve")]
 mod key_file;
@@ -35,6 +37,8 @@ mod tunnel;
 
 #[cfg(feature = "serve")]
 pub use auth::{Auth, Entra, SigV4};
+#[cfg(feature = "serve")]
+pub use cloud::Cloud;
 #[cfg(feature = "serve")]
 pub use delivery::{Delivery, Sink};
 #[cfg(feature = "serve")]

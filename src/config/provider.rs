@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::auth::{Auth, Meant};
 use super::base_url::BaseUrl;
+use super::cloud::{self, Cloud};
 use super::known::{self, ProviderKind};
 use super::meant::{Config, Reader};
 use super::pem::{ClientCertificate, Pem};
@@ -53,6 +54,8 @@ pub struct Provider {
     pub base_url: BaseUrl,
     /// How it is shown who calls.
     pub auth: Auth,
+    /// The cloud that hosts its models, where each maker's are asked in its own words.
+    pub cloud: Option<Cloud>,
     /// Of an Azure resource whose models are deployments in the path.
     pub api_version: Option<Box<str>>,
     /// Sent as its dialect wants it ([`Provider::key_header`]); a provider inside the pod may need none.
@@ -102,6 +105,7 @@ impl Provider {
             dialect: Dialect::Chat,
             base_url,
             auth: Auth::Usual,
+            cloud: None,
             api_version: None,
             key: None,
             caller_key: false,
@@ -119,6 +123,7 @@ impl Provider {
     pub fn key_header(&self) -> (&str, &'static str) {
         match (&self.auth, self.dialect) {
             (Auth::Header(name), _) => (name, ""),
+            (Auth::Usual, _) if self.cloud.is_some() => ("authorization", "Bearer "),
             (Auth::Usual, Dialect::Messages) => ("x-api-key", ""),
             (Auth::Usual, Dialect::Gemini) => ("x-goog-api-key", ""),
             _ => ("authorization", "Bearer "),
@@ -170,14 +175,18 @@ impl Reader<'_> {
         let at = format!("providers.{name}");
         let kind = known::kind(&at, raw, self.errors);
         let dialect = known::dialect(&at, name, raw, self.errors);
-        let Meant { auth, base_url: own } = self.auth(&at, raw.auth.as_ref(), dialect)?;
+        let Meant { auth, base_url: own } = self.auth(&at, raw.auth.as_ref())?;
         let Some(url) = raw.base_url.as_deref().or(own.as_deref()).or(usual.map(|usual| usual.0)) else {
             self.errors.push(format!("{at}: no `base_url`; write `base_url: https://host/v1`"));
             return None;
         };
         let filled = self.filled(&format!("{at}.base_url"), url)?;
         let base_url = BaseUrl::parse(&filled, url);
-        let base_url = base_url.map_err(|error| self.errors.push(format!("{at}.base_url: {error}"))).ok();
+        let mut base_url = base_url.map_err(|error| self.errors.push(format!("{at}.base_url: {error}"))).ok();
+        let cloud = self.cloud(&at, raw.cloud.as_deref(), (dialect, &auth), base_url.as_ref());
+        if let (Some(Cloud::Vertex), Some(url)) = (cloud, &mut base_url) {
+            cloud::of_all_makers(url);
+        }
         let caller_key = raw.key.as_deref() == Some(CALLER_KEY);
         let key = match (&raw.key, usual) {
             _ if caller_key => None,
@@ -205,6 +214,7 @@ impl Reader<'_> {
             dialect,
             base_url: base_url?,
             auth,
+            cloud,
             api_version,
             key,
             caller_key,

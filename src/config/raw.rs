@@ -66,6 +66,7 @@ pub struct RawProvider {
     pub api_version: Option<String>,
     pub key: Option<String>,
     pub auth: Option<RawAuth>,
+    pub cloud: Option<String>,
     pub headers: BTreeMap<String, String>,
     pub ca_file: Option<String>,
     pub client_cert_file: Option<String>,

@@ -14,6 +14,8 @@ pub mod embeddings;
 #[cfg(feature = "serve")]
 pub mod event_stream;
 pub mod follow;
+#[cfg(feature = "serve")]
+pub mod framing;
 pub mod gemini;
 pub mod json;
 pub mod messages;

@@ -13,7 +13,10 @@ use super::upstream_error::UpstreamError;
 use super::{Dialect, chat, converse, embeddings, gemini, messages, responses};
 
 /// Names the version of Anthropic's API.
-const VERSION_HEADER: &str = "anthropic-version";
+pub const VERSION_HEADER: &str = "anthropic-version";
+
+/// Names features of it that are in no version.
+pub const BETA_HEADER: &str = "anthropic-beta";
 
 /// What a path says where other dialects say it in the body: the model, and whether a stream is wanted.
 pub type InPath<'a> = Option<(&'a str, bool)>;
@@ -92,7 +95,7 @@ pub const fn passed_headers(dialect: Dialect) -> &'static [(&'static str, Option
     match dialect {
         Dialect::Chat | Dialect::Responses | Dialect::Embeddings => &[("openai-beta", None)],
         Dialect::Messages => {
-            &[(VERSION_HEADER, Some(messages::write::VERSION_WITH_SAMPLING)), ("anthropic-beta", None)]
+            &[(VERSION_HEADER, Some(messages::write::VERSION_WITH_SAMPLING)), (BETA_HEADER, None)]
         }
         Dialect::Gemini | Dialect::Converse => &[],
     }

@@ -254,7 +254,9 @@ async fn successful(mut answer: Answer, hop: &Try<'_>) -> Result<Answer, Failed>
     if ended {
         answer.finish().await;
     }
-    let body = if hop.dialect == hop.caller { body.freeze() } else { error.for_caller(status).body(hop.caller).into() };
+    // A cloud puts its own errors, in words of its own, in place of those of the API that it passes on.
+    let own = hop.dialect == hop.caller && hop.upstream.provider.hosts(hop.dialect).is_none();
+    let body = if own { body.freeze() } else { error.for_caller(status).body(hop.caller).into() };
     let said = Said { status, body, watch: None };
     Err(Failed { error, said: Some(said).filter(|_| ended), spent: Spent::Nothing })
 }

@@ -4,8 +4,9 @@
 
 use bytes::Bytes;
 
-use crate::dialect::sse::{self, Event};
-use crate::dialect::{Dialect, event_stream};
+use crate::dialect::Dialect;
+use crate::dialect::framing::Framer;
+use crate::dialect::sse::Event;
 use crate::upstream::{Answer, CallError};
 
 /// An upstream's stream.
@@ -13,12 +14,6 @@ pub struct Events {
     answer: Answer,
     framer: Framer,
     end: End,
-}
-
-/// How events are told apart in bytes.
-enum Framer {
-    Lines(sse::Framer),
-    Frames(event_stream::Framer),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +40,8 @@ pub enum Next {
 impl Events {
     /// Out of the body of `answer`, if it is a stream in this dialect.
     pub fn of(answer: Answer, dialect: Dialect) -> Result<Self, Answer> {
-        let framer = match dialect {
-            Dialect::Converse if is(&answer, event_stream::MEDIA_TYPE) => Framer::Frames(Default::default()),
-            Dialect::Converse => return Err(answer),
-            _ if is(&answer, "text/event-stream") => Framer::Lines(Default::default()),
-            _ => return Err(answer),
-        };
+        let media_type = answer.header("content-type").unwrap_or_default();
+        let Some(framer) = Framer::of(media_type, dialect) else { return Err(answer) };
         Ok(Self { answer, framer, end: End::Open })
     }
 
@@ -81,7 +72,7 @@ impl Events {
     }
 
     fn framed(&mut self) -> Option<Next> {
-        match self.framer.next() {
+        match self.framer.next_event() {
             Err(broken) => return Some(Next::Broken(broken)),
             Ok(Some(event)) => return Some(Next::Event(event)),
             Ok(None) => {}
@@ -90,7 +81,10 @@ impl Events {
             End::Open => None,
             End::Clean => {
                 self.end = End::Drained;
-                Some(self.framer.finish())
+                Some(match self.framer.finish() {
+                    Ok(last) => last.map_or(Next::End, Next::Event),
+                    Err(broken) => Next::Broken(broken),
+                })
             }
             End::Drained => Some(Next::End),
         }
@@ -109,41 +103,4 @@ impl Events {
     pub async fn finish(self) {
         self.answer.finish().await;
     }
-}
-
-impl Framer {
-    fn push(&mut self, piece: Bytes) {
-        match self {
-            Self::Lines(framer) => framer.push(piece),
-            Self::Frames(framer) => framer.push(piece),
-        }
-    }
-
-    fn next(&mut self) -> Result<Option<Event>, String> {
-        match self {
-            Self::Lines(framer) => {
-                framer.next_event().map_err(|too_large| format!("an event of more than {} bytes", too_large.limit))
-            }
-            Self::Frames(framer) => {
-                let frame = framer.next_event().map_err(|broken| broken.to_string())?;
-                Ok(frame.map(|frame| Event::of(frame.name().unwrap_or_default(), frame.data())))
-            }
-        }
-    }
-
-    /// The body ended.
-    fn finish(&mut self) -> Next {
-        match self {
-            Self::Lines(framer) => framer.finish().map_or(Next::End, Next::Event),
-            Self::Frames(framer) => {
-                framer.finish().map_or_else(|broken| Next::Broken(broken.to_string()), |()| Next::End)
-            }
-        }
-    }
-}
-
-/// Whether an answer is of this media type.
-fn is(answer: &Answer, media_type: &str) -> bool {
-    let given = answer.header("content-type").unwrap_or_default();
-    given.get(..media_type.len()).is_some_and(|given| given.eq_ignore_ascii_case(media_type))
 }

@@ -135,9 +135,10 @@ impl Watch {
         matches!(&self.said, Said::Whole(summary) if summary.calls)
     }
 
-    /// Another model than the pin answered. A server that names none is believed.
+    /// Another model than the pin answered. A server that names none is believed, and so is one where nothing says what its pin
+    /// is called.
     pub fn drifted(&self) -> bool {
-        self.model().is_some_and(|model| !same(&self.pin, model))
+        !self.pin.is_empty() && self.model().is_some_and(|model| !same(&self.pin, model))
     }
 
     /// The model the answer names.

@@ -10,13 +10,16 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
-use super::ask::Told;
+use super::ask::{Betas, Told};
 use super::sidecar::InForce;
 use crate::catalog::Capabilities;
+use crate::config::Cloud;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Notes, Target};
 use crate::dialect::embeddings::request::Ask;
+use crate::dialect::messages::hosted::Host;
 use crate::dialect::splice::{Change, splice};
+use crate::dialect::translate::{BETA_HEADER, VERSION_HEADER};
 use crate::dialect::{Dialect, embeddings, messages, translate};
 use crate::policy::plan::PlannedHop;
 use crate::upstream::{Call, Upstream};
@@ -28,7 +31,7 @@ type Body = SmallVec<[Bytes; 7]>;
 pub struct Prepared {
     body: Body,
     path: Option<String>,
-    headers: SmallVec<[(HeaderName, HeaderValue); 2]>,
+    headers: Betas,
     /// What the upstream speaks there.
     pub dialect: Dialect,
     /// What it does not say any more, or says otherwise.
@@ -49,7 +52,7 @@ impl Prepared {
 pub fn prepare(now: &InForce, told: &Told, hop: &PlannedHop, upstream: &Upstream) -> Result<Prepared, BadBody> {
     let model = now.upstream_id(hop.snapshot);
     let caller = told.entrance.dialect;
-    let dialect = spoken(caller, upstream.provider.dialect);
+    let dialect = spoken(caller, upstream.provider.speaks(model));
     let max_output = hop.max_output.map(|cap| cap.0);
     let output_cap = upstream.provider.output_cap.word();
     // A key for one dialect's provider is a secret to another's.
@@ -60,8 +63,9 @@ pub fn prepare(now: &InForce, told: &Told, hop: &PlannedHop, upstream: &Upstream
     if caller == dialect {
         let change = Change { model, max_output, cap: translate::cap_field(dialect, output_cap) };
         let body = splice(&told.body, &told.scan, change).parts;
-        let headers = told.betas.iter().cloned().chain(key).collect();
-        return Ok(Prepared { body: hosted(upstream, body), path, headers, dialect, notes: Notes::default() });
+        let (body, headers) = hosted(upstream, dialect, body, told.betas.clone());
+        let headers = headers.into_iter().chain(key).collect();
+        return Ok(Prepared { body, path, headers, dialect, notes: Notes::default() });
     }
     if let Some(ask) = &told.vectors {
         return vectors(told, ask, model, dialect, key);
@@ -79,8 +83,9 @@ pub fn prepare(now: &InForce, told: &Told, hop: &PlannedHop, upstream: &Upstream
     let written = translate::request(dialect, &conversation, &target)?;
     let header = translate::header(dialect, &conversation, &target);
     let headers = header.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+    let body = SmallVec::from_iter([written.body.into()]);
+    let (body, headers) = hosted(upstream, dialect, body, headers.into_iter().collect());
     let headers = headers.into_iter().chain(key).collect();
-    let body = hosted(upstream, SmallVec::from_iter([written.body.into()]));
     Ok(Prepared { body, path, headers, dialect, notes: written.notes })
 }
 
@@ -102,9 +107,20 @@ fn vectors(told: &Told, ask: &Ask, model: &str, dialect: Dialect, key: Option<He
     Ok(Prepared { body: SmallVec::from_iter([body.into()]), path, headers, dialect, notes: Notes::default() })
 }
 
-/// As a cloud takes it that hosts Claude.
-fn hosted(upstream: &Upstream, body: Body) -> Body {
-    let Some(version) = upstream.provider.anthropic_version() else { return body };
-    let whole = body.concat();
-    SmallVec::from_iter([messages::hosted::hosted(&whole, version).into_owned().into()])
+/// As a cloud takes it that hosts Claude: the version is in the body, and on Bedrock everything is that is not in the path.
+fn hosted(upstream: &Upstream, dialect: Dialect, body: Body, headers: Betas) -> (Body, Betas) {
+    let Some(cloud) = upstream.provider.hosts(dialect) else { return (body, headers) };
+    let (named, mut headers): (Betas, Betas) = headers.into_iter().partition(|(name, _)| name == BETA_HEADER);
+    headers.retain(|(name, _)| *name != VERSION_HEADER);
+    let betas: Vec<&str> = named.iter().filter_map(|(_, value)| value.to_str().ok()).collect();
+    let version = cloud.anthropic_version();
+    let host = match cloud {
+        Cloud::Bedrock => Host { version, without: &["model", "stream"], betas: &betas },
+        Cloud::Vertex => Host { version, without: &["model"], betas: &[] },
+    };
+    let body = messages::hosted::hosted(&body.concat(), host).into_owned();
+    if cloud == Cloud::Vertex {
+        headers.extend(named);
+    }
+    (SmallVec::from_iter([body.into()]), headers)
 }

@@ -25,6 +25,7 @@ use crate::chain::{Chain, SkipReason, Start, Step};
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Notes, Reply};
+use crate::dialect::messages::hosted::own_name;
 use crate::dialect::upstream_error::UpstreamError;
 use crate::dialect::whole::Vectors;
 use crate::failure::Failure;
@@ -331,7 +332,8 @@ impl<'a> Walk<'a> {
     fn prepare(&self, told: &Told, hop: &PlannedHop) -> Result<Option<Prepared>, BadBody> {
         let Some(upstream) = self.now.upstream(hop.snapshot) else { return Ok(None) };
         let provider = &upstream.provider;
-        let bound = told.scan.bound && provider.dialect == told.entrance.dialect;
+        let speaks = provider.speaks(self.now.upstream_id(hop.snapshot));
+        let bound = told.scan.bound && speaks == told.entrance.dialect;
         if bound && self.keeper(told).as_ref() != Some(&provider.name) {
             return Err(BadBody::kept_elsewhere());
         }
@@ -344,7 +346,8 @@ impl<'a> Walk<'a> {
         let run = self.chain.run();
         let speaks = |snapshot| {
             let provider = &self.now.upstream(snapshot)?.provider;
-            (provider.dialect == told.entrance.dialect).then(|| provider.name.clone())
+            let same = provider.speaks(self.now.upstream_id(snapshot)) == told.entrance.dialect;
+            same.then(|| provider.name.clone())
         };
         let mut hops = run.hops.iter().enumerate();
         let (at, position, keeper) = hops.find_map(|(at, hop)| Some((at, hop.position, speaks(hop.snapshot)?)))?;
@@ -379,7 +382,9 @@ pub(super) async fn try_hop(
         let error = UpstreamError::bare(Failure::Network, "no upstream is configured for this provider");
         return Tried::Failed(error.into());
     };
-    let pin = now.upstream_id(hop.snapshot);
+    let model = now.upstream_id(hop.snapshot);
+    let hosted = upstream.provider.hosts(prepared.dialect).map(|_| own_name(model).unwrap_or_default());
+    let pin = hosted.as_deref().unwrap_or(model);
     let caller = told.entrance.dialect;
     // Only what was said in one dialect can be held against what is said in the same.
     let (chat, plain) = (prepared.dialect == Dialect::Chat, caller == Dialect::Chat);
@@ -405,8 +410,8 @@ pub(super) async fn try_hop(
     let (after, on, progress) = (errand.seen, hop.on, errand.progress);
     let call = prepared.call();
     let created = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
-    let reply = Reply { id: errand.request_id.as_str(), model: pin, created, include_usage: told.scan.include_usage };
-    let vectors = told.vectors.as_deref().map(|ask| Vectors { ask, model: pin });
+    let reply = Reply { id: errand.request_id.as_str(), model, created, include_usage: told.scan.include_usage };
+    let vectors = told.vectors.as_deref().map(|ask| Vectors { ask, model });
     let dialect = prepared.dialect;
     let hop = Try {
         upstream,

@@ -6,6 +6,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::gemini::{self, Method};
+use super::hosted::{self, Cloud};
 
 /// The provider of paths that name none.
 pub const DEFAULT_PROVIDER: &str = "default";
@@ -34,6 +35,15 @@ pub enum Endpoint {
         /// ConverseStream.
         stream: bool,
     },
+    /// Messages, where a cloud hosts the model.
+    Hosted {
+        /// Whose.
+        cloud: Cloud,
+        /// From the path, decoded.
+        model: String,
+        /// As a stream.
+        stream: bool,
+    },
     /// The list of models, in every dialect.
     Models,
     /// One model.
@@ -49,6 +59,8 @@ impl Endpoint {
             Self::Messages => "messages",
             Self::CountTokens => "count_tokens",
             Self::Converse { .. } => "converse",
+            Self::Hosted { cloud: Cloud::Bedrock, .. } => "invoke",
+            Self::Hosted { cloud: Cloud::Vertex, .. } => "raw_predict",
             Self::Embeddings => "embeddings",
             Self::Gemini(_, Method::Generate) => "generate_content",
             Self::Gemini(_, Method::Stream) => "stream_generate_content",
@@ -71,7 +83,10 @@ impl Endpoint {
 pub fn of_path(path: &str) -> Option<(Option<&str>, Endpoint)> {
     let mut segments: Vec<&str> = path.trim_matches('/').split('/').filter(|segment| !segment.is_empty()).collect();
     let is_start = |segment: &str| {
-        matches!(segment, "v1" | "v1beta" | "chat" | "responses" | "messages" | "embeddings" | "models" | "model")
+        matches!(
+            segment,
+            "v1" | "v1beta" | "chat" | "responses" | "messages" | "embeddings" | "models" | "model" | "projects"
+        )
     };
     let provider = match segments.first() {
         Some(first) if !is_start(first) => Some(segments.remove(0)),
@@ -93,6 +108,21 @@ pub fn of_path(path: &str) -> Option<(Option<&str>, Endpoint)> {
         ["model", model, method @ ("converse" | "converse-stream")] => {
             let model = percent_decode_str(model).decode_utf8().ok()?.into_owned();
             Endpoint::Converse { model, stream: *method == "converse-stream" }
+        }
+        ["model", model, method] => {
+            let cloud = Cloud::Bedrock;
+            let (model, stream) = hosted::asked(cloud, model, method)?;
+            Endpoint::Hosted { cloud, model, stream }
+        }
+        // `projects/P/locations/L/publishers/anthropic/models/{model}:{method}`
+        ["projects", _, "locations", _, "publishers", "anthropic", "models", id] => {
+            let (cloud, (model, method)) = (Cloud::Vertex, id.rsplit_once(':')?);
+            let (model, stream) = hosted::asked(cloud, model, method)?;
+            Endpoint::Hosted { cloud, model, stream }
+        }
+        ["projects", _, "locations", _, "publishers", "google", "models", id] => {
+            let (model, method) = gemini::asked(id)?;
+            Endpoint::Gemini(model, method)
         }
         ["models"] => Endpoint::Models,
         ["models", id @ ..] => {
@@ -133,6 +163,17 @@ mod tests {
         );
         let whole = Endpoint::Converse { model, stream: false };
         assert_eq!(of_path("/model/anthropic.claude-v1:0/converse"), Some((None, whole)));
+        let hosted = |cloud, model: &str, stream| Endpoint::Hosted { cloud, model: model.into(), stream };
+        let invoked = hosted(Cloud::Bedrock, "anthropic.claude-v1:0", true);
+        let path = "/bedrock/model/anthropic.claude-v1%3A0/invoke-with-response-stream";
+        assert_eq!(of_path(path), Some((Some("bedrock"), invoked)));
+        let vertex = "/vertex/v1/projects/p/locations/l/publishers";
+        let claude = format!("{vertex}/anthropic/models/claude-haiku-4-5@20251001:rawPredict");
+        let predicted = hosted(Cloud::Vertex, "claude-haiku-4-5@20251001", false);
+        assert_eq!(of_path(&claude), Some((Some("vertex"), predicted)));
+        let gemini = format!("{vertex}/google/models/gemini-3-pro:generateContent");
+        let generated = Endpoint::Gemini("gemini-3-pro".into(), Method::Generate);
+        assert_eq!(of_path(&gemini), Some((Some("vertex"), generated)));
         assert_eq!(of_path("/openai/v1/models/ft:gpt/x"), Some((Some("openai"), Endpoint::Model("ft:gpt/x".into()))));
     }
 

@@ -20,6 +20,7 @@ use super::endpoint::{self, Endpoint};
 use super::error::{Complaint, Dialect};
 use super::fault::{ErrorAnswer, ErrorKind, Fault, Trouble, Wait};
 use super::gemini::{self, Method};
+use super::hosted::{self, Cloud};
 use super::rules::MODEL_MARK;
 use super::script::{self, Event, Events, Role, Steps};
 use super::seen::{End, Seen, Ticket};
@@ -37,6 +38,7 @@ const HTML: &str = "<!doctype html><title>Bad gateway</title><h1>This is not JSO
 enum Reply {
     Json(Value),
     Stream(Events),
+    Frames(Events, script::Frame),
 }
 
 /// A request under way.
@@ -104,9 +106,11 @@ pub async fn answer(
 fn dialect_of(endpoint: Option<&Endpoint>, path: &str, headers: &HeaderMap) -> Dialect {
     match endpoint {
         Some(Endpoint::Responses) => Dialect::Responses,
-        Some(Endpoint::Messages | Endpoint::CountTokens) => Dialect::Anthropic,
+        Some(Endpoint::Messages | Endpoint::CountTokens | Endpoint::Hosted { cloud: Cloud::Vertex, .. }) => {
+            Dialect::Anthropic
+        }
         Some(Endpoint::Gemini(..)) => Dialect::Google,
-        Some(Endpoint::Converse { .. }) => Dialect::Bedrock,
+        Some(Endpoint::Converse { .. } | Endpoint::Hosted { cloud: Cloud::Bedrock, .. }) => Dialect::Bedrock,
         Some(Endpoint::Chat | Endpoint::Embeddings) => Dialect::OpenAi,
         Some(Endpoint::Models | Endpoint::Model(_)) | None if headers.contains_key("anthropic-version") => {
             Dialect::Anthropic
@@ -164,7 +168,12 @@ impl Exchange {
             parsed.insert("model".to_owned(), Value::from(model.as_str()));
             parsed.insert("stream".to_owned(), Value::from(*method == Method::Stream));
         }
-        if let Endpoint::Converse { model, stream } = endpoint {
+        if let Endpoint::Hosted { cloud, .. } = endpoint
+            && let Some(odd) = hosted::in_path(*cloud).iter().find(|name| parsed.contains_key(**name))
+        {
+            return Err(Complaint::invalid(odd, format!("{odd}: Extra inputs are not permitted")));
+        }
+        if let Endpoint::Converse { model, stream } | Endpoint::Hosted { model, stream, .. } = endpoint {
             parsed.insert("model".to_owned(), Value::from(model.as_str()));
             parsed.insert("stream".to_owned(), Value::from(*stream));
         }
@@ -266,9 +275,18 @@ impl Exchange {
                 let ask = converse::read(body)?;
                 let (stamp, answer) = (stamp(&ask.model), self.answered(&ask));
                 Ok(if ask.stream {
-                    Reply::Stream(converse::events(stamp, answer))
+                    Reply::Frames(converse::events(stamp, answer), converse::frame)
                 } else {
                     Reply::Json(converse::whole(&stamp, answer))
+                })
+            }
+            Endpoint::Hosted { cloud, .. } => {
+                let ask = hosted::read(*cloud, body, headers)?;
+                let (stamp, answer) = (stamp(&hosted::own_name(&ask.model)), self.answered(&ask));
+                Ok(match (ask.stream, cloud) {
+                    (false, _) => Reply::Json(messages::whole(&stamp, answer)),
+                    (true, Cloud::Bedrock) => Reply::Frames(messages::events(stamp, answer), hosted::frame),
+                    (true, Cloud::Vertex) => Reply::Stream(messages::events(stamp, answer)),
                 })
             }
             Endpoint::CountTokens => Ok(Reply::Json(messages::counted(&messages::read(body, headers, true)?))),
@@ -326,12 +344,12 @@ impl Exchange {
                 self.finish(StatusCode::OK, "application/json", Some(length), steps)
             }
             Reply::Stream(events) => {
-                let (kind, frame): (_, script::Frame) = match self.dialect {
-                    Dialect::Bedrock => (converse::MEDIA_TYPE, converse::frame),
-                    _ => ("text/event-stream; charset=utf-8", Event::sse),
-                };
+                let steps = script::stream(events, &self.fault, self.error_event(), Event::sse);
+                self.finish(StatusCode::OK, "text/event-stream; charset=utf-8", None, steps)
+            }
+            Reply::Frames(events, frame) => {
                 let steps = script::stream(events, &self.fault, self.error_event(), frame);
-                self.finish(StatusCode::OK, kind, None, steps)
+                self.finish(StatusCode::OK, converse::MEDIA_TYPE, None, steps)
             }
         }
     }

@@ -47,7 +47,14 @@ fn version(headers: &HeaderMap) -> Result<&str, Complaint> {
 /// # Errors
 /// In the provider's terms.
 pub fn read(body: &Map<String, Value>, headers: &HeaderMap, counting: bool) -> Result<Ask, Complaint> {
-    let version = version(headers)?;
+    said(body, version(headers)?, counting)
+}
+
+/// Likewise, where the version is known.
+///
+/// # Errors
+/// In the provider's terms.
+pub fn said(body: &Map<String, Value>, version: &str, counting: bool) -> Result<Ask, Complaint> {
     let mut ask = Ask { model: fields::required_text(body, "model")?, n: 1, ..Ask::default() };
     if version >= NO_SAMPLING_SINCE
         && let Some(name) = ["temperature", "top_p", "top_k"].into_iter().find(|name| body.contains_key(*name))

@@ -28,6 +28,7 @@ mod exchange;
 pub mod fault;
 mod fields;
 mod gemini;
+mod hosted;
 mod messages;
 mod models;
 mod responses;

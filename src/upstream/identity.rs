@@ -75,6 +75,7 @@ fn endpoint(provider: &Provider, url: &BaseUrl) -> Provider {
         name: format!("{}.auth", provider.name).as_str().into(),
         dialect: Dialect::Chat,
         auth: Auth::Usual,
+        cloud: None,
         api_version: None,
         base_url: url.clone(),
         key: None,

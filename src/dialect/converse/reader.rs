@@ -190,7 +190,7 @@ fn each<'a>(
 }
 
 /// `throttlingException`; what a frame of the type `error` names, too.
-fn is_exception(name: &[u8]) -> bool {
+pub(in crate::dialect) fn is_exception(name: &[u8]) -> bool {
     [&b"Exception"[..], b"Error", b"Failure"].iter().any(|end| name.ends_with(end))
 }
 

@@ -7,6 +7,8 @@
 
 pub mod answer;
 mod block;
+#[cfg(feature = "serve")]
+pub mod chunk;
 pub mod error;
 mod fields;
 pub mod hosted;
