@@ -7,6 +7,7 @@
 pub mod bad_body;
 pub mod caller_error;
 pub mod canonical;
+pub mod carried;
 pub mod chat;
 mod chunks;
 pub mod converse;

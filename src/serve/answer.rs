@@ -22,6 +22,7 @@ use super::walk::{Found, Walk};
 use crate::chain::Start;
 use crate::dialect::Dialect;
 use crate::dialect::caller_error::CallerError;
+use crate::dialect::carried::Carried;
 use crate::failure::Failure;
 use crate::policy::checked::Hold;
 use crate::policy::plan::PlannedHop;
@@ -45,7 +46,7 @@ pub async fn whole(
     whole: Whole,
     hop: PlannedHop,
 ) -> Ending {
-    let headers = from_hop(settlement, walk, &hop);
+    let headers = from_hop(settlement, walk, &hop, &whole.carried);
     let bytes = whole.body.len() as u64;
     cached::keep(walk, &hop, &whole.watch, || Bytes::copy_from_slice(&whole.body));
     let ended = reply::whole(session, 200, JSON, headers, whole.body).await;
@@ -76,7 +77,7 @@ pub async fn stream(
     // A caller who was kept waiting with comments has a head already.
     let mut head = None;
     if reply::begun(session).is_none() {
-        head = stream_head(session, 200, from_hop(settlement, walk, &part.1));
+        head = stream_head(session, 200, from_hop(settlement, walk, &part.1, &part.0.carried));
         if head.is_none() {
             return Ending::of(Ended::Broken);
         }
@@ -181,7 +182,7 @@ pub async fn said(
     if reply::begun(session).is_some() {
         return too_late(session, said, hop, failure).await;
     }
-    let mut headers = from_hop(settlement, walk, &hop);
+    let mut headers = from_hop(settlement, walk, &hop, &said.carried);
     headers.push((reply::REASON, HeaderValue::from_static(failure.word())));
     headers.push((reply::SHOULD_RETRY, HeaderValue::from_static("false")));
     let bytes = said.body.len() as u64;
@@ -258,8 +259,16 @@ pub fn keep_alive(
     KeepAlive::new(dialect, every, stream_head(session, 200, settlement.headers(None))?)
 }
 
-fn from_hop(settlement: &Settlement<'_>, walk: &Walk<'_>, hop: &PlannedHop) -> Headers {
+fn from_hop(settlement: &Settlement<'_>, walk: &Walk<'_>, hop: &PlannedHop, carried: &Carried) -> Headers {
     let mut headers = settlement.headers(hop.tier);
+    // The provider's name for the request, in place of ours, which has a header of its own.
+    let theirs = carried.request_id.as_deref().and_then(|id| HeaderValue::from_str(id).ok());
+    if let (Some(theirs), Some((_, id))) = (theirs, headers.iter_mut().find(|(name, _)| *name == reply::REQUEST_ID)) {
+        *id = theirs;
+    }
+    headers.extend(carried.limits.iter().filter_map(|(name, value)| {
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
+    }));
     headers.extend(listed(DROPPED, &walk.notes.dropped));
     headers.extend(listed(ADAPTED, &walk.notes.adapted));
     if settlement.now.config.answer_headers {

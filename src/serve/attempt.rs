@@ -19,6 +19,7 @@ use super::schema::{Shape, invalid};
 use super::silence::Silence;
 use crate::dialect::Dialect;
 use crate::dialect::canonical::Reply;
+use crate::dialect::carried::Carried;
 use crate::dialect::follow::Follow;
 use crate::dialect::upstream_error::{MAX_ERROR_BODY, UpstreamError};
 use crate::dialect::whole::{self, Vectors};
@@ -99,6 +100,8 @@ pub struct Said {
     pub body: Bytes,
     /// What it says about itself.
     pub watch: Option<Watch>,
+    /// Of its head.
+    pub carried: Carried,
 }
 
 /// How a try failed.
@@ -147,6 +150,8 @@ pub struct Whole {
     pub body: Bytes,
     /// What it says about itself.
     pub watch: Watch,
+    /// Of its head.
+    pub carried: Carried,
 }
 
 /// A stream that was held, and can be released now.
@@ -159,6 +164,8 @@ pub struct Live {
     pub watch: Watch,
     /// Its last event is among the held ones.
     pub complete: bool,
+    /// Of its head.
+    pub carried: Carried,
     /// When its first content came.
     pub first_content: Instant,
 }
@@ -212,6 +219,7 @@ async fn opened(answer: Answer, hop: &Try<'_>) -> Result<Opened, Failed> {
 /// A whole answer is here.
 async fn complete(answer: Answer, hop: &Try<'_>) -> Result<Whole, Failed> {
     let answer = successful(answer, hop).await?;
+    let carried = carried(&answer, hop);
     let body = read_up_to(answer, MAX_ANSWER).await;
     // It had begun to answer.
     let body = body.map_err(|error| Failed { error, said: None, spent: Spent::Begun(0) })?;
@@ -223,10 +231,10 @@ async fn complete(answer: Answer, hop: &Try<'_>) -> Result<Whole, Failed> {
             checked.map_err(|error| Failed { error, said: None, spent: Spent::of(&watch) })?;
         }
         let body = whole.for_caller(&hop.reply).unwrap_or_default();
-        return Ok(Whole { body, watch });
+        return Ok(Whole { body, watch, carried });
     };
     let spent = Spent::of_failed(&watch);
-    let said = whole.for_caller(&hop.reply).map(|body| Said { status: 200, body, watch: Some(watch) });
+    let said = whole.for_caller(&hop.reply).map(|body| Said { status: 200, body, watch: Some(watch), carried });
     Err(Failed { error: UpstreamError { status: Some(200), ..error }, said, spent })
 }
 
@@ -251,14 +259,22 @@ async fn successful(mut answer: Answer, hop: &Try<'_>) -> Result<Answer, Failed>
     }
     body.truncate(MAX_ERROR_BODY);
     let error = UpstreamError::from_response(status, &answer.headers(), &body, jiff::Timestamp::now());
+    let carried = carried(&answer, hop);
     if ended {
         answer.finish().await;
     }
     // A cloud puts its own errors, in words of its own, in place of those of the API that it passes on.
     let own = hop.dialect == hop.caller && hop.upstream.provider.hosts(hop.dialect).is_none();
     let body = if own { body.freeze() } else { error.for_caller(status).body(hop.caller).into() };
-    let said = Said { status, body, watch: None };
+    let said = Said { status, body, watch: None, carried };
     Err(Failed { error, said: Some(said).filter(|_| ended), spent: Spent::Nothing })
+}
+
+/// What of an answer's head the caller gets.
+fn carried(answer: &Answer, hop: &Try<'_>) -> Carried {
+    let headers = answer.headers().into_iter().flatten();
+    let text = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    Carried::over(hop.dialect, hop.caller, text, jiff::Timestamp::now())
 }
 
 async fn read_up_to(mut answer: Answer, limit: usize) -> Result<Bytes, UpstreamError> {
@@ -425,7 +441,8 @@ impl Held {
             self.watch.take_output();
         }
         let first_content = self.first_content.unwrap_or_else(Instant::now);
-        Live { held: self.events, events, watch: self.watch, complete, first_content }
+        let carried = carried(events.answer(), hop);
+        Live { held: self.events, events, watch: self.watch, complete, carried, first_content }
     }
 }
 

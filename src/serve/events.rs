@@ -45,6 +45,11 @@ impl Events {
         Ok(Self { answer, framer, end: End::Open })
     }
 
+    /// What they come out of.
+    pub const fn answer(&self) -> &Answer {
+        &self.answer
+    }
+
     /// Waits for the next event. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Next {
         loop {

@@ -25,7 +25,9 @@ const LINGER_BYTES: usize = 8 << 20;
 pub const REASON: HeaderName = HeaderName::from_static("x-wayside-reason");
 /// `x-should-retry`: stops the official SDKs from retrying, or makes them.
 pub const SHOULD_RETRY: HeaderName = HeaderName::from_static(SHOULD_RETRY_NAME);
-/// `x-request-id`
+/// `x-wayside-request-id`: the name that the log has for a request.
+pub const OWN_REQUEST_ID: HeaderName = HeaderName::from_static("x-wayside-request-id");
+/// `x-request-id`: the provider's name for it where one answered, else the same.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NAMED_BY_ANTHROPIC: HeaderName = HeaderName::from_static("request-id");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -96,7 +98,14 @@ pub fn begun(session: &ServerSession) -> Option<u16> {
 
 /// For answers that are no exchange: only a name to ask about.
 pub fn named() -> Headers {
-    RequestId::new().header().map(|id| (REQUEST_ID, id)).into_iter().collect()
+    naming(RequestId::new()).collect()
+}
+
+/// What tells a caller the name of a request.
+pub fn naming(id: RequestId) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let id = id.header();
+    let own = id.clone().map(|id| (OWN_REQUEST_ID, id));
+    id.map(|id| (REQUEST_ID, id)).into_iter().chain(own)
 }
 
 /// Writes an error to a head that could not be read.

@@ -183,10 +183,10 @@ impl<'a> Settlement<'a> {
         self.decided = Some(Decided { rule: plan.rule, tier, readings });
     }
 
-    /// `x-request-id`, and the rule and tier if there are any yet. `answered` is the tier of the hop that answered.
+    /// The request's name, and the rule and tier if there are any yet. `answered` is the tier of the hop that answered.
     pub fn headers(&self, answered: Option<TierId>) -> Headers {
         let mut headers = Headers::new();
-        headers.extend(self.request_id.header().map(|id| (reply::REQUEST_ID, id)));
+        headers.extend(reply::naming(self.request_id));
         let Some(decided) = self.decided.as_ref().filter(|_| self.now.config.answer_headers) else { return headers };
         headers.extend(self.now.rule_name(decided.rule).map(|name| (RULE, name)));
         let tier = answered.or(decided.tier).and_then(|tier| self.now.tier_name(tier));

@@ -313,3 +313,40 @@ async fn an_endpoint_that_the_policy_does_not_serve_is_not_there() {
     let answer = ask(&rig, "/v1/embeddings", &json!({"model": "m", "input": "x"}), &[]).await;
     assert_eq!(answer.status, 404, "{}", answer.text());
 }
+
+#[tokio::test]
+async fn a_provider_names_the_request_and_its_limits_to_whoever_knows_them() {
+    for upstream in ["chat", "messages", "gemini"] {
+        let rig = rig(upstream, "", "").await;
+        for (name, caller) in &CALLERS {
+            for stream in [false, true] {
+                let answer = ask(&rig, (caller.path)(stream), &(caller.body)("a boat", stream), &[]).await;
+                let place = format!("{name} to {upstream}, {stream}: {:?}", answer.headers);
+                assert_eq!(answer.status, 200, "{place}");
+                let id = answer.header(if *name == "messages" { "request-id" } else { "x-request-id" });
+                let own = answer.header("x-wayside-request-id");
+                assert!(own.starts_with("req_") && !own.starts_with("req_sim"), "{place}");
+                assert_eq!(id.starts_with("req_sim"), upstream != "gemini", "{place}");
+                let limits = ["x-ratelimit-limit-requests", "anthropic-ratelimit-requests-limit"];
+                let limits = limits.map(|limit| answer.header(limit));
+                let said = match upstream {
+                    "chat" => "10000",
+                    "messages" => "4000",
+                    _ => "",
+                };
+                let wanted = match *name {
+                    "messages" => ["", said],
+                    "gemini" => ["", ""],
+                    _ => [said, ""],
+                };
+                assert_eq!(limits, wanted, "{place}");
+            }
+        }
+        let lines = rig.lines.wait(8).await;
+        assert!(lines.iter().all(|line| !line["request_id"].as_str().unwrap().starts_with("req_sim")), "{lines:?}");
+    }
+    let rig = rig("messages", "- {fault: bad-request}", "").await;
+    let answer = ask(&rig, "/v1/chat/completions", &(CALLERS[0].1.body)("a boat", false), &[]).await;
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert!(answer.header("x-request-id").starts_with("req_sim"), "{:?}", answer.headers);
+}

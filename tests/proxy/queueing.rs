@@ -59,7 +59,10 @@ async fn when_nothing_answers_the_caller_gets_a_ticket_that_a_person_can_work() 
         (kept.queue.as_str(), kept.rule.as_str(), kept.failure.as_deref()),
         ("desk", "otherwise", Some("overload"))
     );
-    assert_eq!((kept.tenant.as_deref(), kept.request_id.as_str()), (Some("acme"), answer.header("x-request-id")));
+    assert_eq!(
+        (kept.tenant.as_deref(), kept.request_id.as_str()),
+        (Some("acme"), answer.header("x-wayside-request-id"))
+    );
     let file = std::fs::read_to_string(directory.join(format!("{ticket}.ticket"))).unwrap();
     assert!(!file.contains(KEY) && !file.contains("caller-key"), "{file}");
 
