@@ -3,6 +3,7 @@
 //! In: a conversation and its target. Out: the values to write, or a refusal; what was left out or changed is noted. Must not
 //! know: how any of it is written.
 
+use super::strict::Strict;
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
@@ -26,6 +27,8 @@ pub(super) struct Fit {
     pub sampling: bool,
     /// Write that a function must be called.
     pub forced: bool,
+    /// What `strict` says.
+    pub strict: Strict,
 }
 
 /// Holds everything against the target.
@@ -40,6 +43,7 @@ pub(super) fn fit(conversation: &Conversation<'_>, target: &Target<'_>, notes: &
         effort: effort(conversation, target, notes)?,
         sampling: sampling(conversation, target, notes)?,
         forced: forced(conversation, target, notes)?,
+        strict: Strict::of(conversation, notes),
     };
     if conversation.sampling.top_k.is_some() {
         conversation.drop_or_refuse(Field::TopK, target, notes, "draws from all tokens, not from the likeliest")?;

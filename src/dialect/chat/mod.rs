@@ -16,6 +16,7 @@ pub mod reader;
 pub mod request;
 mod said;
 pub mod stream;
+pub mod strict;
 mod tools;
 mod turn;
 pub mod write;

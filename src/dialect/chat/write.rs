@@ -27,7 +27,7 @@ pub fn request(conversation: &Conversation<'_>, target: &Target<'_>) -> Result<W
         out.array("messages", |list| history::messages(list, conversation));
         tools(out, conversation, &fit);
         if let Some(format) = &conversation.format {
-            shape(out, format);
+            shape(out, format, fit.strict.format);
         }
         if let Some(cap) = fit.cap {
             out.number(target.output_cap, cap);
@@ -61,10 +61,10 @@ fn tools(out: &mut Object<'_>, conversation: &Conversation<'_>, fit: &Fit) {
         return;
     }
     out.array("tools", |list| {
-        for tool in &conversation.tools {
+        for (tool, strict) in conversation.tools.iter().zip(&fit.strict.tools) {
             list.object(|out| {
                 out.text("type", "function");
-                out.object("function", |out| function(out, tool));
+                out.object("function", |out| function(out, tool, *strict));
             });
         }
     });
@@ -76,7 +76,7 @@ fn tools(out: &mut Object<'_>, conversation: &Conversation<'_>, fit: &Fit) {
     }
 }
 
-fn function(out: &mut Object<'_>, tool: &Tool<'_>) {
+fn function(out: &mut Object<'_>, tool: &Tool<'_>, strict: Option<bool>) {
     out.quoted("name", &tool.name);
     if let Some(description) = &tool.description {
         out.quoted("description", description);
@@ -84,7 +84,7 @@ fn function(out: &mut Object<'_>, tool: &Tool<'_>) {
     if let Some(schema) = &tool.schema {
         out.raw("parameters", schema);
     }
-    if let Some(strict) = tool.strict {
+    if let Some(strict) = strict {
         out.boolean("strict", strict);
     }
 }
@@ -120,12 +120,12 @@ fn chosen(out: &mut Object<'_>, choice: &ToolChoice<'_>, fit: &Fit) {
     }
 }
 
-fn shape(out: &mut Object<'_>, format: &Format<'_>) {
+fn shape(out: &mut Object<'_>, format: &Format<'_>, strict: Option<bool>) {
     match format {
         // What a model does anyway.
         Format::Text => {}
         Format::JsonObject => out.object("response_format", |out| out.text("type", "json_object")),
-        Format::Schema { name, description, schema, strict } => out.object("response_format", |out| {
+        Format::Schema { name, description, schema, .. } => out.object("response_format", |out| {
             out.text("type", "json_schema");
             out.object("json_schema", |out| {
                 match name {
@@ -137,7 +137,7 @@ fn shape(out: &mut Object<'_>, format: &Format<'_>) {
                 }
                 out.raw("schema", schema);
                 if let Some(strict) = strict {
-                    out.boolean("strict", *strict);
+                    out.boolean("strict", strict);
                 }
             });
         }),

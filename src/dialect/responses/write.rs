@@ -11,6 +11,7 @@ use crate::dialect::canonical::{
     Conversation, Field, Format, Notes, Sampling, Target, Tool, ToolChoice, ToolMode, Written,
 };
 use crate::dialect::chat::fit;
+use crate::dialect::chat::strict::Strict;
 use crate::dialect::json::write::{Object, escape, object};
 use crate::dialect::json::{Quoted, Raw};
 
@@ -30,7 +31,8 @@ pub fn request(conversation: &Conversation<'_>, target: &Target<'_>) -> Result<W
     if !conversation.stop.is_empty() {
         return Err(conversation.refuse(Field::Stop, target, "takes no texts that end an answer"));
     }
-    let mut writer = Writer { conversation, target, notes };
+    let strict = Strict::of(conversation, &mut notes);
+    let mut writer = Writer { conversation, target, notes, strict };
     let sampling = writer.sampling()?;
     let effort = fit::effort(conversation, target, &mut writer.notes)?;
     let cap = fit::cap(conversation, target, &mut writer.notes);
@@ -75,6 +77,7 @@ struct Writer<'c> {
     conversation: &'c Conversation<'c>,
     target: &'c Target<'c>,
     notes: Notes,
+    strict: Strict,
 }
 
 type Numbers<'c> = Vec<(&'static str, &'c Raw<'c>)>;
@@ -154,7 +157,8 @@ impl<'c> Writer<'c> {
             return;
         }
         o.array("tools", |list| {
-            for Tool { name, description, schema, strict, .. } in &self.conversation.tools {
+            let tools = self.conversation.tools.iter().zip(&self.strict.tools);
+            for (Tool { name, description, schema, .. }, strict) in tools {
                 list.object(|o| {
                     o.text("type", "function");
                     o.quoted("name", name);
@@ -178,15 +182,15 @@ impl<'c> Writer<'c> {
             o.object("format", |o| match format {
                 Format::Text => o.text("type", "text"),
                 Format::JsonObject => o.text("type", "json_object"),
-                Format::Schema { name, description, schema, strict } => {
+                Format::Schema { name, description, schema, .. } => {
                     o.text("type", "json_schema");
                     o.quoted("name", name.as_ref().unwrap_or(&Quoted::of(SCHEMA_NAME)));
                     if let Some(description) = description {
                         o.quoted("description", description);
                     }
                     o.raw("schema", schema);
-                    if let Some(strict) = strict {
-                        o.boolean("strict", *strict);
+                    if let Some(strict) = self.strict.format {
+                        o.boolean("strict", strict);
                     }
                 }
             });
