@@ -27,7 +27,8 @@ const MODEL: &str = "a-model";
 const PIECES: usize = 1000;
 /// Of text and images in a body.
 const BODY: usize = 1 << 20;
-const REPLY: Reply<'_> = Reply { id: "0123456789", model: MODEL, created: 1_790_000_000, include_usage: true };
+const REPLY: Reply<'_> =
+    Reply { id: "0123456789", model: MODEL, created: 1_790_000_000, include_usage: true, echo: None };
 
 /// An answer of text and one call.
 fn deltas(sink: &mut dyn FnMut(Delta<'_>)) {

@@ -23,7 +23,7 @@ use wayside::usage::Usage;
 /// Those that are both read and written as requests; Converse is only written.
 const CALLERS: [Dialect; 4] = [Dialect::Chat, Dialect::Responses, Dialect::Messages, Dialect::Gemini];
 const MODEL: &str = "a-model";
-const REPLY: Reply<'_> = Reply { id: "0123", model: MODEL, created: 1_790_000_000, include_usage: true };
+const REPLY: Reply<'_> = Reply { id: "0123", model: MODEL, created: 1_790_000_000, include_usage: true, echo: None };
 /// Changes made to each transcript.
 const MUTATIONS: usize = 20;
 

@@ -139,7 +139,9 @@ impl Case {
     }
 
     fn answer(&mut self, conversation: &Conversation<'_>, model: &str) {
-        let reply = Reply { id: REPLY_ID, model, created: CREATED, include_usage: conversation.include_usage };
+        let echo = self.given("request.json").and_then(|body| translate::echo(self.from, &Bytes::from(body)));
+        let include_usage = conversation.include_usage;
+        let reply = Reply { id: REPLY_ID, model, created: CREATED, include_usage, echo: echo.as_ref() };
         if let Some(body) = self.given("upstream_response.json") {
             assert!(!conversation.stream, "{}: a stream was asked for", self.place());
             self.whole(&Bytes::from(body), &reply);

@@ -5,8 +5,10 @@
 //! Converse is never a caller's dialect: where a caller's is asked for, it stands for Chat Completions. Embeddings are no conversation:
 //! what is said about them in words, errors and templates, is said as in Chat Completions.
 
+use bytes::Bytes;
+
 use super::bad_body::BadBody;
-use super::canonical::{Completion, Conversation, Delta, Reply, Target, Written};
+use super::canonical::{Completion, Conversation, Delta, Echo, Reply, Target, Written};
 use super::json::JsonError;
 use super::scan::{Scan, Wants};
 use super::upstream_error::UpstreamError;
@@ -94,9 +96,7 @@ pub fn header(
 pub const fn passed_headers(dialect: Dialect) -> &'static [(&'static str, Option<&'static str>)] {
     match dialect {
         Dialect::Chat | Dialect::Responses | Dialect::Embeddings => &[("openai-beta", None)],
-        Dialect::Messages => {
-            &[(VERSION_HEADER, Some(messages::write::VERSION_WITH_SAMPLING)), (BETA_HEADER, None)]
-        }
+        Dialect::Messages => &[(VERSION_HEADER, Some(messages::write::VERSION_WITH_SAMPLING)), (BETA_HEADER, None)],
         Dialect::Gemini | Dialect::Converse => &[],
     }
 }
@@ -123,6 +123,11 @@ pub fn read(dialect: Dialect, body: &[u8]) -> Result<Completion<'_>, UpstreamErr
         Dialect::Gemini => gemini::answer::read(body),
         Dialect::Converse => converse::answer::read(body),
     }
+}
+
+/// What an answer repeats of its request, in dialects whose answers do.
+pub fn echo(dialect: Dialect, body: &Bytes) -> Option<Echo> {
+    (dialect == Dialect::Responses).then(|| responses::echo::of(body))
 }
 
 /// A whole answer for a caller.

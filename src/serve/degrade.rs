@@ -158,14 +158,15 @@ async fn fixed(
     }
     let created = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
     let (id, include_usage) = (settlement.request_id(), scan.include_usage);
-    let reply = Reply { id, model: &scan.model, created, include_usage };
+    let dialect = asked.told.entrance.dialect;
+    let echo = translate::echo(dialect, &asked.told.body);
+    let reply = Reply { id, model: &scan.model, created, include_usage, echo: echo.as_ref() };
     let completion = Completion {
         parts: vec![Part::Text(Quoted::of(&answer.text))],
         finish: Some(Finish::Stop),
         usage: Some(Usage::default()),
         ..Completion::default()
     };
-    let dialect = asked.told.entrance.dialect;
     let (bytes, ended) = if scan.stream {
         let events = translate::stream(dialect, &completion, &reply);
         (events.len(), fixed_stream(session, answer.status, headers, events.into()).await)

@@ -22,12 +22,12 @@ use super::request_id::RequestId;
 use super::schema::Shape;
 use super::sidecar::{InForce, Sidecar};
 use crate::chain::{Chain, SkipReason, Start, Step};
-use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Notes, Reply};
 use crate::dialect::messages::hosted::own_name;
 use crate::dialect::upstream_error::UpstreamError;
 use crate::dialect::whole::Vectors;
+use crate::dialect::{Dialect, translate};
 use crate::failure::Failure;
 use crate::names::ProviderName;
 use crate::policy::ast::OnCut;
@@ -410,7 +410,9 @@ pub(super) async fn try_hop(
     let (after, on, progress) = (errand.seen, hop.on, errand.progress);
     let call = prepared.call();
     let created = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
-    let reply = Reply { id: errand.request_id.as_str(), model, created, include_usage: told.scan.include_usage };
+    let echo = (prepared.dialect != caller).then(|| translate::echo(caller, &told.body)).flatten();
+    let (id, include_usage) = (errand.request_id.as_str(), told.scan.include_usage);
+    let reply = Reply { id, model, created, include_usage, echo: echo.as_ref() };
     let vectors = told.vectors.as_deref().map(|ask| Vectors { ask, model });
     let dialect = prepared.dialect;
     let hop = Try {

@@ -350,3 +350,29 @@ async fn a_provider_names_the_request_and_its_limits_to_whoever_knows_them() {
     assert_eq!(answer.status, 400, "{}", answer.text());
     assert!(answer.header("x-request-id").starts_with("req_sim"), "{:?}", answer.headers);
 }
+
+#[tokio::test]
+async fn a_response_repeats_what_was_asked_for_whoever_answers() {
+    let rig = rig("messages", "", "").await;
+    let body = json!({"model": WHO, "input": "a boat", "instructions": "Be\nbrief.", "max_output_tokens": 300,
+        "metadata": {"ticket": "4711"}, "tool_choice": "none",
+        "tools": [{"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}]});
+    let repeated = |response: &Value| {
+        for field in ["instructions", "max_output_tokens", "metadata", "tool_choice", "tools"] {
+            assert_eq!(response[field], body[field], "{response}");
+        }
+    };
+    let whole = ask(&rig, "/v1/responses", &body, &[ALONE]).await;
+    assert_eq!(whole.status, 200, "{}", whole.text());
+    repeated(&whole.json());
+    let mut streamed = body.clone();
+    streamed["stream"] = json!(true);
+    let pretty = serde_json::to_string_pretty(&streamed).unwrap();
+    let mut connection = Connection::open(rig.address).await;
+    connection.send(&request("POST", "/v1/responses", &pretty, &[ALONE])).await;
+    let answer = connection.answer().await;
+    let responses: Vec<Value> = data(&answer).iter().filter_map(|event| serde_json::from_str(event).ok()).collect();
+    let responses: Vec<&Value> = responses.iter().filter_map(|event| event.get("response")).collect();
+    assert_eq!(responses.len(), 3, "{}", answer.text());
+    responses.into_iter().for_each(repeated);
+}

@@ -2,7 +2,7 @@
 //!
 //! In: a dialect's own reader. Out: a dialect's own writer. Must not know: any provider's fields.
 
-use super::{Delta, Part};
+use super::{Delta, Echo, Part};
 use crate::dialect::json::Quoted;
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
@@ -111,4 +111,6 @@ pub struct Reply<'a> {
     pub created: u64,
     /// The stream is to say what it used, where the dialect leaves that to the caller.
     pub include_usage: bool,
+    /// What the request said, where the dialect repeats it.
+    pub echo: Option<&'a Echo>,
 }

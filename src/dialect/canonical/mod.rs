@@ -8,6 +8,7 @@
 
 mod completion;
 mod delta;
+mod echo;
 mod field;
 mod ids;
 mod notes;
@@ -15,6 +16,7 @@ mod part;
 
 pub use completion::{Completion, Finish, Reply};
 pub use delta::{Delta, Judge};
+pub use echo::{Echo, MAX_ECHO};
 pub use field::Field;
 pub use ids::Ids;
 pub use notes::{Notes, UNSUPPORTED, Written};

@@ -274,7 +274,7 @@ mod tests {
     fn an_answer_of_calls_alone_has_no_content_and_calls_have_ids() {
         let body =
             answer(r#"{"content":"","tool_calls":[{"function":{"name":"f","arguments":"{\"x\":\"ü\\n\"}"}}]}"#, "stop");
-        let reply = Reply { id: "7", model: "m", created: 1, include_usage: false };
+        let reply = Reply { id: "7", model: "m", created: 1, include_usage: false, echo: None };
         let written = String::from_utf8(write(&read(body.as_bytes()).unwrap(), &reply)).unwrap();
         assert_eq!(
             written,

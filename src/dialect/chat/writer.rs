@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn usage_is_said_to_those_who_ask() {
         let run = |include_usage| {
-            let mut writer = Writer::new(&Reply { id: "7", model: "m", created: 1, include_usage });
+            let mut writer = Writer::new(&Reply { id: "7", model: "m", created: 1, include_usage, echo: None });
             let mut out = Vec::new();
             let usage = Usage::from_totals(5, 1, 0, 2, 0);
             let finish = Delta::Finish { reason: Finish::Stop, stop_sequence: None };

@@ -188,7 +188,7 @@ fn one_line(json: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    const REPLY: Reply<'static> = Reply { id: "r", model: "m", created: 0, include_usage: true };
+    const REPLY: Reply<'static> = Reply { id: "r", model: "m", created: 0, include_usage: true, echo: None };
 
     fn written(deltas: &[Delta<'_>]) -> String {
         let mut writer = Writer::new(&REPLY);

@@ -328,7 +328,7 @@ pub(super) fn write_usage(o: &mut Object<'_>, usage: Usage) {
 mod tests {
     use super::*;
 
-    const REPLY: Reply<'static> = Reply { id: "0a1b", model: "gpt-5.4", created: 0, include_usage: true };
+    const REPLY: Reply<'static> = Reply { id: "0a1b", model: "gpt-5.4", created: 0, include_usage: true, echo: None };
 
     fn shown(completion: &Completion<'_>) -> String {
         String::from_utf8(write(completion, &REPLY)).unwrap()

@@ -110,7 +110,7 @@ impl Writer {
         if std::mem::replace(&mut self.begun, true) {
             return;
         }
-        let reply = Reply { id: &self.id, model: &self.model, created: 0, include_usage: true };
+        let reply = Reply { id: &self.id, model: &self.model, created: 0, include_usage: true, echo: None };
         event(out, "message_start", |o| {
             o.object("message", |o| {
                 head(o, &reply);
@@ -338,7 +338,7 @@ mod tests {
     use crate::dialect::upstream_error::UpstreamError;
 
     fn new() -> Writer {
-        Writer::new(&Reply { id: "0a1b", model: "gpt-5.4", created: 0, include_usage: true })
+        Writer::new(&Reply { id: "0a1b", model: "gpt-5.4", created: 0, include_usage: true, echo: None })
     }
 
     /// The events, each as its name and what stands behind `type`.

@@ -4,7 +4,7 @@
 
 use super::envelope::{self, Head, Item, Said, Status};
 use super::input::object;
-use crate::dialect::canonical::{Completion, Finish, Part, Reply, ToolCall};
+use crate::dialect::canonical::{Completion, Echo, Finish, Part, Reply, ToolCall};
 use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw, Text};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
@@ -186,9 +186,12 @@ fn usage(cursor: &mut Cursor<'_>) -> Result<Option<Usage>, JsonError> {
     Ok(known.then_some(Usage { estimated: input.is_none() || output.is_none(), ..usage }))
 }
 
+/// Of a request of which nothing is known.
+static NOTHING: Echo = Echo::nothing();
+
 /// Writes an answer. Thinking is left out.
 pub fn write(completion: &Completion<'_>, reply: &Reply<'_>) -> Vec<u8> {
-    let head = Head { id: reply.id, model: reply.model, created: reply.created };
+    let head = Head { id: reply.id, model: reply.model, created: reply.created, echo: reply.echo.unwrap_or(&NOTHING) };
     let mut items = items(completion, reply.id);
     let declined = completion.parts.iter().any(|part| matches!(part, Part::Refusal(_)));
     let status = Status::of(completion.finish, declined);
@@ -312,7 +315,7 @@ mod tests {
         let first = read(body).unwrap();
         let usage = Usage { service: Service::Priority, ..Usage::from_totals(10, 4, 1, 7, 2) };
         assert_eq!(first.usage, Some(usage));
-        let reply = Reply { id: "x", model: "other", created: 5, include_usage: true };
+        let reply = Reply { id: "x", model: "other", created: 5, include_usage: true, echo: None };
         let written = write(&first, &reply);
         let second = read(&written).unwrap();
         assert_eq!(second.parts[0], Part::Text(Quoted::of("a\nb")));
@@ -327,7 +330,7 @@ mod tests {
 
     #[test]
     fn an_empty_answer_still_has_a_message() {
-        let reply = Reply { id: "x", model: "m", created: 5, include_usage: true };
+        let reply = Reply { id: "x", model: "m", created: 5, include_usage: true, echo: None };
         let empty = |finish| write(&Completion { finish: Some(finish), ..Completion::default() }, &reply);
         let text = |body: Vec<u8>| serde_json::from_slice::<serde_json::Value>(&body).unwrap();
         assert_eq!(text(empty(Finish::Stop))["output"][0]["content"][0]["text"], "");

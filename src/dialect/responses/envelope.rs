@@ -2,11 +2,12 @@
 //!
 //! In: who answers, how it ended, what was said. Out: JSON. Must not know: where an answer comes from.
 //!
-//! The API repeats much of a request in its answer, and its clients demand some of it. A caller of another provider gets what the
-//! API says when nothing was asked for: `tools` and `metadata` are empty, limits are `null`.
+//! The API repeats much of a request in its answer, and its clients demand some of it: what the caller asked for, or what the API
+//! says when nothing was.
 
-use crate::dialect::canonical::Finish;
-use crate::dialect::json::Quoted;
+use super::echo::{repeat, repeat_with};
+use crate::dialect::canonical::{Echo, Finish};
+use crate::dialect::json::{Quoted, Raw};
 use crate::dialect::json::write::{Array, Object, escape, object};
 use crate::usage::Usage;
 
@@ -17,6 +18,8 @@ pub(super) struct Head<'a> {
     pub model: &'a str,
     /// Seconds since 1970.
     pub created: u64,
+    /// What the request said.
+    pub echo: &'a Echo,
 }
 
 /// How far a response is.
@@ -159,30 +162,35 @@ pub(super) fn response(
             Status::Incomplete(reason) => o.object("incomplete_details", |o| o.text("reason", reason)),
             _ => o.null("incomplete_details"),
         }
-        o.null("instructions");
-        o.null("max_output_tokens");
+        asked(o, head.echo, &[("instructions", "null"), ("max_output_tokens", "null"), ("max_tool_calls", "")]);
         o.text("model", head.model);
         o.array("output", output);
-        o.boolean("parallel_tool_calls", true);
+        asked(o, head.echo, &[("parallel_tool_calls", "true")]);
         o.null("previous_response_id");
-        o.object("reasoning", |o| {
-            o.null("effort");
-            o.null("summary");
-        });
+        asked(o, head.echo, &[("prompt_cache_key", "")]);
+        repeat_with(o, head.echo, "reasoning", &[("effort", "null"), ("summary", "null")]);
+        asked(o, head.echo, &[("safety_identifier", "")]);
+        // Nothing is kept, whatever was asked for.
         o.boolean("store", false);
-        o.null("temperature");
-        o.object("text", |o| o.object("format", |o| o.text("type", "text")));
-        o.text("tool_choice", "auto");
-        o.array("tools", |_| {});
-        o.null("top_p");
-        o.text("truncation", "disabled");
+        asked(o, head.echo, &[("temperature", "null")]);
+        repeat_with(o, head.echo, "text", &[("format", r#"{"type":"text"}"#)]);
+        asked(o, head.echo, &[("tool_choice", r#""auto""#), ("tools", "[]"), ("top_logprobs", ""), ("top_p", "null")]);
+        asked(o, head.echo, &[("truncation", r#""disabled""#)]);
         match usage {
             Some(usage) => o.object("usage", |o| write_usage(o, usage)),
             None => o.null("usage"),
         }
-        o.null("user");
-        o.object("metadata", |_| {});
+        asked(o, head.echo, &[("user", "null"), ("metadata", "{}")]);
     });
+}
+
+/// Members as they were asked for, else as the API has them; those that it leaves out then have nothing here.
+fn asked(o: &mut Object<'_>, echo: &Echo, members: &[(&str, &str)]) {
+    for (name, usual) in members {
+        if !repeat(o, echo, name) && !usual.is_empty() {
+            o.raw(name, &Raw((*usual).into()));
+        }
+    }
 }
 
 fn write_usage(o: &mut Object<'_>, usage: Usage) {

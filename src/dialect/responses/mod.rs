@@ -7,6 +7,7 @@
 //! `prompt`, `background`, items by id) binds a request to its provider: [`super::scan::Scan::bound`].
 
 pub mod answer;
+pub mod echo;
 mod envelope;
 pub mod error;
 mod input;

@@ -12,7 +12,7 @@ use super::answer::call_id;
 use super::envelope::{self, Head, Item, Said, Status};
 use super::error;
 use crate::dialect::caller_error::CallerError;
-use crate::dialect::canonical::{Delta, Finish, Reply};
+use crate::dialect::canonical::{Delta, Echo, Finish, Reply};
 use crate::dialect::json::write::{Object, object};
 use crate::dialect::json::{Cursor, Kind, Quoted};
 use crate::failure::Failure;
@@ -30,6 +30,7 @@ pub struct Writer {
     id: Box<str>,
     model: Box<str>,
     created: u64,
+    echo: Echo,
     /// Of the next event.
     number: u64,
     started: bool,
@@ -58,6 +59,7 @@ impl Writer {
             id: reply.id.into(),
             model: reply.model.into(),
             created: reply.created,
+            echo: reply.echo.cloned().unwrap_or_default(),
             number: 0,
             started: false,
             over: false,
@@ -96,7 +98,7 @@ impl Writer {
     }
 
     fn head(&self) -> Head<'_> {
-        Head { id: &self.id, model: &self.model, created: self.created }
+        Head { id: &self.id, model: &self.model, created: self.created, echo: &self.echo }
     }
 
     fn start(&mut self, out: &mut Vec<u8>) {
@@ -366,7 +368,7 @@ mod tests {
     use super::*;
 
     fn events(deltas: &[Delta<'_>]) -> Vec<serde_json::Value> {
-        let mut writer = Writer::new(&Reply { id: "1", model: "m", created: 9, include_usage: true });
+        let mut writer = Writer::new(&Reply { id: "1", model: "m", created: 9, include_usage: true, echo: None });
         let mut out = Vec::new();
         deltas.iter().for_each(|delta| writer.write(delta, &mut out));
         let text = String::from_utf8(out).unwrap();
