@@ -255,7 +255,7 @@ fn completion() -> impl Strategy<Value = Completion<'static>> {
             }
             let reasoning = if thought { output / 2 } else { 0 };
             let usage = Some(Usage::from_totals(input + cached, cached, 0, output, reasoning));
-            Completion { id: None, model: Some(quoted(MODEL)), parts, finish: Some(finish), stop_sequence: None, usage }
+            Completion { model: Some(quoted(MODEL)), parts, finish: Some(finish), usage, ..Completion::default() }
         },
     )
 }
@@ -308,7 +308,7 @@ impl Heard {
             Delta::Arguments { index, piece } => self.calls[index as usize].2.push_str(&piece.decode()),
             Delta::Usage(usage) => self.usage = Some(usage),
             Delta::Finish { reason, .. } => self.finish = Some(reason),
-            Delta::Thinking(_) | Delta::Refusal(_) | Delta::End => {}
+            Delta::Thinking(_) | Delta::Refusal(_) | Delta::Logprobs(_) | Delta::End => {}
             Delta::Failed(error) => panic!("{error:?}"),
         }
     }
@@ -320,12 +320,11 @@ impl Heard {
             Part::Call(ToolCall { id: quoted(&id), name: quoted(&name), arguments: Raw(arguments.into()) })
         };
         Completion {
-            id: None,
             model: self.model.map(|model| quoted(&model)),
             parts: text.into_iter().chain(self.calls.into_iter().map(call)).collect(),
             finish: self.finish,
-            stop_sequence: None,
             usage: self.usage,
+            ..Completion::default()
         }
     }
 }

@@ -200,7 +200,7 @@ impl Other {
 /// What an event means is what the weightiest of its deltas means.
 fn weigh(verdict: &mut Verdict, delta: Delta<'_>) {
     let more = match delta {
-        Delta::Start { .. } | Delta::Usage(_) => Verdict::Quiet,
+        Delta::Start { .. } | Delta::Usage(_) | Delta::Logprobs(_) => Verdict::Quiet,
         Delta::Text(text) | Delta::Thinking(text) if text.is_empty() => Verdict::Quiet,
         Delta::Text(_) | Delta::Thinking(_) | Delta::Call { .. } | Delta::Arguments { .. } => Verdict::Content,
         Delta::Refusal(_) => Verdict::Declined(Failure::Refusal),

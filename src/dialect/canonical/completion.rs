@@ -3,7 +3,7 @@
 //! In: a dialect's own reader. Out: a dialect's own writer. Must not know: any provider's fields.
 
 use super::{Delta, Echo, Part};
-use crate::dialect::json::Quoted;
+use crate::dialect::json::{Quoted, Raw};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
 use crate::usage::Usage;
@@ -17,6 +17,8 @@ pub struct Completion<'a> {
     pub model: Option<Quoted<'a>>,
     /// Text, calls, refusals and thinking, in order.
     pub parts: Vec<Part<'a>>,
+    /// How likely the tokens of its text were: an array, as OpenAI's APIs have it.
+    pub logprobs: Option<Raw<'a>>,
     /// Why it ended; `None` when it did not.
     pub finish: Option<Finish>,
     /// The text that ended it, where the provider says.
@@ -62,6 +64,9 @@ impl Completion<'_> {
     pub fn deltas(&self, mut sink: impl FnMut(Delta<'_>)) {
         sink(Delta::Start { id: self.id.clone(), model: self.model.clone() });
         let mut index = 0;
+        if let Some(logprobs) = &self.logprobs {
+            sink(Delta::Logprobs(logprobs.clone()));
+        }
         for part in &self.parts {
             match part {
                 Part::Text(text) => sink(Delta::Text(text.clone())),

@@ -6,7 +6,7 @@
 //! `Usage` is cumulative and may come anywhere after `Start`; the last one counts.
 
 use super::Finish;
-use crate::dialect::json::Quoted;
+use crate::dialect::json::{Quoted, Raw};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::usage::Usage;
 
@@ -20,6 +20,8 @@ pub enum Delta<'a> {
         /// The model, as it names itself.
         model: Option<Quoted<'a>>,
     },
+    /// How likely the tokens of the text that comes next were: an array, as OpenAI's APIs have it.
+    Logprobs(Raw<'a>),
     /// More text.
     Text(Quoted<'a>),
     /// More thinking.
@@ -96,7 +98,7 @@ impl Judge {
                 self.once |= matches!(reason, Finish::Filtered | Finish::Refused | Finish::Error | Finish::Calls);
             }
             Delta::End => self.ended = true,
-            Delta::Failed(_) => {}
+            Delta::Failed(_) | Delta::Logprobs(_) => {}
         }
     }
 

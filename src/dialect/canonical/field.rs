@@ -39,6 +39,8 @@ pub enum Field {
     Choices,
     /// How much to think.
     Thinking,
+    /// How many words to make.
+    Verbosity,
     /// The end user.
     User,
 }
@@ -85,6 +87,7 @@ impl Field {
             Self::Stop => ["stop", "stop", "stop_sequences", "generationConfig.stopSequences"],
             Self::Choices => ["n", "n", "n", "generationConfig.candidateCount"],
             Self::Thinking => ["reasoning_effort", "reasoning.effort", "thinking", "generationConfig.thinkingConfig"],
+            Self::Verbosity => ["verbosity", "text.verbosity", "verbosity", "verbosity"],
             Self::User => ["user", "user", "metadata.user_id", "labels"],
         }
     }

@@ -57,6 +57,10 @@ pub struct Conversation<'a> {
     pub choices: u64,
     /// How much to think; `None` leaves it to the model.
     pub thinking: Option<Thinking>,
+    /// How many words to make of an answer: `low`, `medium` or `high`.
+    pub verbosity: Option<Quoted<'a>>,
+    /// Say how likely each token of the answer was.
+    pub logprobs: Option<Logprobs<'a>>,
     /// The end user, pseudonymous.
     pub user: Option<Quoted<'a>>,
     /// The answer is to be a stream.
@@ -87,6 +91,8 @@ impl<'a> Conversation<'a> {
             stop: Vec::new(),
             choices: 1,
             thinking: None,
+            verbosity: None,
+            logprobs: None,
             user: None,
             stream: false,
             include_usage: false,
@@ -194,6 +200,15 @@ pub struct Sampling<'a> {
     pub presence_penalty: Option<Raw<'a>>,
     /// A whole number.
     pub seed: Option<Raw<'a>>,
+}
+
+/// How likely tokens were is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logprobs<'a> {
+    /// As the caller asked.
+    pub param: Cow<'a, str>,
+    /// So many of the likeliest tokens at each place, too.
+    pub top: Option<u64>,
 }
 
 /// How much a model thinks before it answers.

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use super::{Conversation, Fate, Field, Target};
+use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 
 /// A request in the target's dialect.
@@ -56,12 +57,21 @@ impl Conversation<'_> {
         leave_out(field.of(self.from), Fate::Dropped, target, notes, why)
     }
 
-    /// What only the caller's dialect can say. Every writer of another dialect begins with this.
+    /// What only the caller's dialect can say, or OpenAI's two alone. Every writer of another dialect begins with this.
     ///
     /// # Errors
     /// The refusal of the first extra that may not be left out.
-    pub fn leave_out_extras(&self, target: &Target<'_>, notes: &mut Notes) -> Result<(), BadBody> {
+    pub fn leave_out_extras(&self, to: Dialect, target: &Target<'_>, notes: &mut Notes) -> Result<(), BadBody> {
         let why = "cannot be told this in its own API";
+        if !matches!(to, Dialect::Chat | Dialect::Responses) {
+            if let Some(logprobs) = &self.logprobs {
+                return Err(refusal(&logprobs.param, target, why));
+            }
+            // What a model does when nothing is said.
+            if self.verbosity.as_ref().is_some_and(|word| word.written() != "medium") {
+                leave_out(Field::Verbosity.of(self.from), Fate::Dropped, target, notes, why)?;
+            }
+        }
         self.extras.iter().try_for_each(|extra| leave_out(&extra.param, extra.fate, target, notes, why))
     }
 }

@@ -7,8 +7,8 @@ use super::history::joined;
 use super::said::{Fragment, Said, finish, word};
 use super::turn::object_in;
 use crate::dialect::canonical::{Completion, Finish, Part, Reply, ToolCall};
-use crate::dialect::json::write::{self, Object};
-use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Text};
+use crate::dialect::json::write::{self, Object, on_one_line};
+use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw, Text};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
 use crate::usage::Usage;
@@ -41,6 +41,7 @@ struct Found<'a> {
     usage: Option<Usage>,
     said: Option<Said<'a>>,
     word: Option<Text<'a>>,
+    logprobs: Option<Raw<'a>>,
     choices: usize,
     failed: bool,
 }
@@ -63,6 +64,7 @@ impl<'a> Found<'a> {
                     match (key.raw, cursor.kind()?) {
                         ("message", Kind::Object) => self.said = Some(Said::read(cursor)?),
                         ("finish_reason", Kind::String) => self.word = Some(cursor.string()?),
+                        ("logprobs", Kind::Object) => self.logprobs = logprobs(cursor)?,
                         _ => drop(cursor.skip()?),
                     }
                     Ok::<(), JsonError>(())
@@ -95,10 +97,35 @@ impl<'a> Found<'a> {
             id: self.id.map(Into::into),
             model: self.model.map(Into::into),
             parts,
+            logprobs: self.logprobs,
             finish: end,
             stop_sequence: None,
             usage: self.usage,
         })
+    }
+}
+
+/// What stands in `logprobs` of a choice about its text.
+pub(super) fn logprobs<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Raw<'a>>, JsonError> {
+    let mut found = None;
+    cursor.members(|cursor, key| {
+        match (key.raw, cursor.kind()?) {
+            ("content", Kind::Array) => found = Some(cursor.raw()?).filter(|raw| raw.0.len() > 2),
+            _ => drop(cursor.skip()?),
+        }
+        Ok::<(), JsonError>(())
+    })?;
+    Ok(found)
+}
+
+/// Writes it.
+pub(super) fn write_logprobs(choice: &mut Object<'_>, logprobs: Option<&Raw<'_>>) {
+    match logprobs {
+        Some(logprobs) => choice.object("logprobs", |out| {
+            on_one_line(out.member("content"), logprobs.0.as_bytes());
+            out.null("refusal");
+        }),
+        None => choice.null("logprobs"),
     }
 }
 
@@ -134,7 +161,7 @@ pub fn write(completion: &Completion<'_>, reply: &Reply<'_>) -> Vec<u8> {
                 choice.number("index", 0);
                 let refusal = completion.parts.iter().any(|part| matches!(part, Part::Refusal(_)));
                 choice.object("message", |out| message(out, completion, reply));
-                choice.null("logprobs");
+                write_logprobs(choice, completion.logprobs.as_ref());
                 choice.text("finish_reason", word(completion.finish, refusal));
             });
         });
@@ -224,11 +251,7 @@ mod tests {
         );
         let completion = read(body.as_bytes()).unwrap();
         let call = |id, name, arguments: &'static str| {
-            Part::Call(ToolCall {
-                id: Quoted::of(id),
-                name: Quoted::of(name),
-                arguments: crate::dialect::json::Raw(arguments.into()),
-            })
+            Part::Call(ToolCall { id: Quoted::of(id), name: Quoted::of(name), arguments: Raw(arguments.into()) })
         };
         assert_eq!(
             completion.parts,

@@ -33,7 +33,7 @@ pub(super) struct Fit {
 
 /// Holds everything against the target.
 pub(super) fn fit(conversation: &Conversation<'_>, target: &Target<'_>, notes: &mut Notes) -> Result<Fit, BadBody> {
-    conversation.leave_out_extras(target, notes)?;
+    conversation.leave_out_extras(Dialect::Chat, target, notes)?;
     if conversation.choices > 1 && conversation.from != Dialect::Chat {
         return Err(conversation.refuse(Field::Choices, target, "gives one answer to a request in another API"));
     }

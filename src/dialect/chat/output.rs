@@ -107,7 +107,7 @@ impl Output {
                 choice.add_call(Call { index: u64::from(*index), name: String::new(), arguments });
             }
             Delta::Finish { reason, .. } => choice.finish = Some(Finish::of(*reason)),
-            Delta::Start { .. } | Delta::Usage(_) | Delta::End | Delta::Failed(_) => {}
+            Delta::Start { .. } | Delta::Logprobs(_) | Delta::Usage(_) | Delta::End | Delta::Failed(_) => {}
         }
     }
 

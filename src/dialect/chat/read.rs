@@ -9,7 +9,7 @@ use super::request::{NEEDS, Step, Stop, flag, number, whole};
 use super::{tools, turn};
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::canonical::{Conversation, Effort, Fate, Format, Thinking};
+use crate::dialect::canonical::{Conversation, Effort, Fate, Format, Logprobs, Thinking};
 use crate::dialect::json::{Cursor, Kind, Quoted, Raw, Text};
 
 /// Reads everything that a request says.
@@ -22,13 +22,15 @@ pub fn conversation(body: &[u8]) -> Result<Conversation<'_>, BadBody> {
         seen: 0,
         calls: turn::Calls::default(),
         safety_identifier: None,
+        logprobs: false,
+        top_logprobs: None,
     };
     whole(body, NEEDS, |cursor| cursor.members(|cursor, key| reader.member(cursor, key)))?;
     reader.complete()
 }
 
 /// Fields that have a place in a conversation.
-const FIELDS: [&str; 23] = [
+const FIELDS: [&str; 26] = [
     "model",
     "messages",
     "tools",
@@ -48,6 +50,9 @@ const FIELDS: [&str; 23] = [
     "stop",
     "n",
     "reasoning_effort",
+    "verbosity",
+    "logprobs",
+    "top_logprobs",
     "user",
     "safety_identifier",
     "stream",
@@ -55,10 +60,9 @@ const FIELDS: [&str; 23] = [
 ];
 
 /// Fields that have none: what becomes of them elsewhere (dialects.md, section 7), and the values that ask for nothing.
-const EXTRAS: [(&str, Fate, &[&str]); 15] = [
+const EXTRAS: [(&str, Fate, &[&str]); 12] = [
     ("audio", Fate::Refused, &[]),
     ("logit_bias", Fate::Dropped, &["{}"]),
-    ("logprobs", Fate::Refused, &["false"]),
     ("metadata", Fate::Silent, &[]),
     ("modalities", Fate::Refused, &["[\"text\"]"]),
     ("moderation", Fate::Refused, &[]),
@@ -68,8 +72,6 @@ const EXTRAS: [(&str, Fate, &[&str]); 15] = [
     ("prompt_cache_retention", Fate::Silent, &[]),
     ("service_tier", Fate::Dropped, &["\"auto\"", "\"default\""]),
     ("store", Fate::Dropped, &["false"]),
-    ("top_logprobs", Fate::Refused, &["0"]),
-    ("verbosity", Fate::Dropped, &["\"medium\""]),
     ("web_search_options", Fate::Refused, &[]),
 ];
 
@@ -78,6 +80,8 @@ struct Reader<'a> {
     seen: u32,
     calls: turn::Calls<'a>,
     safety_identifier: Option<Quoted<'a>>,
+    logprobs: bool,
+    top_logprobs: Option<u64>,
 }
 
 impl<'a> Reader<'a> {
@@ -141,6 +145,9 @@ impl<'a> Reader<'a> {
                     None => conversation.extra(name.to_owned(), Fate::Refused),
                 }
             }
+            "verbosity" => conversation.verbosity = Some(string(cursor, kind, name)?),
+            "logprobs" => self.logprobs = flag(cursor, kind, name)?,
+            "top_logprobs" => self.top_logprobs = Some(number(cursor, kind, name)?),
             "user" => conversation.user = Some(string(cursor, kind, name)?),
             "safety_identifier" => self.safety_identifier = Some(string(cursor, kind, name)?),
             "stream" => conversation.stream = flag(cursor, kind, name)?,
@@ -263,6 +270,13 @@ impl<'a> Reader<'a> {
             return Err(BadBody::missing(missing));
         }
         self.conversation.user = self.safety_identifier.or(self.conversation.user);
+        let top = self.top_logprobs.filter(|top| *top > 0);
+        if self.logprobs {
+            self.conversation.logprobs = Some(Logprobs { param: "logprobs".into(), top });
+        } else if top.is_some() {
+            let message = "'top_logprobs' is of use only with 'logprobs': true.";
+            return Err(BadBody::at("top_logprobs", "invalid_value", message));
+        }
         Ok(self.conversation)
     }
 }
@@ -382,7 +396,7 @@ mod tests {
         let one = |members: &str| extras(members).remove(0).1;
         assert_eq!(one(r#""metadata":{"a":"b"}"#), Fate::Silent);
         assert_eq!(one(r#""store":true"#), Fate::Dropped);
-        assert_eq!(one(r#""logprobs":true"#), Fate::Refused);
+        assert_eq!(one(r#""modalities":["audio"]"#), Fate::Refused);
         assert_eq!(one(r#""brand_new":1"#), Fate::Refused);
         assert_eq!(one(r#""reasoning_effort":"colossal""#), Fate::Refused);
         assert_eq!(extras(r#""tools":[{"type":"custom","custom":{"name":"x"}}]"#)[0].0, "tools[0]");

@@ -6,10 +6,11 @@
 //! their ids.
 
 use super::answer::{truthy, usage};
+use super::completion::logprobs;
 use super::output::MAX_CALLS;
 use super::said::{Fragment, Said, finish};
 use crate::dialect::canonical::{Delta, Finish};
-use crate::dialect::json::{Cursor, JsonError, Kind, Text};
+use crate::dialect::json::{Cursor, JsonError, Kind, Raw, Text};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
 use crate::usage::Usage;
@@ -38,6 +39,7 @@ struct Chunk<'a> {
     model: Option<Text<'a>>,
     said: Said<'a>,
     word: Option<Text<'a>>,
+    logprobs: Option<Raw<'a>>,
     usage: Option<Usage>,
     answers: bool,
     failed: bool,
@@ -76,9 +78,12 @@ impl Reader {
     }
 
     fn said(&mut self, chunk: Chunk<'_>, sink: &mut dyn FnMut(Delta<'_>)) {
-        let Chunk { said, word, usage, .. } = chunk;
+        let Chunk { said, word, usage, logprobs, .. } = chunk;
         if !self.finished {
             said.thinking.into_iter().for_each(|text| sink(Delta::Thinking(text.into())));
+            if let Some(logprobs) = logprobs {
+                sink(Delta::Logprobs(logprobs));
+            }
             said.text.into_iter().for_each(|text| sink(Delta::Text(text.into())));
             if let Some(text) = said.refusal {
                 self.refused = true;
@@ -153,12 +158,13 @@ impl<'a> Chunk<'a> {
     }
 
     fn choice(&mut self, cursor: &mut Cursor<'a>) -> Result<(), JsonError> {
-        let (mut index, mut said, mut word) = (0, None, None);
+        let (mut index, mut said, mut word, mut likely) = (0, None, None, None);
         cursor.members(|cursor, key| {
             match (key.raw, cursor.kind()?) {
                 ("index", Kind::Number) => index = cursor.unsigned_or_skip()?.unwrap_or(0),
                 ("delta" | "message", Kind::Object) => said = Some(Said::read(cursor)?),
                 ("finish_reason", Kind::String) => word = Some(cursor.string()?),
+                ("logprobs", Kind::Object) => likely = logprobs(cursor)?,
                 _ => drop(cursor.skip()?),
             }
             Ok::<(), JsonError>(())
@@ -167,6 +173,7 @@ impl<'a> Chunk<'a> {
         if index == 0 {
             self.said = said.unwrap_or_default();
             self.word = word;
+            self.logprobs = likely;
         }
         Ok(())
     }

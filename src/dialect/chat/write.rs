@@ -5,7 +5,7 @@
 use super::fit::{Fit, fit};
 use super::history;
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::canonical::{Conversation, Format, Notes, Target, Tool, ToolChoice, ToolMode, Written};
+use crate::dialect::canonical::{Conversation, Format, Logprobs, Notes, Target, Tool, ToolChoice, ToolMode, Written};
 use crate::dialect::json::Raw;
 use crate::dialect::json::write::{self, Object};
 
@@ -43,6 +43,15 @@ pub fn request(conversation: &Conversation<'_>, target: &Target<'_>) -> Result<W
         }
         if let Some(effort) = fit.effort {
             out.text("reasoning_effort", effort.word());
+        }
+        if let Some(verbosity) = &conversation.verbosity {
+            out.quoted("verbosity", verbosity);
+        }
+        if let Some(Logprobs { top, .. }) = &conversation.logprobs {
+            out.boolean("logprobs", true);
+            if let Some(top) = top {
+                out.number("top_logprobs", *top);
+            }
         }
         if let Some(user) = &conversation.user {
             out.quoted("user", user);

@@ -2,9 +2,10 @@
 //!
 //! In: deltas. Out: events. Must not know: whose deltas they are.
 
-use super::completion::{id, tokens};
+use super::completion::{id, tokens, write_logprobs};
 use super::said::word;
 use crate::dialect::canonical::{Delta, Reply};
+use crate::dialect::json::Raw;
 use crate::dialect::json::write::{self, Object};
 use crate::usage::Usage;
 
@@ -17,6 +18,8 @@ pub struct Writer {
     include_usage: bool,
     started: bool,
     refused: bool,
+    /// Of the text that comes next.
+    logprobs: Option<Raw<'static>>,
     usage: Option<Usage>,
 }
 
@@ -39,6 +42,7 @@ impl Writer {
             include_usage: reply.include_usage,
             started: false,
             refused: false,
+            logprobs: None,
             usage: None,
         }
     }
@@ -56,7 +60,11 @@ impl Writer {
         match delta {
             Delta::Start { .. } | Delta::Thinking(_) | Delta::Failed(_) => {}
             Delta::Text(text) | Delta::Refusal(text) if text.is_empty() => {}
-            Delta::Text(text) => self.chunk(out, None, |delta| delta.quoted("content", text)),
+            Delta::Text(text) => {
+                let logprobs = self.logprobs.take();
+                self.likely(out, None, logprobs.as_ref(), |delta| delta.quoted("content", text));
+            }
+            Delta::Logprobs(raw) => self.logprobs = Some(raw.clone().into_owned()),
             Delta::Refusal(text) => {
                 self.refused = true;
                 self.chunk(out, None, |delta| delta.quoted("refusal", text));
@@ -82,12 +90,23 @@ impl Writer {
 
     /// One event with one choice.
     fn chunk(&self, out: &mut Vec<u8>, finish: Option<&str>, delta: impl FnOnce(&mut Object<'_>)) {
+        self.likely(out, finish, None, delta);
+    }
+
+    /// The same with how likely its tokens were.
+    fn likely(
+        &self,
+        out: &mut Vec<u8>,
+        finish: Option<&str>,
+        logprobs: Option<&Raw<'_>>,
+        delta: impl FnOnce(&mut Object<'_>),
+    ) {
         out.extend_from_slice(&self.head);
         out.extend_from_slice(b",\"choices\":[");
         write::object(out, |choice| {
             choice.number("index", 0);
             choice.object("delta", delta);
-            choice.null("logprobs");
+            write_logprobs(choice, logprobs);
             match finish {
                 Some(word) => choice.text("finish_reason", word),
                 None => choice.null("finish_reason"),

@@ -6,6 +6,7 @@
 use super::settings::Settings;
 use super::tools::Tools;
 use super::turns::Turns;
+use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Conversation, Field, Notes, Target, Written};
 use crate::dialect::json::write;
@@ -19,7 +20,7 @@ const FRAME: usize = 1024;
 /// The refusal of what the target cannot carry.
 pub fn request(conversation: &Conversation<'_>, target: &Target<'_>) -> Result<Written, BadBody> {
     let mut notes = Notes::default();
-    conversation.leave_out_extras(target, &mut notes)?;
+    conversation.leave_out_extras(Dialect::Converse, target, &mut notes)?;
     if conversation.choices > 1 {
         return Err(conversation.refuse(Field::Choices, target, "gives one answer to a request"));
     }
@@ -39,7 +40,6 @@ pub fn request(conversation: &Conversation<'_>, target: &Target<'_>) -> Result<W
 mod tests {
     use super::*;
     use crate::catalog::Capabilities;
-    use crate::dialect::Dialect;
     use crate::dialect::canonical::{
         Block, CacheMark, Effort, Format, Media, MediaKind, Part, Role, Source, Thinking, Tool, ToolCall, ToolChoice,
         ToolMode, ToolResult, Turn,

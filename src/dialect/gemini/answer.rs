@@ -47,6 +47,7 @@ pub fn read(body: &[u8]) -> Result<Completion<'_>, UpstreamError> {
     let content = parts.iter().any(|part| !matches!(part, Part::Thinking(_)));
     let ended = word.map(|word| finish(&word, calls > 0, content));
     Ok(Completion {
+        logprobs: None,
         id: chunk.id,
         model: chunk.model,
         parts,

@@ -97,7 +97,7 @@ mod tests {
                         Delta::Usage(usage) => format!("usage {} {}", usage.input(), usage.output),
                         Delta::Finish { reason, .. } => format!("finish {reason:?}"),
                         Delta::Failed(error) => format!("failed {}", error.failure),
-                        Delta::End | Delta::Refusal(_) => unreachable!(),
+                        Delta::End | Delta::Refusal(_) | Delta::Logprobs(_) => unreachable!(),
                     });
                 })
                 .unwrap();

@@ -5,6 +5,7 @@
 
 use super::contents::Contents;
 use super::generation::Generation;
+use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
     Conversation, Effort, Field, Format, Notes, Target, Thinking, Tool, ToolChoice, ToolMode, Written,
@@ -20,7 +21,7 @@ pub const MAX_STOP: usize = 5;
 /// The first field that the target cannot carry.
 pub fn request(conversation: &Conversation<'_>, target: &Target<'_>) -> Result<Written, BadBody> {
     let mut notes = Notes::default();
-    conversation.leave_out_extras(target, &mut notes)?;
+    conversation.leave_out_extras(Dialect::Gemini, target, &mut notes)?;
     let generation = Generation::of(target.model);
     let mut asking = Asking { conversation, target, generation, notes };
     asking.refuse_what_is_impossible()?;
@@ -314,7 +315,6 @@ fn generation_config(
 mod tests {
     use super::*;
     use crate::catalog::Capabilities;
-    use crate::dialect::Dialect;
     use crate::dialect::canonical::{
         Block, Extra, Fate, Media, MediaKind, Part, Role, Source, ToolCall, ToolResult, Turn,
     };

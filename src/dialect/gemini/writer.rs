@@ -79,7 +79,7 @@ impl Writer {
             Delta::Finish { reason, .. } => self.finish = Some(*reason),
             Delta::End => self.end(out),
             // Thinking is signed for one model. An error has an event of its own.
-            Delta::Start { .. } | Delta::Thinking(_) | Delta::Failed(_) => {}
+            Delta::Start { .. } | Delta::Thinking(_) | Delta::Logprobs(_) | Delta::Failed(_) => {}
         }
     }
 

@@ -107,6 +107,13 @@ impl<'a> From<Text<'a>> for Quoted<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Raw<'a>(pub Cow<'a, str>);
 
+impl Raw<'_> {
+    /// Independent of the body it was read from.
+    pub fn into_owned(self) -> Raw<'static> {
+        Raw(Cow::Owned(self.0.into_owned()))
+    }
+}
+
 /// What the inside of a JSON string means. A surrogate without its partner, which JSON can write and Unicode cannot hold,
 /// becomes U+FFFD.
 pub fn unescape(raw: &str) -> String {

@@ -60,6 +60,11 @@ pub fn escape(out: &mut Vec<u8>, text: &str) {
     }
 }
 
+/// Writes a value as it was written elsewhere. In JSON, a line's end is only space; in an event, it ends the event.
+pub fn on_one_line(out: &mut Vec<u8>, value: &[u8]) {
+    out.extend(value.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
+}
+
 impl Object<'_> {
     /// Begins a member; whoever calls this writes its value. `name` must need no escapes.
     pub fn member(&mut self, name: &str) -> &mut Vec<u8> {

@@ -217,6 +217,7 @@ mod tests {
         let own = Quoted::into_owned;
         match delta {
             Delta::Start { id, model } => Delta::Start { id: id.map(own), model: model.map(own) },
+            Delta::Logprobs(raw) => Delta::Logprobs(raw.into_owned()),
             Delta::Text(text) => Delta::Text(text.into_owned()),
             Delta::Thinking(text) => Delta::Thinking(text.into_owned()),
             Delta::Refusal(text) => Delta::Refusal(text.into_owned()),

@@ -6,6 +6,7 @@
 use super::ids::is_word;
 use super::think::{self, Told};
 use super::turns::{Turns, blank};
+use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
     Conversation, Field, Format, Notes, Sampling, Target, Tool, ToolChoice, ToolMode, Written,
@@ -26,7 +27,7 @@ pub const VERSION: &str = "2026-10-21";
 /// A refusal for what the model cannot be told.
 pub fn request(said: &Conversation<'_>, target: &Target<'_>) -> Result<Written, BadBody> {
     let mut notes = Notes::default();
-    said.leave_out_extras(target, &mut notes)?;
+    said.leave_out_extras(Dialect::Messages, target, &mut notes)?;
     if said.choices > 1 {
         return Err(said.refuse(Field::Choices, target, "gives one answer at a time"));
     }
@@ -317,7 +318,6 @@ mod tests {
     use super::super::read::conversation;
     use super::*;
     use crate::catalog::Capabilities;
-    use crate::dialect::Dialect;
     use crate::dialect::canonical::{Effort, Thinking};
     use crate::dialect::json::Quoted;
 

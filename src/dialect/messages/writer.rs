@@ -102,7 +102,11 @@ impl Writer {
             // Whoever judges the stream says so; nothing may follow.
             Delta::Failed(_) => self.over = true,
             // The first event waits for the prompt's size. Thinking is signed by the provider it came from.
-            Delta::Start { .. } | Delta::Thinking(_) | Delta::Text(_) | Delta::Arguments { .. } => {}
+            Delta::Start { .. }
+            | Delta::Thinking(_)
+            | Delta::Logprobs(_)
+            | Delta::Text(_)
+            | Delta::Arguments { .. } => {}
         }
     }
 

@@ -36,8 +36,8 @@ pub fn read(body: &[u8]) -> Result<Completion<'_>, UpstreamError> {
     let calls = response.parts.iter().any(|part| matches!(part, Part::Call(_)));
     let refused = response.parts.iter().any(|part| matches!(part, Part::Refusal(_)));
     let finish = response.finish(calls, refused, !response.parts.is_empty());
-    let Response { id, model, parts, usage, .. } = response;
-    Ok(Completion { id, model, parts, finish, stop_sequence: None, usage })
+    let Response { id, model, parts, logprobs, usage, .. } = response;
+    Ok(Completion { id, model, parts, logprobs, finish, stop_sequence: None, usage })
 }
 
 /// A response object, as an answer or inside an event.
@@ -51,6 +51,8 @@ pub(super) struct Response<'a> {
     service: Service,
     error: Option<Raw<'a>>,
     parts: Vec<Part<'a>>,
+    /// Of all texts.
+    logprobs: Option<Raw<'a>>,
     /// The function of a call whose arguments are no object.
     broken_call: Option<Quoted<'a>>,
 }
@@ -115,7 +117,9 @@ impl<'a> Response<'a> {
                 ("call_id", Kind::String) => call_id = Some(cursor.string()?),
                 ("name", Kind::String) => name = Some(cursor.string()?),
                 ("arguments", Kind::String) => arguments = Some(cursor.string()?),
-                ("content" | "summary", Kind::Array) => cursor.items(|cursor| content(cursor, &mut parts))?,
+                ("content" | "summary", Kind::Array) => {
+                    cursor.items(|cursor| content(cursor, &mut parts, &mut self.logprobs))?
+                }
                 _ => drop(cursor.skip()?),
             }
             Ok::<(), JsonError>(())
@@ -139,12 +143,17 @@ impl<'a> Response<'a> {
     }
 }
 
-fn content<'a>(cursor: &mut Cursor<'a>, parts: &mut Vec<Part<'a>>) -> Result<(), JsonError> {
+fn content<'a>(
+    cursor: &mut Cursor<'a>,
+    parts: &mut Vec<Part<'a>>,
+    logprobs: &mut Option<Raw<'a>>,
+) -> Result<(), JsonError> {
     let (mut kind, mut text) = (None, None);
     cursor.members(|cursor, key| {
         match (key.raw, cursor.kind()?) {
             ("type", Kind::String) => kind = Some(cursor.string()?),
             ("text" | "refusal", Kind::String) => text = Some(cursor.string()?),
+            ("logprobs", Kind::Array) => join(logprobs, cursor.raw()?),
             _ => drop(cursor.skip()?),
         }
         Ok::<(), JsonError>(())
@@ -157,6 +166,18 @@ fn content<'a>(cursor: &mut Cursor<'a>, parts: &mut Vec<Part<'a>>) -> Result<(),
         _ => {}
     }
     Ok(())
+}
+
+/// Adds the entries of an array to those of another.
+pub(super) fn join<'a>(entries: &mut Option<Raw<'a>>, more: Raw<'a>) {
+    let inside = |raw: &Raw<'_>| raw.0.trim_start_matches('[').trim_end_matches(']').trim().to_owned();
+    if inside(&more).is_empty() {
+        return;
+    }
+    *entries = Some(match entries.take() {
+        None => more,
+        Some(before) => Raw(format!("[{},{}]", inside(&before), inside(&more)).into()),
+    });
 }
 
 /// A `usage` object; `None` when it names neither prompt nor answer.
@@ -197,7 +218,7 @@ pub fn write(completion: &Completion<'_>, reply: &Reply<'_>) -> Vec<u8> {
     let status = Status::of(completion.finish, declined);
     if items.is_empty() && status == Status::Completed {
         // Clients look for a message where an answer is complete.
-        items.push(Item::Message(vec![Said { refusal: false, text: Quoted::default() }]));
+        items.push(Item::Message(vec![Said { refusal: false, text: Quoted::default(), logprobs: None }]));
     }
     let mut out = Vec::with_capacity(1024 + completion.content_bytes() as usize);
     envelope::response(&mut out, &head, status, completion.usage, |list| {
@@ -213,6 +234,8 @@ pub fn write(completion: &Completion<'_>, reply: &Reply<'_>) -> Vec<u8> {
 /// Parts as items: what is said without a call in between is one message, and neighbors of a kind are one text.
 fn items<'a>(completion: &'a Completion<'_>, id: &str) -> Vec<Item<'a>> {
     let mut items: Vec<Item<'a>> = Vec::new();
+    // Of one text: no other dialect says which of several they belong to.
+    let mut logprobs = completion.logprobs.as_ref();
     for part in &completion.parts {
         let (refusal, text) = match part {
             Part::Text(text) => (false, text),
@@ -231,7 +254,8 @@ fn items<'a>(completion: &'a Completion<'_>, id: &str) -> Vec<Item<'a>> {
         if text.is_empty() {
             continue;
         }
-        let said = Said { refusal, text: text.clone() };
+        let logprobs = logprobs.take_if(|_| !refusal).cloned();
+        let said = Said { refusal, text: text.clone(), logprobs };
         match items.last_mut() {
             Some(Item::Message(parts)) => match parts.last_mut().filter(|last| last.refusal == refusal) {
                 Some(last) => last.text.push(text),

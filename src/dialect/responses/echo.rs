@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use crate::dialect::canonical::Echo;
-use crate::dialect::json::write::Object;
+use crate::dialect::json::write::{Object, on_one_line};
 use crate::dialect::json::{Cursor, JsonError, Kind, Raw};
 
 /// Members that are repeated.
@@ -71,11 +71,6 @@ pub(super) fn repeat_with(o: &mut Object<'_>, echo: &Echo, name: &str, others: &
             o.raw(name, &Raw((*usual).into()));
         }
     });
-}
-
-/// In JSON, a line's end is only space; in an event, it ends the event.
-fn on_one_line(out: &mut Vec<u8>, value: &[u8]) {
-    out.extend(value.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@
 
 use super::echo::{repeat, repeat_with};
 use crate::dialect::canonical::{Echo, Finish};
+use crate::dialect::json::write::{Array, Object, escape, object, on_one_line};
 use crate::dialect::json::{Quoted, Raw};
-use crate::dialect::json::write::{Array, Object, escape, object};
 use crate::usage::Usage;
 
 /// Who answers.
@@ -77,6 +77,7 @@ pub(super) enum Item<'a> {
 pub(super) struct Said<'a> {
     pub refusal: bool,
     pub text: Quoted<'a>,
+    pub logprobs: Option<Raw<'a>>,
 }
 
 impl Item<'_> {
@@ -130,9 +131,17 @@ impl Said<'_> {
                 o.text("type", "output_text");
                 o.quoted("text", &self.text);
                 o.array("annotations", |_| {});
-                o.array("logprobs", |_| {});
+                write_logprobs(o, self.logprobs.as_ref());
             }
         });
+    }
+}
+
+/// How likely the tokens of a text were.
+pub(super) fn write_logprobs(o: &mut Object<'_>, logprobs: Option<&Raw<'_>>) {
+    match logprobs {
+        Some(logprobs) => on_one_line(o.member("logprobs"), logprobs.0.as_bytes()),
+        None => o.array("logprobs", |_| {}),
     }
 }
 

@@ -149,12 +149,7 @@ pub(super) fn text<'a>(
     cursor.members(|cursor, key| {
         match (&*key.decode(), cursor.kind()?) {
             ("format", Kind::Object) => wanted = format(cursor, conversation)?,
-            // What a model does when nothing is said.
-            ("verbosity", Kind::String) => {
-                if cursor.string()?.decode() != "medium" {
-                    conversation.extra("text.verbosity", Fate::Dropped);
-                }
-            }
+            ("verbosity", Kind::String) => conversation.verbosity = Some(cursor.string()?.into()),
             (_, Kind::Null) => skip(cursor)?,
             (name, _) => {
                 skip(cursor)?;

@@ -7,7 +7,7 @@ use super::input::Input;
 use super::options;
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::canonical::{Conversation, Fate, Part};
+use crate::dialect::canonical::{Conversation, Fate, Logprobs, Part};
 use crate::dialect::json::{Cursor, Kind, Quoted, Raw};
 use crate::dialect::pass::{self, Step, expect, flag, number, skip, string};
 
@@ -94,6 +94,12 @@ impl<'a> Reader<'a> {
             "temperature" => conversation.sampling.temperature = Some(decimal(cursor, kind, name)?),
             "top_p" => conversation.sampling.top_p = Some(decimal(cursor, kind, name)?),
             "safety_identifier" => conversation.user = Some(string(cursor, kind, name)?.into()),
+            "top_logprobs" => {
+                let top = Some(number(cursor, kind, name)?).filter(|top| *top > 0);
+                if top.is_some() {
+                    conversation.logprobs = Some(Logprobs { param: "top_logprobs".into(), top });
+                }
+            }
             "user" => {
                 let user = string(cursor, kind, name)?.into();
                 // The newer field says the same, and counts.
@@ -110,7 +116,6 @@ impl<'a> Reader<'a> {
         let fate = match name {
             "include" => return self.include(cursor, kind),
             "store" | "background" => flag(cursor, kind, name)?.then_some(Fate::Refused),
-            "top_logprobs" => (number(cursor, kind, name)? > 0).then_some(Fate::Refused),
             // The usual ones change nothing.
             "truncation" => (word(cursor)?.as_deref() != Some("disabled")).then_some(Fate::Dropped),
             "service_tier" => (!matches!(word(cursor)?.as_deref(), Some("auto" | "default"))).then_some(Fate::Dropped),
@@ -144,6 +149,12 @@ impl<'a> Reader<'a> {
             let fate = match word.as_deref() {
                 // Thinking that this provider could go on with; another one has none to give.
                 Some("reasoning.encrypted_content") => Fate::Silent,
+                Some("message.output_text.logprobs") => {
+                    let param = format!("include[{at}]").into();
+                    self.conversation.logprobs.get_or_insert(Logprobs { param, top: None });
+                    at += 1;
+                    return Ok(());
+                }
                 _ => Fate::Refused,
             };
             self.conversation.extra(format!("include[{at}]"), fate);
@@ -181,16 +192,17 @@ mod tests {
             (r#""conversation":"c""#, Some(Fate::Refused)),
             (r#""prompt":{"id":"p"}"#, Some(Fate::Refused)),
             (r#""include":["reasoning.encrypted_content"]"#, Some(Fate::Silent)),
-            (r#""include":["message.output_text.logprobs"]"#, Some(Fate::Refused)),
+            (r#""include":["message.output_text.logprobs"]"#, None),
+            (r#""include":["web_search_call.results"]"#, Some(Fate::Refused)),
             (r#""truncation":"disabled""#, None),
             (r#""truncation":"auto""#, Some(Fate::Dropped)),
             (r#""service_tier":"auto""#, None),
             (r#""service_tier":"flex""#, Some(Fate::Dropped)),
             (r#""top_logprobs":0"#, None),
-            (r#""top_logprobs":3"#, Some(Fate::Refused)),
+            (r#""top_logprobs":3"#, None),
             (r#""metadata":{"a":"b"}"#, Some(Fate::Silent)),
             (r#""prompt_cache_key":"k""#, Some(Fate::Silent)),
-            (r#""text":{"verbosity":"low"}"#, Some(Fate::Dropped)),
+            (r#""text":{"verbosity":"low"}"#, None),
             (r#""reasoning":{"effort":"low","summary":"auto"}"#, Some(Fate::Dropped)),
             (r#""tools":[{"type":"web_search"}]"#, Some(Fate::Refused)),
             (r#""tool_choice":{"type":"mcp","server_label":"s"}"#, Some(Fate::Refused)),

@@ -34,6 +34,7 @@ struct Event<'a> {
     /// What a `done` event repeats as a whole.
     whole: Option<Text<'a>>,
     place: u64,
+    logprobs: Option<Raw<'a>>,
     item: Option<Raw<'a>>,
     response: Option<Raw<'a>>,
     failed: bool,
@@ -72,7 +73,10 @@ impl Reader {
                 self.item(event, sink)?;
             }
             "response.output_item.done" => self.item(event, sink)?,
-            "response.output_text.delta" => self.say(event.delta, sink, Delta::Text),
+            "response.output_text.delta" => {
+                likely(event, sink);
+                self.say(event.delta, sink, Delta::Text);
+            }
             "response.refusal.delta" => {
                 self.refused = true;
                 self.say(event.delta, sink, Delta::Refusal);
@@ -83,7 +87,10 @@ impl Reader {
                 }
             }
             // Some servers leave the deltas out.
-            "response.output_text.done" if !self.said => self.say(event.whole, sink, Delta::Text),
+            "response.output_text.done" if !self.said => {
+                likely(event, sink);
+                self.say(event.whole, sink, Delta::Text);
+            }
             "response.refusal.done" if !self.said => {
                 self.refused = true;
                 self.say(event.whole, sink, Delta::Refusal);
@@ -182,6 +189,13 @@ impl Reader {
     }
 }
 
+/// How likely the tokens of its text were.
+fn likely(event: &Event<'_>, sink: Sink<'_>) {
+    if let Some(logprobs) = &event.logprobs {
+        sink(Delta::Logprobs(logprobs.clone()));
+    }
+}
+
 impl<'a> Event<'a> {
     fn member(&mut self, cursor: &mut Cursor<'a>, key: &str) -> Result<(), JsonError> {
         match (key, cursor.kind()?) {
@@ -189,6 +203,7 @@ impl<'a> Event<'a> {
             ("delta", Kind::String) => self.delta = Some(cursor.string()?),
             ("text" | "refusal" | "arguments", Kind::String) => self.whole = Some(cursor.string()?),
             ("output_index", Kind::Number) => self.place = cursor.unsigned_or_skip()?.unwrap_or(0),
+            ("logprobs", Kind::Array) => self.logprobs = Some(cursor.raw()?).filter(|raw| raw.0.len() > 2),
             ("item", Kind::Object) => self.item = Some(cursor.raw()?),
             ("response", Kind::Object) => self.response = Some(cursor.raw()?),
             ("error", Kind::Object | Kind::String) => {

@@ -6,9 +6,10 @@
 //! Nothing is kept at the provider (`"store": false`): the caller's own dialect has no way to ask for it back.
 
 use super::items;
+use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
-    Conversation, Field, Format, Notes, Sampling, Target, Tool, ToolChoice, ToolMode, Written,
+    Conversation, Field, Format, Logprobs, Notes, Sampling, Target, Tool, ToolChoice, ToolMode, Written,
 };
 use crate::dialect::chat::fit;
 use crate::dialect::chat::strict::Strict;
@@ -24,7 +25,7 @@ const SCHEMA_NAME: &str = "answer";
 /// The refusal of what this API, or the model, cannot be told.
 pub fn request(conversation: &Conversation<'_>, target: &Target<'_>) -> Result<Written, BadBody> {
     let mut notes = Notes::default();
-    conversation.leave_out_extras(target, &mut notes)?;
+    conversation.leave_out_extras(Dialect::Responses, target, &mut notes)?;
     if conversation.choices > 1 {
         return Err(conversation.refuse(Field::Choices, target, "gives one answer at a time"));
     }
@@ -52,7 +53,13 @@ pub fn request(conversation: &Conversation<'_>, target: &Target<'_>) -> Result<W
         if conversation.one_call {
             o.boolean("parallel_tool_calls", false);
         }
-        writer.format(o);
+        writer.text(o);
+        if let Some(Logprobs { top, .. }) = &conversation.logprobs {
+            o.array("include", |list| list.text("message.output_text.logprobs"));
+            if let Some(top) = top {
+                o.number("top_logprobs", *top);
+            }
+        }
         if let Some(effort) = effort {
             o.object("reasoning", |o| o.text("effort", effort.word()));
         }
@@ -176,24 +183,36 @@ impl<'c> Writer<'c> {
         });
     }
 
-    fn format(&self, o: &mut Object<'_>) {
-        let Some(format) = &self.conversation.format else { return };
+    fn text(&self, o: &mut Object<'_>) {
+        let Conversation { format, verbosity, .. } = self.conversation;
+        if format.is_none() && verbosity.is_none() {
+            return;
+        }
         o.object("text", |o| {
-            o.object("format", |o| match format {
-                Format::Text => o.text("type", "text"),
-                Format::JsonObject => o.text("type", "json_object"),
-                Format::Schema { name, description, schema, .. } => {
-                    o.text("type", "json_schema");
-                    o.quoted("name", name.as_ref().unwrap_or(&Quoted::of(SCHEMA_NAME)));
-                    if let Some(description) = description {
-                        o.quoted("description", description);
-                    }
-                    o.raw("schema", schema);
-                    if let Some(strict) = self.strict.format {
-                        o.boolean("strict", strict);
-                    }
+            if let Some(format) = format {
+                self.format(o, format);
+            }
+            if let Some(verbosity) = verbosity {
+                o.quoted("verbosity", verbosity);
+            }
+        });
+    }
+
+    fn format(&self, o: &mut Object<'_>, format: &Format<'_>) {
+        o.object("format", |o| match format {
+            Format::Text => o.text("type", "text"),
+            Format::JsonObject => o.text("type", "json_object"),
+            Format::Schema { name, description, schema, .. } => {
+                o.text("type", "json_schema");
+                o.quoted("name", name.as_ref().unwrap_or(&Quoted::of(SCHEMA_NAME)));
+                if let Some(description) = description {
+                    o.quoted("description", description);
                 }
-            });
+                o.raw("schema", schema);
+                if let Some(strict) = self.strict.format {
+                    o.boolean("strict", strict);
+                }
+            }
         });
     }
 }
@@ -237,7 +256,6 @@ pub(super) fn write_json_text(out: &mut Vec<u8>, json: &Raw<'_>) {
 mod tests {
     use super::*;
     use crate::catalog::Capabilities;
-    use crate::dialect::Dialect;
     use crate::dialect::canonical::{Block, Part, Role, ToolCall, ToolResult, Turn};
     use crate::dialect::responses::read::conversation;
 

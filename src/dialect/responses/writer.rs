@@ -8,13 +8,13 @@
 //! An item is done before the next one begins, except for a call whose arguments are not a complete object yet: a provider may
 //! go on with it later.
 
-use super::answer::call_id;
-use super::envelope::{self, Head, Item, Said, Status};
+use super::answer::{call_id, join};
+use super::envelope::{self, Head, Item, Said, Status, write_logprobs};
 use super::error;
 use crate::dialect::caller_error::CallerError;
 use crate::dialect::canonical::{Delta, Echo, Finish, Reply};
 use crate::dialect::json::write::{Object, object};
-use crate::dialect::json::{Cursor, Kind, Quoted};
+use crate::dialect::json::{Cursor, Kind, Quoted, Raw};
 use crate::failure::Failure;
 use crate::usage::Usage;
 
@@ -41,6 +41,8 @@ pub struct Writer {
     /// Places of calls, by their numbers.
     calls: Vec<(u32, usize)>,
     kept: usize,
+    /// Of the text that comes next.
+    logprobs: Option<Raw<'static>>,
     usage: Option<Usage>,
     finish: Option<Finish>,
 }
@@ -67,6 +69,7 @@ impl Writer {
             message: None,
             calls: Vec::new(),
             kept: 0,
+            logprobs: None,
             usage: None,
             finish: None,
         }
@@ -80,6 +83,7 @@ impl Writer {
         self.start(out);
         match delta {
             Delta::Start { .. } | Delta::Thinking(_) => {}
+            Delta::Logprobs(raw) => self.logprobs = Some(raw.clone().into_owned()),
             Delta::Text(text) => self.say(false, text, out),
             Delta::Refusal(text) => self.say(true, text, out),
             Delta::Call { index, id, name } => self.call(*index, id, name, out),
@@ -112,7 +116,9 @@ impl Writer {
     }
 
     fn say(&mut self, refusal: bool, text: &Quoted<'_>, out: &mut Vec<u8>) {
-        if text.is_empty() || !self.keep(text.written().len(), out) {
+        let logprobs = self.logprobs.take_if(|_| !refusal);
+        let size = text.written().len() + logprobs.as_ref().map_or(0, |raw| raw.0.len());
+        if text.is_empty() || !self.keep(size, out) {
             return;
         }
         let place = match self.message {
@@ -133,13 +139,16 @@ impl Writer {
         let at = parts.len().saturating_sub(1);
         if let Some(part) = parts.last_mut() {
             part.text.push(text);
+            if let Some(more) = &logprobs {
+                join(&mut part.logprobs, more.clone());
+            }
         }
         let name = if refusal { "response.refusal.delta" } else { "response.output_text.delta" };
         self.event(out, name, |writer, o| {
             writer.place(o, place, Some(at));
             o.quoted("delta", text);
             if !refusal {
-                o.array("logprobs", |_| {});
+                write_logprobs(o, logprobs.as_ref());
             }
         });
     }
@@ -202,7 +211,7 @@ impl Writer {
     }
 
     fn part_added(&mut self, place: usize, refusal: bool, out: &mut Vec<u8>) {
-        let said = Said { refusal, text: Quoted::default() };
+        let said = Said { refusal, text: Quoted::default(), logprobs: None };
         let Some(Shown { item: Item::Message(parts), .. }) = self.items.get_mut(place) else { return };
         let at = parts.len();
         parts.push(said.clone());
@@ -224,7 +233,7 @@ impl Writer {
                 o.quoted(field, &part.text);
             }
             if !refusal {
-                o.array("logprobs", |_| {});
+                write_logprobs(o, writer.part(place).and_then(|part| part.logprobs.as_ref()));
             }
         });
         self.event(out, "response.content_part.done", |writer, o| {
