@@ -2,6 +2,7 @@
 //!
 //! In: the body of a 200; an answer in nobody's words. Out: the other of the two. Must not know: what happens next.
 
+use super::counts::Counts;
 use super::ids;
 use crate::dialect::canonical::{Completion, Finish, Part, Reply, ToolCall};
 use crate::dialect::chat::answer::estimated_tokens;
@@ -9,7 +10,7 @@ use crate::dialect::json::write::{Object, object};
 use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
-use crate::usage::{Service, Usage};
+use crate::usage::Usage;
 
 /// Reads a whole body.
 ///
@@ -139,75 +140,6 @@ impl<'a> Stopped<'a> {
             "pause_turn" if !said => Finish::Error,
             // `end_turn`, `stop_sequence`, and a word this version does not know, which is an end all the same.
             _ => Finish::Stop,
-        })
-    }
-}
-
-/// `usage`, which may come in pieces.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    input: Option<u64>,
-    cache_read: Option<u64>,
-    cache_write: Option<u64>,
-    cache_write_hour: Option<u64>,
-    service: Service,
-    output: Option<u64>,
-    thinking: Option<u64>,
-}
-
-impl Counts {
-    /// Later figures replace earlier ones.
-    pub(super) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<(), JsonError> {
-        cursor.members(|cursor, key| {
-            let into = match (key.raw, cursor.kind()?) {
-                ("input_tokens", Kind::Number) => &mut self.input,
-                ("cache_read_input_tokens", Kind::Number) => &mut self.cache_read,
-                ("cache_creation_input_tokens", Kind::Number) => &mut self.cache_write,
-                ("output_tokens", Kind::Number) => &mut self.output,
-                ("service_tier", Kind::String) => {
-                    self.service = Service::from_word(&cursor.string()?.decode());
-                    return Ok(());
-                }
-                ("cache_creation", Kind::Object) => {
-                    return cursor.members(|cursor, key| {
-                        let count = cursor.unsigned_or_skip()?;
-                        if key.raw == "ephemeral_1h_input_tokens" {
-                            self.cache_write_hour = count.or(self.cache_write_hour);
-                        }
-                        Ok(())
-                    });
-                }
-                ("output_tokens_details", Kind::Object) => {
-                    return cursor.members(|cursor, key| {
-                        let count = cursor.unsigned_or_skip()?;
-                        if key.raw == "thinking_tokens" {
-                            self.thinking = count.or(self.thinking);
-                        }
-                        Ok(())
-                    });
-                }
-                _ => return cursor.skip().map(drop),
-            };
-            *into = cursor.unsigned_or_skip()?.or(*into);
-            Ok(())
-        })
-    }
-
-    /// The parts of a prompt are disjoint here already (dialects.md, section 3.3).
-    pub(super) fn usage(self) -> Option<Usage> {
-        if self.input.is_none() && self.output.is_none() {
-            return None;
-        }
-        let output = self.output.unwrap_or(0);
-        Some(Usage {
-            input_uncached: self.input.unwrap_or(0),
-            cache_read: self.cache_read.unwrap_or(0),
-            cache_write: self.cache_write.unwrap_or(0),
-            cache_write_hour: self.cache_write_hour.unwrap_or(0),
-            service: self.service,
-            output,
-            reasoning: self.thinking.unwrap_or(0).min(output),
-            estimated: self.input.is_none() || self.output.is_none(),
         })
     }
 }

@@ -9,6 +9,7 @@ pub mod answer;
 mod block;
 #[cfg(feature = "serve")]
 pub mod chunk;
+mod counts;
 pub mod error;
 mod fields;
 pub mod hosted;

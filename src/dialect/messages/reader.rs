@@ -4,7 +4,8 @@
 
 use smallvec::SmallVec;
 
-use super::answer::{BlockRead, Counts, Stopped};
+use super::answer::{BlockRead, Stopped};
+use super::counts::Counts;
 use crate::dialect::canonical::Delta;
 use crate::dialect::json::{Cursor, JsonError, Kind, Quoted};
 use crate::dialect::upstream_error::UpstreamError;
