@@ -1,9 +1,10 @@
 //! What one dialect becomes in another, held against transcripts: `tests/wire/<from>-<to>/<case>/`.
 //!
-//! A case is what the official SDK sends (`request.json`) and what the provider answers (`upstream_response.json`, or `.sse` for a
-//! stream). Everything else is written by `WAYSIDE_BLESS=1 cargo test --test wire`; read the difference. `target.json` says what is
-//! special about the model that answers: `lenient`, `max_output`, `model_max_output`, `output_cap`, and `able`, where `false` is
-//! what it cannot do. A stream is read whole, byte by byte and in 64 random splits; all must write the same.
+//! A case is what the official SDK sends (`request.json`) and what the provider answers (`upstream_response.json`; `.sse` for a stream
+//! of lines, `.frames` for one of Amazon's frames, in the same form). Everything else is written by `WAYSIDE_BLESS=1 cargo test --test
+//! wire`; read the difference. `target.json` says what is special about the model that answers: `lenient`, `max_output`,
+//! `model_max_output`, `output_cap`, `able`, where `false` is what it cannot do, and `hosted`, where a cloud takes a Messages body
+//! otherwise. A stream is read whole, byte by byte and in 64 random splits; all must write the same.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,11 +20,15 @@ use wayside::dialect::caller_error::CallerError;
 use wayside::dialect::canonical::{Conversation, Notes, Reply, Target};
 use wayside::dialect::chat::stream::Verdict;
 use wayside::dialect::follow::Follow;
-use wayside::dialect::sse::{Event, Framer};
+use wayside::dialect::messages::hosted::{Host, hosted};
+use wayside::dialect::sse::Event;
 use wayside::dialect::translate;
 use wayside::dialect::whole::Whole;
 use wayside::failure::Failure;
 use wayside::usage::Usage;
+
+#[path = "wire/framing.rs"]
+mod framing;
 
 /// Random splits of every stream, each with its own seed.
 const SPLITS: u64 = 64;
@@ -94,8 +99,10 @@ impl Case {
         fs::read(self.path.join(file)).ok()
     }
 
-    fn streams(&self) -> bool {
-        self.path.join("upstream_response.sse").exists()
+    /// A stream's text, and whether frames are made of it.
+    fn stream(&self) -> Option<(Vec<u8>, bool)> {
+        let lines = self.given("upstream_response.sse").map(|text| (text, false));
+        lines.or_else(|| self.given("upstream_response.frames").map(|text| (text, true)))
     }
 
     fn make(&mut self, file: &'static str, text: String) {
@@ -109,7 +116,7 @@ impl Case {
             self.given("target.json").map_or_else(|| json!({}), |text| serde_json::from_slice(&text).unwrap());
         let from = self.from;
         // Gemini's path says what other dialects say in the body.
-        let in_path = (from == Dialect::Gemini).then(|| (usual_model(from), self.streams()));
+        let in_path = (from == Dialect::Gemini).then(|| (usual_model(from), self.stream().is_some()));
         let target = target(self.to, &settings);
         let written = translate::conversation(from, &body, in_path).and_then(|conversation| {
             let written = translate::request(self.to, &conversation, &target)?;
@@ -122,9 +129,13 @@ impl Case {
                 self.make("refused.json", pretty(&shown));
             }
             Ok((conversation, written)) => {
-                serde_json::from_slice::<Value>(&written.body)
+                let body = match &settings["hosted"] {
+                    Value::Null => written.body,
+                    host => taken(&written.body, host),
+                };
+                serde_json::from_slice::<Value>(&body)
                     .unwrap_or_else(|error| panic!("{}: the upstream request is no JSON: {error}", self.place()));
-                self.make("upstream_request.json", pretty(std::str::from_utf8(&written.body).unwrap()));
+                self.make("upstream_request.json", pretty(std::str::from_utf8(&body).unwrap()));
                 self.notes(&written.notes);
                 self.answer(&conversation, model(self.to, &settings));
             }
@@ -146,8 +157,9 @@ impl Case {
             assert!(!conversation.stream, "{}: a stream was asked for", self.place());
             self.whole(&Bytes::from(body), &reply);
         }
-        if let Some(body) = self.given("upstream_response.sse") {
+        if let Some((text, frames)) = self.stream() {
             assert!(conversation.stream, "{}: no stream was asked for", self.place());
+            let body = if frames { framing::wire(&text, self.to) } else { text };
             let whole = Stream::run(self, &reply, &[&body]);
             let singly: Vec<&[u8]> = body.chunks(1).collect();
             assert_eq!(Stream::run(self, &reply, &singly), whole, "{} byte by byte", self.place());
@@ -236,14 +248,14 @@ impl Stream {
                 _ => stream.out.extend_from_slice(&heard.bytes),
             }
         };
-        let mut framer = Framer::default();
+        let mut framer = framing::framer(case.to, case.path.join("upstream_response.frames").exists());
         for piece in pieces {
             framer.push(Bytes::copy_from_slice(piece));
             while let Some(event) = framer.next_event().unwrap() {
                 take(event);
             }
         }
-        framer.finish().into_iter().for_each(&mut take);
+        framer.finish().unwrap().into_iter().for_each(&mut take);
         match broken.or_else(|| (!follow.complete()).then_some(Failure::Network)) {
             Some(failure) => stream.out.extend_from_slice(CallerError::cut(failure).event(case.from).as_bytes()),
             None => stream.out.extend_from_slice(&follow.closing()),
@@ -251,6 +263,15 @@ impl Stream {
         stream.usage = follow.usage();
         stream
     }
+}
+
+/// A body as a cloud takes it.
+fn taken(body: &[u8], host: &Value) -> Vec<u8> {
+    let list =
+        |name: &str| -> Vec<&str> { host[name].as_array().into_iter().flatten().filter_map(Value::as_str).collect() };
+    let (without, betas) = (list("without"), list("betas"));
+    let version = host["version"].as_str().unwrap();
+    hosted(body, Host { version, without: &without, betas: &betas }).into_owned()
 }
 
 fn split(body: &[u8], seed: u64) -> Vec<&[u8]> {
@@ -420,7 +441,7 @@ says the same. *adapted*: something was changed or left out, and response header
 own dialect, naming the field. In its own dialect a request passes byte for byte and is in no table.
 
 To add a case, make a folder in `<from>-<to>/` with the `request.json` that an official SDK sends and the `upstream_response.json` \
-(or `.sse`, for a stream) that the provider documents, run `WAYSIDE_BLESS=1 cargo test --test wire`, and read what it wrote.
+(for a stream `.sse`, or `.frames`) that the provider documents, run `WAYSIDE_BLESS=1 cargo test --test wire`, and read what it wrote.
 ";
 
 fn readme() -> String {
@@ -475,6 +496,42 @@ fn every_case_is_written_as_its_files_say_and_the_table_tells_of_all() {
         }
     }
     assert!(differing.is_empty(), "{differing}WAYSIDE_BLESS=1 writes what is now; read the difference.");
+}
+
+/// What every pair has a case of; of a choice of tools, any.
+const NEEDED: [&str; 15] = [
+    "plain",
+    "system multi turn",
+    "parallel tools",
+    "tool choice",
+    "images",
+    "json schema",
+    "stop sequences",
+    "reasoning",
+    "refusal",
+    "length",
+    "content filter",
+    "error mid stream",
+    "usage with cache",
+    "empty content",
+    "unicode",
+];
+
+#[test]
+fn every_pair_has_a_case_of_everything() {
+    let table = outcomes();
+    let mut missing = String::new();
+    // Converse is never a caller's.
+    let callers = Dialect::ALL.into_iter().filter(|from| *from != Dialect::Converse);
+    for (from, to) in callers.flat_map(|from| Dialect::ALL.map(|to| (from, to))).filter(|(from, to)| from != to) {
+        let features = table.get(&(from, to));
+        let has =
+            |needed: &str| features.is_some_and(|features| features.keys().any(|there| there.starts_with(needed)));
+        for needed in NEEDED.into_iter().filter(|needed| !has(needed)) {
+            writeln!(missing, "tests/wire/{}-{}: no case of `{needed}`", from.word(), to.word()).unwrap();
+        }
+    }
+    assert!(missing.is_empty(), "{missing}Make a folder for each, as tests/wire/README.md says.");
 }
 
 #[test]
