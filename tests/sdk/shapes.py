@@ -36,8 +36,8 @@ def strangers(value, at=""):
         for name in value.model_fields_set - set(value.model_extra or {}):
             yield from strangers(getattr(value, name), f"{at}.{name}")
     elif isinstance(value, (list, tuple)):
-        for place, item in enumerate(value):
-            yield from strangers(item, f"{at}[{place}]")
+        for item in value:
+            yield from strangers(item, f"{at}[]")
 
 
 def strictly(package):

@@ -22,6 +22,8 @@ UNNAMED = {
     ".store": "repeated in each response, as the API's reference shows",
     ".response.store": "the same in the events that hold a response",
     ".name": "the SDK for Node.js has it in response.function_call_arguments.done",
+    ".logprobs[].bytes": "a whole answer's likelihoods have them; the types of events leave them out",
+    ".logprobs[].top_logprobs[].bytes": "the same",
     ".error": "makes both SDKs raise on an error event as they do on a status",
 }
 
