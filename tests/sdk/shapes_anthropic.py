@@ -34,6 +34,11 @@ class Shapes(unittest.TestCase):
         for case, text in found("*-messages/*/upstream_request.json"):
             with self.subTest(case):
                 body = {name: value for name, value in json.loads(text).items() if name not in OLDER}
+                # Clouds that host the model name it in the path, and in the body what is in headers elsewhere.
+                if body.pop("anthropic_version", None):
+                    self.assertNotIn("model", body)
+                    body.pop("anthropic_beta", None)
+                    body["model"] = "of the path"
                 streams = body.get("stream", False)
                 judge(MessageCreateParamsStreaming if streams else MessageCreateParamsNonStreaming, json.dumps(body))
 
