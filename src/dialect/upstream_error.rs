@@ -262,8 +262,16 @@ impl Fields {
 }
 
 /// In `code` or `type`. "Exceeded your current quota" is not here: some providers say it of ordinary rate limits.
-const QUOTA_CODES: &[&str] = &["insufficient_quota", "billing", "credit", "spend_limit", "insufficient_balance"];
-const QUOTA_PHRASES: &[&str] = &["credit balance", "insufficient credit", "insufficient balance", "out of credits"];
+const QUOTA_CODES: &[&str] =
+    &["insufficient_quota", "billing", "credit", "spend_limit", "insufficient_balance", "servicequotaexceeded"];
+const QUOTA_PHRASES: &[&str] = &[
+    "credit balance",
+    "insufficient credit",
+    "insufficient balance",
+    "out of credits",
+    "specified api usage limits",
+    "enable billing on your project",
+];
 const RATE_CODES: &[&str] = &["rate_limit", "throttl", "too_many_requests", "resource_exhausted"];
 const LENGTH_CODES: &[&str] = &["context_length_exceeded", "context_window_exceeded", "string_above_max_length"];
 /// Providers change their messages; these are the parts that stayed (providers' documentation, 2026-11-22).
@@ -287,11 +295,11 @@ const LENGTH_PHRASES: &[&str] = &[
 ];
 const FILTER_CODES: &[&str] =
     &["content_filter", "content_policy_violation", "invalid_prompt", "moderation_blocked", "data_inspection_failed"];
-const FILTER_PHRASES: &[&str] = &["violates usage guidelines"];
+const FILTER_PHRASES: &[&str] = &["violates usage guidelines", "blocked by content filtering policy"];
 /// Servers that hold answers against schemas themselves, and have nothing to give when one fails.
 const OUTPUT_CODES: &[&str] = &["json_validate_failed", "tool_use_failed"];
 const AUTH_CODES: &[&str] = &["invalid_api_key", "authentication", "unauthenticated", "permission"];
-const AUTH_PHRASES: &[&str] = &["api key not valid"];
+const AUTH_PHRASES: &[&str] = &["api key not valid", "api key expired"];
 const MODEL_CODES: &[&str] = &[
     "model_not_found",
     "invalid_model",
@@ -300,8 +308,14 @@ const MODEL_CODES: &[&str] = &[
     "model_not_available",
     "deploymentnotfound",
 ];
-const MODEL_PHRASES: &[&str] =
-    &["invalid model", "unknown model", "not a valid model", "model not found", "model does not exist"];
+const MODEL_PHRASES: &[&str] = &[
+    "invalid model",
+    "unknown model",
+    "not a valid model",
+    "model not found",
+    "model does not exist",
+    "model identifier is invalid",
+];
 
 fn join(text: &mut String, more: &str) {
     if !text.is_empty() {
