@@ -28,7 +28,7 @@ impl Chain {
     /// The attempt to start beside those in flight, if one is due at `now`.
     pub fn hedge(&mut self, now: Millis) -> Option<Start> {
         self.hedge_at().filter(|due| *due <= now)?;
-        let start = self.start_next(now)?;
+        let start = self.start_ahead(now)?;
         self.beside += 1;
         Some(start)
     }

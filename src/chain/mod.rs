@@ -122,6 +122,8 @@ pub struct Chain {
     state: State,
     /// The hop that comes next; all before it were tried or passed over.
     ahead: usize,
+    /// Hops whose breaker was open when they were due as a hedge, and whose own turn is still to come.
+    deferred: SmallVec<[usize; 2]>,
     /// In flight, in the order of the chain. More than one only while a hop is hedged.
     legs: SmallVec<[Leg; 1]>,
     /// How many were started beside the first of them.
@@ -148,6 +150,7 @@ impl Chain {
             streaming,
             state: State::Next,
             ahead: 0,
+            deferred: SmallVec::new(),
             legs: SmallVec::new(),
             beside: 0,
             stop: None,
@@ -207,8 +210,19 @@ impl Chain {
         }
     }
 
-    /// The next hop that can start; those that cannot are passed over.
+    /// The hop whose turn it is, in the order of the chain; those that cannot start are passed over.
     fn start_next(&mut self, now: Millis) -> Option<Start> {
+        while !self.deferred.is_empty() {
+            let hop = self.deferred.remove(0);
+            if let Some(start) = self.start(hop, 1, now) {
+                return Some(start);
+            }
+        }
+        self.start_ahead(now)
+    }
+
+    /// The next hop that can start; those that cannot are passed over.
+    fn start_ahead(&mut self, now: Millis) -> Option<Start> {
         while self.ahead < self.run.hops.len() {
             let hop = self.ahead;
             self.ahead += 1;
@@ -248,6 +262,10 @@ impl Chain {
             (self.ahead, self.beside) = (leg.hop, u8::MAX);
         } else {
             self.beside = self.beside.saturating_sub(1);
+            if reason == SkipReason::BreakerOpen {
+                // By the time its own turn comes, it may let a probe through.
+                self.deferred.push(leg.hop);
+            }
         }
     }
 

@@ -124,8 +124,12 @@ impl Record {
         self.attempts.len() - 1
     }
 
+    /// Once for a reason, however often the hop was due.
     pub(super) fn skip(&mut self, hop: &PlannedHop, reason: SkipReason) {
-        self.skipped.push(Skipped { position: hop.position, snapshot: hop.snapshot, reason });
+        let skipped = Skipped { position: hop.position, snapshot: hop.snapshot, reason };
+        if !self.skipped.contains(&skipped) {
+            self.skipped.push(skipped);
+        }
     }
 
     /// The last start did not happen.

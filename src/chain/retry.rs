@@ -48,7 +48,9 @@ impl Chain {
     }
 
     fn another_usable(&self, now: Millis) -> bool {
-        self.run.hops.iter().skip(self.ahead).any(|later| self.refusal_to_start(later, now).is_none())
+        let deferred = self.deferred.iter().filter_map(|hop| self.run.hops.get(*hop));
+        let mut later = deferred.chain(self.run.hops.iter().skip(self.ahead));
+        later.any(|later| self.refusal_to_start(later, now).is_none())
     }
 
     fn in_time(&self, now: Millis, wait: Millis, least_start: Millis) -> Option<Millis> {

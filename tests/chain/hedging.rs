@@ -250,6 +250,38 @@ fn a_leg_that_cannot_start_makes_room_for_the_one_behind_it() {
 }
 
 #[test]
+fn a_hop_whose_breaker_was_open_when_its_hedge_was_due_has_its_turn_all_the_same() {
+    // Nothing is behind it: without its turn, the chain would end with the first.
+    let mut plan = hedged(1);
+    plan.hops.truncate(2);
+    let mut chain = chain(plan);
+    begun(&mut chain, 0);
+    beside(&mut chain, 2000);
+    chain.pass_over(SkipReason::BreakerOpen);
+    assert_eq!((due(&mut chain), beside(&mut chain, 2000)), (None, None));
+    chain.failed(Millis(9000), 0, Timeout, None);
+    assert_eq!(begun(&mut chain, 9000), 1, "by now its breaker may let a probe through");
+    chain.pass_over(SkipReason::BreakerOpen);
+    assert_eq!(chain.next(Millis(9000)), degrade(Timeout), "its turn was its turn");
+    assert_eq!(chain.record().skipped.len(), 1, "and is told once");
+
+    // With another leg in its place, it comes when both have failed, and before the hops behind.
+    let mut plan = hedged(1);
+    plan.hops.push(hop(4, Retry::NONE));
+    let mut chain = self::chain(plan);
+    begun(&mut chain, 0);
+    beside(&mut chain, 2000);
+    chain.pass_over(SkipReason::BreakerOpen);
+    assert_eq!(beside(&mut chain, 2000), Some(2));
+    chain.failed(Millis(2500), 0, Timeout, None);
+    chain.failed(Millis(3000), 2, Overload, Some(Millis(100)));
+    assert_eq!(begun(&mut chain, 3000), 1);
+    chain.failed(Millis(3500), 1, Timeout, None);
+    assert_eq!(begun(&mut chain, 3500), 3);
+    assert_eq!(rows(&chain), ["1.1 timeout", "+3.1 overload", "2.1 timeout", "4.1 in flight"]);
+}
+
+#[test]
 fn both_legs_end_with_the_deadline_and_with_the_caller() {
     let mut plan = hedged(1);
     plan.deadline = Millis::secs(8);
