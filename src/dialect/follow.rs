@@ -32,7 +32,6 @@ enum Side {
 }
 
 struct Other {
-    caller: Dialect,
     reader: StreamReader,
     judge: Judge,
     /// `None` where both sides speak the same.
@@ -58,7 +57,6 @@ impl Follow {
         } else {
             let writer = (upstream != caller).then(|| StreamWriter::new(caller, reply));
             Side::Other(Box::new(Other {
-                caller,
                 reader: StreamReader::new(upstream),
                 judge: Judge::default(),
                 writer,
@@ -68,7 +66,7 @@ impl Follow {
         };
         let closing = match &side {
             // Some servers write it in their own way, or with spaces.
-            Side::Chat(_) => Bytes::from_static(terminal(Dialect::Chat)),
+            Side::Chat(_) => Bytes::from_static(b"data: [DONE]\n\n"),
             Side::Other(_) => Bytes::new(),
         };
         Self { side, output: None, closing }
@@ -117,10 +115,11 @@ impl Follow {
         }
     }
 
-    /// What ends the stream for the caller, given that it is complete. One that the provider left out is supplied.
+    /// What ends the stream for the caller, given that it is complete. One that the provider left out is supplied; between Gemini and
+    /// Gemini there is none.
     pub fn closing(&mut self) -> Bytes {
         if let (true, Side::Other(other)) = (self.closing.is_empty(), &mut self.side) {
-            let Some(writer) = &mut other.writer else { return Bytes::from_static(terminal(other.caller)) };
+            let Some(writer) = &mut other.writer else { return Bytes::new() };
             other.written.clear();
             writer.write(&Delta::End, &mut other.written);
             self.closing = Bytes::copy_from_slice(&other.written);
@@ -132,7 +131,15 @@ impl Follow {
     pub fn complete(&self) -> bool {
         match &self.side {
             Side::Chat(judge) => judge.complete(),
-            Side::Other(other) => other.judge.complete(),
+            Side::Other(other) => other.complete(),
+        }
+    }
+
+    /// The terminal event was seen, and nothing of the answer can follow.
+    pub fn ended(&self) -> bool {
+        match &self.side {
+            Side::Chat(judge) => judge.done(),
+            Side::Other(other) => other.judge.ended(),
         }
     }
 
@@ -140,7 +147,7 @@ impl Follow {
     pub fn repeatable(&self) -> bool {
         match &self.side {
             Side::Chat(judge) => judge.repeatable(),
-            Side::Other(other) => other.judge.repeatable(),
+            Side::Other(other) => other.complete() && other.judge.repeatable(),
         }
     }
 
@@ -170,6 +177,13 @@ impl Follow {
 }
 
 impl Other {
+    /// Messages end with their terminal event (language specification, section 5.3); where a Responses stream has none, there is no
+    /// reason for the end, either. Elsewhere the reason is enough.
+    fn complete(&self) -> bool {
+        let ended = !matches!(self.reader, StreamReader::Messages(_)) || self.judge.ended();
+        ended && self.judge.complete()
+    }
+
     fn event(&mut self, name: Option<&[u8]>, data: &[u8], mut output: Option<&mut Output>) -> Verdict {
         self.written.clear();
         let (judge, writer, written) = (&mut self.judge, &mut self.writer, &mut self.written);
@@ -215,16 +229,6 @@ fn weigh(verdict: &mut Verdict, delta: Delta<'_>) {
     };
     if weight(&more) > weight(verdict) {
         *verdict = more;
-    }
-}
-
-/// What ends a stream whose provider left its terminal event out. Where the terminal event carries the answer, a stream without
-/// it is not complete, and where there is none, nothing is missing.
-const fn terminal(dialect: Dialect) -> &'static [u8] {
-    match dialect {
-        Dialect::Chat => b"data: [DONE]\n\n",
-        Dialect::Messages => b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
-        Dialect::Responses | Dialect::Gemini | Dialect::Converse | Dialect::Embeddings => b"",
     }
 }
 

@@ -405,7 +405,7 @@ impl Held {
         };
         self.size += bytes.len();
         self.events.push(bytes);
-        Ok(false)
+        if self.watch.ended() { Ok(self.watch.end().map(|()| true)?) } else { Ok(false) }
     }
 
     /// Whether the caller may see it.

@@ -87,6 +87,11 @@ impl Watch {
         self.released = true;
     }
 
+    /// The terminal event was seen. One that declines as well is not [`Verdict::Done`].
+    pub fn ended(&self) -> bool {
+        matches!(&self.said, Said::Stream(follow) if follow.ended())
+    }
+
     /// The body ended: whether the answer is whole.
     pub fn end(&self) -> Result<(), UpstreamError> {
         match &self.said {

@@ -162,7 +162,11 @@ impl Relay {
                         self.watch.take_output();
                     }
                     self.batch.add(bytes);
-                    Flow::On
+                    if self.watch.ended() {
+                        Flow::End(self.watch.end().map_err(|error| error.failure))
+                    } else {
+                        Flow::On
+                    }
                 }
                 (Verdict::Drop, _) => Flow::On,
                 (Verdict::Done, _) => Flow::End(Ok(())),
