@@ -80,6 +80,8 @@ pub struct Walk<'a> {
     pub refused: Option<BadBody>,
     /// What the attempt in flight, or the one that answered, was not told.
     pub notes: Notes,
+    /// What the attempt before sent, and to which hop: a retry sends the same.
+    sent: Option<(usize, Prepared)>,
 }
 
 impl<'a> Walk<'a> {
@@ -105,6 +107,7 @@ impl<'a> Walk<'a> {
             seen: None,
             refused: None,
             notes,
+            sent: None,
         }
     }
 }
@@ -247,11 +250,15 @@ impl<'a> Walk<'a> {
         leave: impl FnOnce(&Self, &PlannedHop) -> Result<Leave<'a>, SkipReason>,
     ) -> Option<Leg<'a>> {
         let hop = self.chain.run().hops.get(start.hop)?.clone();
+        let sent = self.sent.take().filter(|(other, _)| *other == start.hop);
         let ready = leave(self, &hop).and_then(|leave| {
-            let prepared = self.prepare(told, &hop).map_err(|refused| {
-                self.refused.get_or_insert(refused);
-                SkipReason::CannotCarry
-            })?;
+            let prepared = match sent {
+                Some((_, prepared)) => Some(prepared),
+                None => self.prepare(told, &hop).map_err(|refused| {
+                    self.refused.get_or_insert(refused);
+                    SkipReason::CannotCarry
+                })?,
+            };
             Ok((leave, prepared))
         });
         match ready {
@@ -270,7 +277,7 @@ impl<'a> Walk<'a> {
 
     /// What an attempt that ended brings; nothing where the chain goes on.
     pub(super) fn land(&mut self, leg: Leg<'a>, tried: Tried, words: &mut Vec<Words>) -> Option<Found> {
-        let Leg { start, hop, row, notes, leave, begun, .. } = leg;
+        let Leg { start, hop, prepared, row, notes, leave, begun } = leg;
         self.notes = notes;
         let elapsed = self.elapsed();
         match tried {
@@ -291,6 +298,7 @@ impl<'a> Walk<'a> {
                 self.bills[row].status = error.status;
                 self.spent(row, spent);
                 self.chain.failed(elapsed, start.hop, error.failure, error.retry_after);
+                self.sent = prepared.map(|prepared| (start.hop, prepared));
                 words.extend(said.map(|said| (start.hop, said, hop)));
                 None
             }
