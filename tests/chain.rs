@@ -3,6 +3,7 @@
 
 #[path = "chain/hedging.rs"]
 mod hedging;
+#[cfg(feature = "serve")]
 #[path = "chain/matrix.rs"]
 mod matrix;
 
