@@ -19,6 +19,8 @@ mod binary;
 mod caching;
 #[path = "proxy/delivering.rs"]
 mod delivering;
+#[path = "proxy/dialect_faults.rs"]
+mod dialect_faults;
 #[path = "proxy/dialects.rs"]
 mod dialects;
 #[path = "proxy/falling_back.rs"]
