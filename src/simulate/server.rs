@@ -34,6 +34,8 @@ pub struct Port {
     listener: Option<TcpListener>,
     /// `None` serves all providers, told apart by path.
     provider: Option<Arc<str>>,
+    /// [`MAX_CONNECTIONS`], but in tests.
+    most: usize,
 }
 
 impl Port {
@@ -46,12 +48,13 @@ impl Port {
         let first = socket(addr, false)?;
         let addr = first.local_addr()?;
         let Some(provider) = provider else {
-            return Ok(Self { addr, _holder: None, listener: Some(first.listen(BACKLOG)?), provider: None });
+            let listener = Some(first.listen(BACKLOG)?);
+            return Ok(Self { addr, _holder: None, listener, provider: None, most: MAX_CONNECTIONS });
         };
         drop(first);
         let holder = Some(socket(addr, true)?);
         let listener = Some(socket(addr, true)?.listen(BACKLOG)?);
-        Ok(Self { addr, _holder: holder, listener, provider: Some(Arc::from(provider)) })
+        Ok(Self { addr, _holder: holder, listener, provider: Some(Arc::from(provider)), most: MAX_CONNECTIONS })
     }
 
     /// Where it listens.
@@ -77,7 +80,7 @@ impl Port {
                 _ = rules.changed(), if self.provider.is_some() => {}
                 () = tokio::time::sleep(change.unwrap_or_default()), if change.is_some() => {}
                 _ = connections.join_next(), if !connections.is_empty() => {}
-                stream = accept(self.listener.as_ref()), if connections.len() < MAX_CONNECTIONS => {
+                stream = accept(self.listener.as_ref()), if connections.len() < self.most => {
                     connections.spawn(serve(stream, Arc::clone(&state), self.provider.clone()));
                 }
             }
@@ -129,4 +132,58 @@ async fn serve(stream: TcpStream, state: Arc<State>, provider: Option<Arc<str>>)
         .serve_connection(TokioIo::new(socket), service);
     // Errors here are broken connections: faults on purpose, or clients that left. Both are in the log already.
     let _ = connection.await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::super::rules::{Rules, Wishes};
+    use super::super::seen::Log;
+    use super::*;
+
+    async fn ask(stream: &mut TcpStream) {
+        stream.write_all(b"GET /simulate/faults HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    }
+
+    async fn answer(stream: &mut TcpStream) {
+        let (mut answer, mut piece) = (Vec::new(), [0; 1024]);
+        while !answer.ends_with(b"}\n") {
+            let read = stream.read(&mut piece).await.unwrap();
+            assert_ne!(read, 0, "it is closed");
+            answer.extend_from_slice(&piece[..read]);
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200"));
+    }
+
+    #[tokio::test]
+    async fn so_many_connections_are_served_at_once_and_one_more_waits() {
+        const MOST: usize = 3;
+        let now = Instant::now();
+        let rules = watch::Sender::new(Arc::new(Rules::none(now)));
+        let state = Arc::new(State { seen: Log::new(now), wishes: Wishes::default(), rules });
+        let mut port = Port::bind(SocketAddr::from(([127, 0, 0, 1], 0)), None).unwrap();
+        assert_eq!(port.most, MAX_CONNECTIONS);
+        port.most = MOST;
+        let (addr, (_stop, stopped)) = (port.addr(), watch::channel(false));
+        tokio::spawn(port.serve(state, stopped));
+        let mut served = Vec::new();
+        for _ in 0..MOST {
+            let mut stream = TcpStream::connect(addr).await.unwrap();
+            ask(&mut stream).await;
+            answer(&mut stream).await;
+            served.push(stream);
+        }
+        let mut waiting = TcpStream::connect(addr).await.unwrap();
+        ask(&mut waiting).await;
+        // Whoever is served is served many times meanwhile.
+        for _ in 0..100 {
+            ask(&mut served[0]).await;
+            answer(&mut served[0]).await;
+        }
+        let nothing = waiting.try_read(&mut [0; 1]).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock, "one more than the limit is served");
+        served.pop();
+        answer(&mut waiting).await;
+    }
 }
