@@ -2,10 +2,14 @@
 //!
 //! In: strings somebody wrote. Out: cheap-to-clone newtypes. Must not know: anything else.
 
+mod carry;
+
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
+
+pub use carry::{GeminiGeneration, Lost, Modality, Place};
 
 /// A provider as policies and configuration name it: `openai`, `bedrock`, `vllm`.
 pub type ProviderName = Arc<str>;
@@ -40,6 +44,16 @@ impl Dialect {
             Self::Gemini => "gemini",
             Self::Converse => "converse",
             Self::Embeddings => "embeddings",
+        }
+    }
+
+    /// What a provider speaks that policies call by its own name.
+    pub fn usual(provider: &str) -> Self {
+        match provider {
+            "anthropic" => Self::Messages,
+            "google" | "vertex" => Self::Gemini,
+            "bedrock" => Self::Converse,
+            _ => Self::Chat,
         }
     }
 

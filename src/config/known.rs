@@ -55,7 +55,7 @@ pub(super) fn kind(at: &str, raw: &RawProvider, errors: &mut Vec<String>) -> Pro
 
 /// What a row says its API is spoken in; what the provider of that name is known to speak when it says nothing.
 pub(super) fn dialect(at: &str, name: &str, raw: &RawProvider, errors: &mut Vec<String>) -> Dialect {
-    let usual = usual_dialect(name);
+    let usual = Dialect::usual(name);
     let Some(written) = raw.dialect.as_deref() else { return usual };
     Dialect::from_word(written).unwrap_or_else(|| {
         let words = Dialect::ALL.map(Dialect::word);
@@ -63,16 +63,6 @@ pub(super) fn dialect(at: &str, name: &str, raw: &RawProvider, errors: &mut Vec<
         errors.push(format!("{at}.dialect: unknown dialect `{written}`; write `{meant}`"));
         usual
     })
-}
-
-/// What a provider speaks that policies call by its own name.
-pub fn usual_dialect(name: &str) -> Dialect {
-    match name {
-        "anthropic" => Dialect::Messages,
-        "google" | "vertex" => Dialect::Gemini,
-        "bedrock" => Dialect::Converse,
-        _ => Dialect::Chat,
-    }
 }
 
 /// Groups of providers that fail together, by the word they share.

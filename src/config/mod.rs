@@ -55,7 +55,7 @@ pub use tunnel::Tunnel;
 pub use base_url::BaseUrl;
 pub use breakers::{BreakerSettings, MAX_WINDOW};
 pub use cache::CacheSettings;
-pub use known::{Known, ProviderKind, shared_fates, usual_dialect};
+pub use known::{Known, ProviderKind, shared_fates};
 pub use limits::Limits;
 pub use secret::Secret;
 pub use spool::SpoolSettings;

@@ -227,3 +227,160 @@ impl StreamWriter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::canonical::{Format, Media, MediaKind, Part, Role, Source, Tool, Turn};
+    use super::super::json::{Quoted, Raw};
+    use super::*;
+    use crate::catalog::Capabilities;
+    use crate::names::{Modality, Place};
+
+    const CALLERS: [Dialect; 4] = [Dialect::Chat, Dialect::Responses, Dialect::Messages, Dialect::Gemini];
+    const MEDIA: [(Modality, MediaKind, &str); 4] = [
+        (Modality::Image, MediaKind::Image, "image/png"),
+        (Modality::Audio, MediaKind::Audio, "audio/wav"),
+        (Modality::Video, MediaKind::Video, "video/mp4"),
+        (Modality::File, MediaKind::Document, "application/pdf"),
+    ];
+
+    /// Whether a provider is told it by a caller of every other dialect; all must come to the same.
+    fn told(to: Dialect, model: &str, change: impl Fn(&mut Conversation<'static>)) -> bool {
+        let carried = CALLERS.into_iter().filter(|from| *from != to).flat_map(|from| {
+            let mut said = Conversation::empty(from);
+            let part = Part::Text(Quoted::of("look")).into();
+            said.turns = vec![Turn { role: Role::User, blocks: vec![part], at: 0 }];
+            change(&mut said);
+            let able = Capabilities::NONE;
+            [false, true].map(|lenient| {
+                let target =
+                    Target { model, max_output: None, model_max_output: None, able, output_cap: "max_tokens", lenient };
+                request(to, &said, &target).is_ok()
+            })
+        });
+        let carried: Vec<bool> = carried.collect();
+        assert!(carried.iter().all(|one| *one == carried[0]), "{to:?} {model} {carried:?}");
+        carried[0]
+    }
+
+    #[test]
+    fn writers_take_what_the_table_of_names_says() {
+        for to in Dialect::ALL {
+            for (content, kind, mime) in MEDIA {
+                let with = |source: Source<'static>| {
+                    told(to, "a-model", |said| {
+                        let media = Media { kind, source: source.clone(), name: None, detail: None };
+                        said.turns[0].blocks.push(Part::Media(media).into());
+                    })
+                };
+                let inside = with(Source::Inline { mime: mime.into(), data: Quoted::of("AAAA") });
+                let by_url = with(Source::Url(Quoted::of("https://example.com/a")));
+                let taken = to.taken(content);
+                assert_eq!((inside, by_url), (taken >= Place::Inside, taken >= Place::Anywhere), "{to:?} {content:?}");
+            }
+            for model in ["a-model", "gemini-2.5-flash", "gemini-3-pro"] {
+                let tool = |said: &mut Conversation<'static>| {
+                    let schema = Some(Raw(r#"{"type":"object"}"#.into()));
+                    said.tools =
+                        vec![Tool { name: Quoted::of("f"), description: None, schema, strict: None, cache: None }];
+                };
+                let shape = |said: &mut Conversation<'static>| {
+                    let schema = Raw(r#"{"type":"object"}"#.into());
+                    said.format = Some(Format::Schema { name: None, description: None, schema, strict: None });
+                };
+                assert!(told(to, model, |_| {}) && told(to, model, tool) && told(to, model, shape), "{to:?} {model}");
+                let both = told(to, model, |said| {
+                    tool(said);
+                    shape(said);
+                });
+                assert_eq!(both, to.takes_tools_beside_schema(model), "{to:?} {model}");
+            }
+        }
+    }
+
+    /// A content of a caller's message, inside the request and by URL, where its API has words for that.
+    fn written(caller: Dialect, content: Modality) -> [Option<&'static str>; 2] {
+        match (caller, content) {
+            (Dialect::Chat, Modality::Image) => [
+                Some(r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}"#),
+                Some(r#"{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}"#),
+            ],
+            (Dialect::Chat, Modality::Audio) => {
+                [Some(r#"{"type":"input_audio","input_audio":{"data":"AAAA","format":"wav"}}"#), None]
+            }
+            (Dialect::Chat, Modality::Video) => [
+                Some(r#"{"type":"video_url","video_url":{"url":"data:video/mp4;base64,AAAA"}}"#),
+                Some(r#"{"type":"video_url","video_url":{"url":"https://example.com/a.mp4"}}"#),
+            ],
+            (Dialect::Chat, Modality::File) => {
+                [Some(r#"{"type":"file","file":{"file_data":"data:application/pdf;base64,AAAA"}}"#), None]
+            }
+            (Dialect::Responses, Modality::Image) => [
+                Some(r#"{"type":"input_image","image_url":"data:image/png;base64,AAAA"}"#),
+                Some(r#"{"type":"input_image","image_url":"https://example.com/a.png"}"#),
+            ],
+            (Dialect::Responses, Modality::Audio) => {
+                [Some(r#"{"type":"input_audio","input_audio":{"data":"AAAA","format":"wav"}}"#), None]
+            }
+            (Dialect::Responses, Modality::File) => [
+                Some(r#"{"type":"input_file","file_data":"data:application/pdf;base64,AAAA"}"#),
+                Some(r#"{"type":"input_file","file_url":"https://example.com/a.pdf"}"#),
+            ],
+            (Dialect::Messages, Modality::Image) => [
+                Some(r#"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}"#),
+                Some(r#"{"type":"image","source":{"type":"url","url":"https://example.com/a.png"}}"#),
+            ],
+            (Dialect::Messages, Modality::File) => [
+                Some(r#"{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"AAAA"}}"#),
+                Some(r#"{"type":"document","source":{"type":"url","url":"https://example.com/a.pdf"}}"#),
+            ],
+            (Dialect::Gemini, Modality::Image) => [
+                Some(r#"{"inlineData":{"mimeType":"image/png","data":"AAAA"}}"#),
+                Some(r#"{"fileData":{"mimeType":"image/png","fileUri":"https://example.com/a"}}"#),
+            ],
+            (Dialect::Gemini, Modality::Audio) => [
+                Some(r#"{"inlineData":{"mimeType":"audio/wav","data":"AAAA"}}"#),
+                Some(r#"{"fileData":{"mimeType":"audio/wav","fileUri":"https://example.com/a"}}"#),
+            ],
+            (Dialect::Gemini, Modality::Video) => [
+                Some(r#"{"inlineData":{"mimeType":"video/mp4","data":"AAAA"}}"#),
+                Some(r#"{"fileData":{"mimeType":"video/mp4","fileUri":"https://example.com/a"}}"#),
+            ],
+            (Dialect::Gemini, Modality::File) => [
+                Some(r#"{"inlineData":{"mimeType":"application/pdf","data":"AAAA"}}"#),
+                Some(r#"{"fileData":{"mimeType":"application/pdf","fileUri":"https://example.com/a"}}"#),
+            ],
+            _ => [None, None],
+        }
+    }
+
+    #[test]
+    fn readers_take_what_the_table_of_names_says_that_callers_send() {
+        for caller in CALLERS {
+            for (content, kind, _) in MEDIA {
+                let place = match written(caller, content) {
+                    [None, _] => Place::Nowhere,
+                    [Some(_), None] => Place::Inside,
+                    [Some(_), Some(_)] => Place::Anywhere,
+                };
+                assert_eq!(caller.sent(content), place, "{caller:?} {content:?}");
+                for (part, by_url) in written(caller, content).into_iter().zip([false, true]) {
+                    let Some(part) = part else { continue };
+                    let body = match caller {
+                        Dialect::Gemini => format!(r#"{{"contents":[{{"role":"user","parts":[{part}]}}]}}"#),
+                        Dialect::Responses => {
+                            format!(r#"{{"model":"m","input":[{{"role":"user","content":[{part}]}}]}}"#)
+                        }
+                        _ => format!(
+                            r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":[{part}]}}]}}"#
+                        ),
+                    };
+                    let said = conversation(caller, body.as_bytes(), Some(("m", false))).unwrap();
+                    assert!(said.extras.is_empty(), "{caller:?} {:?}", said.extras);
+                    let Part::Media(media) = &said.turns[0].blocks[0].part else { panic!("{said:?}") };
+                    assert_eq!((media.kind, matches!(media.source, Source::Url(_))), (kind, by_url), "{body}");
+                }
+            }
+        }
+    }
+}

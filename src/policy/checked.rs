@@ -25,6 +25,7 @@ use crate::catalog::Entry;
 use crate::names::{ModelRef, ProviderName};
 use crate::units::{Millis, Tokens};
 
+pub use crate::names::Modality;
 pub use budgets::{Amount, Budget, Each, Limit, Period};
 pub use chain::{Chain, Claim, Degrade, Extras, Hedge, Hold, Hop, HopOptions, Origin, Promise, Retry, Target};
 pub use classifiers::{Asked, Classifier, Judge, Read, Seen};
@@ -324,38 +325,6 @@ pub enum Subject {
     Classifier(u16),
     /// Index into [`Moving::metrics`].
     Metric(u16),
-}
-
-/// Members of the `modality` set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Modality {
-    /// `text`
-    Text,
-    /// `image`
-    Image,
-    /// `audio`
-    Audio,
-    /// `video`
-    Video,
-    /// `file`
-    File,
-}
-
-impl Modality {
-    /// Every member.
-    pub const ALL: [Self; 5] = [Self::Text, Self::Image, Self::Audio, Self::Video, Self::File];
-
-    /// As a policy writes it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Image => "image",
-            Self::Audio => "audio",
-            Self::Video => "video",
-            Self::File => "file",
-        }
-    }
 }
 
 /// What an input costs to look at.

@@ -283,6 +283,7 @@ codes! {
     R331 "guard-after-release" Warning,
     R332 "late-failure" Warning,
     R333 "unknown-failure" Error,
+    R334 "cannot-carry" Warning,
 
     R401 "unreachable-rule" Error,
     R402 "contradiction" Error,

@@ -20,6 +20,7 @@ use crate::policy::source::{Sources, Span};
 pub fn settings(today: Date, providers: &[Known], project: &config::check::Settings) -> Settings {
     let mut settings = Settings::on(today);
     settings.providers = providers.iter().map(|provider| provider.name.clone()).collect();
+    settings.dialects = providers.iter().map(|provider| (provider.name.clone(), provider.dialect)).collect();
     settings.shares_fate = shared_fates(providers);
     settings.models.retire_window = i32::try_from(project.retire_window).unwrap_or(i32::MAX);
     settings.prove.fuel = project.fuel;

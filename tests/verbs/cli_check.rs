@@ -382,6 +382,16 @@ fn providers_of_the_runtime_configuration_are_what_they_are_for_serve() {
     place.file("wayside.yaml", "providers: {openai: {shares_fate: a}, anthropic: {shares_fate: a}}\n");
     contains(&place.check(&["p.route"]).out, "warning[R303]");
 
+    let pictures = "rule pictures {\n  when modality has image\n  tier            mid\n  snapshot        openai/gpt-5.4-2026-03-05\n  fallback peer   anthropic/claude-sonnet-5\n  degrade         template sorry\n}\n\notherwise {";
+    place.file("p.route", GOOD.replace("otherwise {", pictures));
+    assert!(!place.check(&["p.route"]).out.contains("R334"));
+    place.file("wayside.yaml", "providers: {anthropic: {dialect: converse}}\n");
+    contains(
+        &place.check(&["p.route"]).out,
+        "warning[R334]: anthropic/claude-sonnet-5 is never sent the images by URL",
+    );
+    place.file("p.route", GOOD);
+
     place.file(
         "facts/own.yaml",
         "schema: 1\nmodels:\n  - {provider: openai, id: gpt-5.4-2026-03-05, retires_on: 2026-12-01}\n",

@@ -4,13 +4,13 @@
 //! of the request.
 
 use super::compact::compact;
-use super::generation::{FILES, Generation};
-use super::parts::mime_of_name;
+use super::parts::{FILES, mime_of_name};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
     Block, Conversation, Field, Media, MediaKind, Notes, Part, Role, Source, Target, ToolCall, ToolResult, Turn,
 };
 use crate::dialect::json::{Quoted, Raw, write};
+use crate::names::GeminiGeneration as Generation;
 
 /// What Google publishes for calls of another model, or of none, whose signature cannot be given back (Gemini API, "Thought
 /// signatures", 2026). Without it, models since Gemini 3 refuse the history.

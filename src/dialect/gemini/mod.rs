@@ -14,7 +14,6 @@ mod compact;
 mod contents;
 pub mod error;
 mod fields;
-mod generation;
 mod parts;
 mod proto;
 pub mod read;

@@ -11,6 +11,9 @@ use crate::dialect::canonical::{
 };
 use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw};
 
+/// Where the Files API keeps what was uploaded.
+pub(super) const FILES: &str = "https://generativelanguage.googleapis.com/";
+
 /// What was read so far.
 #[derive(Default)]
 pub(super) struct Read<'a> {
@@ -120,7 +123,7 @@ fn file<'a>(cursor: &mut Cursor<'a>, param: &str, read: &mut Read<'a>) -> Step {
 
 /// Only Google can read it: a file of its Files API or a bucket.
 pub(super) fn is_googles(uri: &str) -> bool {
-    !uri.starts_with("https://") && !uri.starts_with("http://") || uri.starts_with(super::generation::FILES)
+    !uri.starts_with("https://") && !uri.starts_with("http://") || uri.starts_with(FILES)
 }
 
 fn call<'a>(cursor: &mut Cursor<'a>, param: &str, read: &mut Read<'a>) -> Step {

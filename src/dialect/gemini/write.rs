@@ -4,13 +4,13 @@
 //! the caller's words. Must not know: paths (the model stands there), what comes back.
 
 use super::contents::Contents;
-use super::generation::Generation;
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
     Conversation, Effort, Field, Format, Notes, Target, Thinking, Tool, ToolChoice, ToolMode, Written,
 };
 use crate::dialect::json::{Raw, write};
+use crate::names::GeminiGeneration as Generation;
 
 /// Texts that end an answer, as many as the API takes.
 pub const MAX_STOP: usize = 5;

@@ -32,6 +32,7 @@ use super::source::Sources;
 use super::suppress;
 use super::tree::Tree;
 use crate::catalog::Catalog;
+use crate::names::Dialect;
 
 /// What a project, a command line or the runtime configuration can set.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Settings {
     pub prove: prove::Options,
     /// Providers of the runtime configuration, beside those of the catalog.
     pub providers: Vec<String>,
+    /// What configured providers speak; every other speaks what it is known for.
+    pub dialects: Vec<(String, Dialect)>,
     /// Groups of providers that fail together.
     pub shares_fate: Vec<Vec<String>>,
     /// Codes or names that the project allows everywhere.
@@ -64,6 +67,7 @@ impl Settings {
             models: models::Settings::default(),
             prove: prove::Options::default(),
             providers: Vec::new(),
+            dialects: Vec::new(),
             shares_fate: Vec::new(),
             allow: Vec::new(),
             select: Vec::new(),
@@ -125,7 +129,7 @@ pub fn check(root: &str, files: &dyn Files, catalog: &Catalog, settings: &Settin
     let mut fault = None;
     if settings.exact && conditions_stand(&findings) {
         let options = prove::Options { today: Some(settings.today), ..settings.prove };
-        match prove::prove_written(&checked, options, &loaded) {
+        match prove::prove_written(&checked, options, &loaded, &settings.dialects) {
             Ok(proven) => findings.extend(proven),
             Err(error) => fault = Some(error),
         }

@@ -236,7 +236,7 @@ fn judge(limit: &Limit, first: bool) -> (&'static Code, Level) {
     }
 }
 
-fn model(checked: &Checked, hop: &Hop) -> String {
+pub(super) fn model(checked: &Checked, hop: &Hop) -> String {
     match hop.target {
         Target::Snapshot(id) => checked.snapshots[id.index()].model.to_string(),
         Target::Requested => "the requested model".to_owned(),

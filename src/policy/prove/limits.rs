@@ -139,7 +139,7 @@ fn kinds(checked: &Checked) -> Vec<&Hop> {
     chains.flat_map(|chain| &chain.hops).filter(|hop| seen.insert(kind(hop))).collect()
 }
 
-fn find(columns: &[Column], subject: Subject) -> Option<(ColumnId, &Column)> {
+pub(super) fn find(columns: &[Column], subject: Subject) -> Option<(ColumnId, &Column)> {
     let found = columns.iter().enumerate().find(|(_, column)| column.subject == subject);
     found.map(|(at, column)| (ColumnId(at as u16), column))
 }

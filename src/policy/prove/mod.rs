@@ -1,6 +1,6 @@
 //! What is true of every possible request: no rule is dead, nothing falls through, no chain is empty.
 //!
-//! In: a [`Checked`]. Out: findings R209, R310 to R314, R401 to R411, R803 and R805, each that can have one with a request that shows it.
+//! In: a [`Checked`]. Out: findings R209, R310 to R314, R334, R401 to R411, R803 and R805, each that can have one with a request that shows it.
 //! Must not know: files, terminals.
 //!
 //! Everything is asked with one query, [`find`]: is a box covered by others? The boxes of a rule are covered by those of the
@@ -12,6 +12,7 @@ mod bounded;
 mod budgets;
 mod calls;
 mod chains;
+mod crossing;
 pub mod find;
 mod guarantees;
 pub(in crate::policy) mod index;
@@ -30,6 +31,7 @@ pub(in crate::policy) mod witness;
 
 use jiff::civil::Date;
 
+pub use self::crossing::Spoken;
 use self::find::{Cover, DEFAULT_FUEL, Found, Fuel, find_in};
 use self::index::{Index, Mask};
 pub use self::properties::Counterexample;
@@ -112,14 +114,19 @@ impl Written for Unwritten {
 /// # Errors
 /// When a witness turns out wrong, which is a fault of this module.
 pub fn prove(checked: &Checked, options: Options) -> Result<Vec<Diagnostic>, ProveError> {
-    prove_written(checked, options, &Unwritten)
+    prove_written(checked, options, &Unwritten, &[])
 }
 
-/// The same, with edits of the text.
+/// The same, with edits of the text, for providers that speak as configured.
 ///
 /// # Errors
 /// Likewise.
-pub fn prove_written(checked: &Checked, options: Options, text: &dyn Written) -> Result<Vec<Diagnostic>, ProveError> {
+pub fn prove_written(
+    checked: &Checked,
+    options: Options,
+    text: &dyn Written,
+    spoken: Spoken<'_>,
+) -> Result<Vec<Diagnostic>, ProveError> {
     // Chains depend on facts that no condition looks at; those are columns here too.
     let wide = limits::extended(checked);
     let mut proof = match Proof::new(&wide, options) {
@@ -128,7 +135,7 @@ pub fn prove_written(checked: &Checked, options: Options, text: &dyn Written) ->
     };
     proof.text = text;
     let mut findings = Vec::new();
-    match proof.all(&mut findings) {
+    match proof.all(&mut findings).and_then(|()| proof.crossings(checked, spoken, &mut findings)) {
         Ok(()) => {}
         Err(Stop::Wrong(error)) => return Err(error),
         Err(Stop::OutOfFuel) => findings.push(proof.incomplete(options.fuel)),
@@ -166,6 +173,7 @@ impl<'a> Proof<'a> {
     fn new(checked: &'a Checked, options: Options) -> Result<Self, Vec<Diagnostic>> {
         let mut mentions = Mentions::of(checked);
         limits::mention(checked, &mut mentions);
+        crossing::mention(checked, &mut mentions);
         let today = options.today.unwrap_or(Date::MIN);
         bounded::mention(checked, today, &mut mentions);
         budgets::mention(checked, today, &mut mentions);
