@@ -11,21 +11,32 @@ use proptest::sample::select;
 use wayside::catalog::Capabilities;
 use wayside::dialect::Dialect;
 use wayside::dialect::canonical::{
-    Block, Completion, Conversation, Delta, Finish, Media, MediaKind, Part, Reply, Role, Source, Target, Tool,
-    ToolCall, ToolChoice, ToolMode, ToolResult, Turn,
+    Block, Completion, Conversation, Delta, Finish, Media, MediaKind, Part, Role, Source, Target, Tool, ToolCall,
+    ToolChoice, ToolMode, ToolResult, Turn,
 };
-use wayside::dialect::json::{Quoted, Raw};
+use wayside::dialect::json::{MAX_NESTING, Quoted, Raw};
 use wayside::dialect::scan::Wants;
 use wayside::dialect::sse::Framer;
 use wayside::dialect::translate::{self, StreamReader, StreamWriter};
 use wayside::usage::Usage;
 
-/// Those that are both read and written as requests; Converse is only written.
-const CALLERS: [Dialect; 4] = [Dialect::Chat, Dialect::Responses, Dialect::Messages, Dialect::Gemini];
-const MODEL: &str = "a-model";
-const REPLY: Reply<'_> = Reply { id: "0123", model: MODEL, created: 1_790_000_000, include_usage: true, echo: None };
-/// Changes made to each transcript.
-const MUTATIONS: usize = 20;
+#[cfg(feature = "serve")]
+#[path = "fuzz/bodies/frames.rs"]
+mod frames;
+#[path = "fuzz/bodies/stream.rs"]
+mod stream;
+#[path = "fuzz/bodies/wire.rs"]
+mod wire;
+
+#[cfg(feature = "serve")]
+use wayside::dialect::event_stream;
+
+use wire::{CALLERS, MODEL, REPLY};
+
+/// Bytes of a hostile value.
+const HOSTILE: usize = 16 * 1024;
+/// Damaged copies of each transcript.
+const COPIES: usize = 4;
 
 fn quoted(text: &str) -> Quoted<'static> {
     Quoted::of(text).into_owned()
@@ -236,8 +247,8 @@ proptest! {
     }
 
     #[test]
-    fn bytes_are_no_reason_to_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        read_all(&bytes);
+    fn every_body_holds_on_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        bodies().for_each(|(_, body)| body(&bytes));
     }
 }
 
@@ -348,64 +359,118 @@ fn said(answer: &Completion<'_>, dialect: Dialect) -> String {
     format!("{answer:#?}")
 }
 
-/// Gives the bytes to everything that reads.
-fn read_all(bytes: &[u8]) {
-    for dialect in Dialect::ALL {
-        let in_path = (dialect == Dialect::Gemini).then_some((MODEL, true));
-        let _ = translate::scan(dialect, bytes, in_path, Wants { metadata: true });
-        let _ = translate::conversation(dialect, bytes, in_path);
-        if let Ok(answer) = translate::read(dialect, bytes) {
-            CALLERS.into_iter().for_each(|caller| drop(translate::write(caller, &answer, &REPLY)));
-        }
-        let mut framer = Framer::default();
-        framer.push(Bytes::copy_from_slice(bytes));
-        let mut reader = StreamReader::new(dialect);
-        let mut writers = CALLERS.map(|caller| StreamWriter::new(caller, &REPLY));
-        let mut out = Vec::new();
-        while let Ok(Some(event)) = framer.next_event() {
-            let _ = reader.event(event.name(), event.data().unwrap_or_default(), &mut |delta| {
-                writers.iter_mut().for_each(|writer| writer.write(&delta, &mut out));
-            });
-        }
-        let _ = reader.event(None, bytes, &mut |delta| {
-            writers.iter_mut().for_each(|writer| writer.write(&delta, &mut out));
-        });
+/// Each body that reads bytes of callers and providers, by its target's name.
+fn bodies() -> impl Iterator<Item = (&'static str, fn(&[u8]))> {
+    let bodies = wire::TARGETS.into_iter();
+    #[cfg(feature = "serve")]
+    let bodies = bodies.chain(frames::TARGETS);
+    bodies
+}
+
+/// Every file that a transcript begins with, and the target that takes it.
+fn transcripts(dir: &Path, found: &mut Vec<(&'static str, Vec<u8>)>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let target = match path.file_name().unwrap().to_str().unwrap() {
+            _ if path.is_dir() => {
+                transcripts(&path, found);
+                continue;
+            }
+            "request.json" => "requests",
+            "upstream_response.json" => "answers",
+            "upstream_response.sse" => "streams",
+            _ => continue,
+        };
+        found.push((target, fs::read(path).unwrap()));
     }
 }
 
-/// Every file that a transcript begins with.
-fn transcripts(dir: &Path, found: &mut Vec<Vec<u8>>) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            transcripts(&path, found);
-        } else if path.file_stem().is_some_and(|stem| stem == "request" || stem == "upstream_response") {
-            found.push(fs::read(path).unwrap());
+fn damaged(whole: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
+    let mut damaged = whole.to_vec();
+    for _ in 0..random.usize(1..4) {
+        if damaged.is_empty() {
+            break;
         }
+        let at = random.usize(0..damaged.len());
+        match random.u8(0..4) {
+            0 => damaged.truncate(at + 1),
+            1 => damaged[at] = *random.choice(b"{}[]\",:\\0nt-\n \xff").unwrap(),
+            2 => drop(damaged.remove(at)),
+            _ => damaged.insert(at, *random.choice(b"{}[]\",:\\0nt-\n ").unwrap()),
+        }
+    }
+    damaged
+}
+
+#[test]
+fn every_body_holds_on_whole_and_damaged_transcripts() {
+    let mut all = Vec::new();
+    transcripts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire"), &mut all);
+    assert!(all.len() > 500, "{}", all.len());
+    let mut random = fastrand::Rng::with_seed(11);
+    for (at, (target, whole)) in all.iter().enumerate() {
+        let (_, own) = bodies().find(|(name, _)| name == target).unwrap();
+        own(whole);
+        for _ in 0..COPIES {
+            own(&damaged(whole, &mut random));
+        }
+        // A body of another kind is damage, too.
+        let (_, other) = bodies().nth(at % bodies().count()).unwrap();
+        other(whole);
+    }
+}
+
+/// Values that are larger or deeper than anybody sends.
+fn hostile() -> Vec<String> {
+    let nested = |open: &str, close: &str, depth: usize| format!("{}1{}", open.repeat(depth), close.repeat(depth));
+    let deepest = MAX_NESTING as usize;
+    let call =
+        r#"{"index":0,"id":"i","name":"f","type":"tool_use","functionCall":{"name":"f"},"function":{"name":"f"}},"#;
+    vec![
+        nested("[", "]", deepest - 8),
+        nested("{\"a\":", "}", deepest - 8),
+        nested("[", "]", HOSTILE),
+        "[".repeat(HOSTILE),
+        format!("\"{}\"", "\\u00e9\\ud83d\\ude00".repeat(HOSTILE / 18)),
+        format!("[{}1]", "1,".repeat(HOSTILE / 2)),
+        format!("[{}{{}}]", call.repeat(HOSTILE / call.len())),
+        "9".repeat(HOSTILE),
+    ]
+}
+
+#[test]
+fn every_body_holds_on_hostile_sizes_and_nesting() {
+    let requests = [
+        r#"{"model":"m","max_tokens":1,"messages":@}"#,
+        r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":@}]}"#,
+        r#"{"model":"m","max_tokens":1,"tools":@,"messages":[{"role":"user","content":"x"}]}"#,
+        r#"{"model":"m","metadata":@,"input":@}"#,
+        r#"{"contents":[{"parts":@}],"tools":[{"functionDeclarations":@}]}"#,
+    ];
+    let answers = [
+        r#"{"choices":[{"index":0,"message":{"content":@,"tool_calls":@},"delta":{"content":@,"tool_calls":@},"finish_reason":"stop"}]}"#,
+        r#"{"type":"message","role":"assistant","content":@,"stop_reason":"end_turn"}"#,
+        r#"{"status":"completed","output":@}"#,
+        r#"{"candidates":[{"content":{"parts":@},"finishReason":"STOP"}]}"#,
+        r#"{"output":{"message":{"content":@}},"stopReason":"end_turn"}"#,
+        r#"{"error":{"message":@,"code":@}}"#,
+    ];
+    for value in hostile() {
+        requests.iter().for_each(|body| wire::requests(body.replace('@', &value).as_bytes()));
+        for body in answers {
+            let body = body.replace('@', &value);
+            wire::answers(body.as_bytes());
+            wire::streams(format!("data: {body}\n\n").as_bytes());
+        }
+        wire::sse(value.as_bytes());
     }
 }
 
 #[test]
-fn a_damaged_transcript_is_no_reason_to_panic() {
-    let mut all = Vec::new();
-    transcripts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire"), &mut all);
-    let mut random = fastrand::Rng::with_seed(11);
-    for whole in all.iter().filter(|whole| !whole.is_empty()) {
-        for _ in 0..MUTATIONS {
-            let mut damaged = whole.clone();
-            for _ in 0..random.usize(1..4) {
-                let at = random.usize(0..damaged.len());
-                match random.u8(0..4) {
-                    0 => damaged.truncate(at + 1),
-                    1 => damaged[at] = *random.choice(b"{}[]\",:\\0nt-\n \xff").unwrap(),
-                    2 => drop(damaged.remove(at)),
-                    _ => damaged.insert(at, *random.choice(b"{}[]\",:\\0nt-\n ").unwrap()),
-                }
-                if damaged.is_empty() {
-                    break;
-                }
-            }
-            read_all(&damaged);
-        }
+fn what_a_fuzzer_found_stays_cured() {
+    for (target, body) in bodies() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/fuzz").join(target);
+        let Ok(entries) = fs::read_dir(folder) else { continue };
+        entries.for_each(|entry| body(&fs::read(entry.unwrap().path()).unwrap()));
     }
 }

@@ -18,8 +18,6 @@ use wayside::catalog::Capabilities;
 use wayside::dialect::Dialect;
 use wayside::dialect::caller_error::CallerError;
 use wayside::dialect::canonical::{Conversation, Notes, Reply, Target};
-use wayside::dialect::chat::stream::Verdict;
-use wayside::dialect::follow::Follow;
 use wayside::dialect::messages::hosted::{Host, hosted};
 use wayside::dialect::sse::Event;
 use wayside::dialect::translate;
@@ -29,11 +27,13 @@ use wayside::usage::Usage;
 
 #[path = "wire/framing.rs"]
 mod framing;
+#[path = "fuzz/bodies/stream.rs"]
+mod stream;
+
+use stream::{Stream, split};
 
 /// Random splits of every stream, each with its own seed.
 const SPLITS: u64 = 64;
-/// Longest piece of a split: some are longer than an event and some shorter than a character.
-const MAX_PIECE: usize = 200;
 /// The answer's second of birth.
 const CREATED: u64 = 1_790_000_000;
 /// The answer's id, before a dialect puts its prefix in front.
@@ -160,12 +160,12 @@ impl Case {
         if let Some((text, frames)) = self.stream() {
             assert!(conversation.stream, "{}: no stream was asked for", self.place());
             let body = if frames { framing::wire(&text, self.to) } else { text };
-            let whole = Stream::run(self, &reply, &[&body]);
+            let whole = self.follow(&reply, &[&body]);
             let singly: Vec<&[u8]> = body.chunks(1).collect();
-            assert_eq!(Stream::run(self, &reply, &singly), whole, "{} byte by byte", self.place());
+            assert_eq!(self.follow(&reply, &singly), whole, "{} byte by byte", self.place());
             for seed in 0..SPLITS {
                 let pieces = split(&body, seed);
-                assert_eq!(Stream::run(self, &reply, &pieces), whole, "{} split with seed {seed}", self.place());
+                assert_eq!(self.follow(&reply, &pieces), whole, "{} split with seed {seed}", self.place());
             }
             if whole.malformed > 0 {
                 self.make("malformed.json", format!("{}\n", whole.malformed));
@@ -191,6 +191,20 @@ impl Case {
             self.make("client_response.json", pretty(std::str::from_utf8(&written).unwrap()));
         }
         self.usage(summary.usage);
+    }
+
+    /// What the caller gets of a stream that arrives in these pieces.
+    fn follow(&self, reply: &Reply<'_>, pieces: &[&[u8]]) -> Stream {
+        let mut framer = framing::framer(self.to, self.path.join("upstream_response.frames").exists());
+        let mut events: Vec<Event> = Vec::new();
+        for piece in pieces {
+            framer.push(Bytes::copy_from_slice(piece));
+            while let Some(event) = framer.next_event().unwrap() {
+                events.push(event);
+            }
+        }
+        events.extend(framer.finish().unwrap());
+        Stream::follow(self.to, self.from, reply, events)
     }
 
     fn usage(&mut self, usage: Option<Usage>) {
@@ -224,47 +238,6 @@ impl Case {
     }
 }
 
-/// What came of one reading of a stream.
-#[derive(Debug, Default, PartialEq)]
-struct Stream {
-    out: Vec<u8>,
-    usage: Option<Usage>,
-    malformed: u32,
-}
-
-impl Stream {
-    fn run(case: &Case, reply: &Reply<'_>, pieces: &[&[u8]]) -> Self {
-        let mut follow = Follow::new(case.to, case.from, 1, reply);
-        let mut stream = Self::default();
-        let mut broken = None;
-        let mut take = |event: Event| {
-            if event.data().is_none() || broken.is_some() {
-                return;
-            }
-            let heard = follow.event(event);
-            match heard.verdict {
-                Verdict::Malformed => stream.malformed += 1,
-                Verdict::Failed(error) => broken = Some(error.failure),
-                _ => stream.out.extend_from_slice(&heard.bytes),
-            }
-        };
-        let mut framer = framing::framer(case.to, case.path.join("upstream_response.frames").exists());
-        for piece in pieces {
-            framer.push(Bytes::copy_from_slice(piece));
-            while let Some(event) = framer.next_event().unwrap() {
-                take(event);
-            }
-        }
-        framer.finish().unwrap().into_iter().for_each(&mut take);
-        match broken.or_else(|| (!follow.complete()).then_some(Failure::Network)) {
-            Some(failure) => stream.out.extend_from_slice(CallerError::cut(failure).event(case.from).as_bytes()),
-            None => stream.out.extend_from_slice(&follow.closing()),
-        }
-        stream.usage = follow.usage();
-        stream
-    }
-}
-
 /// A body as a cloud takes it.
 fn taken(body: &[u8], host: &Value) -> Vec<u8> {
     let list =
@@ -272,17 +245,6 @@ fn taken(body: &[u8], host: &Value) -> Vec<u8> {
     let (without, betas) = (list("without"), list("betas"));
     let version = host["version"].as_str().unwrap();
     hosted(body, Host { version, without: &without, betas: &betas }).into_owned()
-}
-
-fn split(body: &[u8], seed: u64) -> Vec<&[u8]> {
-    let mut random = fastrand::Rng::with_seed(seed);
-    let (mut pieces, mut rest) = (Vec::new(), body);
-    while !rest.is_empty() {
-        let (piece, after) = rest.split_at(random.usize(1..=rest.len().min(MAX_PIECE)));
-        pieces.push(piece);
-        rest = after;
-    }
-    pieces
 }
 
 fn model(to: Dialect, settings: &Value) -> &str {

@@ -1,4 +1,4 @@
-//! What each fuzz target holds of every input: run by `cargo fuzz`, and by `tests/language/fuzzing.rs` on mutations of real policies.
+//! What each fuzz target holds of policy text: run by `tests/fuzz`, and by `tests/language/fuzzing.rs` on mutations of real policies.
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,7 +17,7 @@ use wayside::policy::source::{Sources, Span};
 use wayside::policy::syntax::{self, MAX_SYNTAX_FINDINGS};
 use wayside::policy::tree::Tree;
 
-#[path = "../generate/mod.rs"]
+#[path = "../../generate/mod.rs"]
 mod generate;
 
 use generate::one::One;
@@ -28,6 +28,10 @@ const MAX_TEXT: usize = 16 * 1024;
 
 /// Steps of the analysis in one run: a fuzzer likes what takes long.
 const FUEL: u64 = 20_000;
+
+/// Each target's name and what it runs on an input.
+pub const TARGETS: [(&str, fn(&[u8])); 5] =
+    [("parse", parse), ("fmt", fmt), ("check", check), ("decide", decide), ("diff", diff)];
 
 /// Bytes of one policy, as the program reads a file.
 fn text(bytes: &[u8]) -> String {
