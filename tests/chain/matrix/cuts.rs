@@ -48,7 +48,8 @@ fn an_answer_is_whole_from_one_byte_on_and_not_a_byte_earlier() {
         let callers = [Dialect::Chat, Dialect::Messages, provider.dialect];
         for caller in callers.into_iter().filter(|caller| *caller != Dialect::Converse) {
             // Callers who need a translation are looked at behind every seventh byte, and behind each of the last.
-            let looked = |bytes: &usize| caller == provider.dialect || bytes % 7 == 0 || bytes + 40 > stream.len();
+            let looked =
+                |bytes: &usize| caller == provider.dialect || bytes.is_multiple_of(7) || bytes + 40 > stream.len();
             for bytes in (0..=stream.len()).filter(looked) {
                 let place = format!("{} for {caller:?}, {bytes} of {} bytes", provider.title, stream.len());
                 let part = || [(0, &stream[..bytes])];

@@ -14,7 +14,7 @@ use wayside::failure::Failure;
 use super::PIN;
 
 /// What stands around an answer in another dialect.
-pub const REPLY: Reply<'_> = Reply { id: "matrix", model: PIN, created: 1, include_usage: false };
+pub const REPLY: Reply<'_> = Reply { id: "matrix", model: PIN, created: 1, include_usage: false, echo: None };
 
 /// What was heard by the end of one event.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,8 +11,10 @@ use crate::event_stream::{Broken, Framer};
 /// Largest frame in the narrow of two framers.
 const NARROW: usize = 64;
 
+type Named = (&'static str, fn(&[u8]));
+
 /// Its name and what it runs on an input.
-pub const TARGETS: [(&str, fn(&[u8])); 1] = [("frames", frames)];
+pub const TARGETS: [Named; 1] = [("frames", frames)];
 
 /// Any bytes as frames, as they are and with lengths and checksums mended, without which no reader looks further: the same events
 /// however they are cut, none larger than its bytes.

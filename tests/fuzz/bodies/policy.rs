@@ -29,9 +29,10 @@ const MAX_TEXT: usize = 16 * 1024;
 /// Steps of the analysis in one run: a fuzzer likes what takes long.
 const FUEL: u64 = 20_000;
 
+type Named = (&'static str, fn(&[u8]));
+
 /// Each target's name and what it runs on an input.
-pub const TARGETS: [(&str, fn(&[u8])); 5] =
-    [("parse", parse), ("fmt", fmt), ("check", check), ("decide", decide), ("diff", diff)];
+pub const TARGETS: [Named; 5] = [("parse", parse), ("fmt", fmt), ("check", check), ("decide", decide), ("diff", diff)];
 
 /// Bytes of one policy, as the program reads a file.
 fn text(bytes: &[u8]) -> String {

@@ -30,9 +30,10 @@ const NO_HEADERS: &[(&str, &str)] = &[];
 /// Largest event in the narrow of two framers.
 const NARROW: usize = 64;
 
+type Named = (&'static str, fn(&[u8]));
+
 /// Each target's name and what it runs on an input.
-pub const TARGETS: [(&str, fn(&[u8])); 4] =
-    [("sse", sse), ("requests", requests), ("answers", answers), ("streams", streams)];
+pub const TARGETS: [Named; 4] = [("sse", sse), ("requests", requests), ("answers", answers), ("streams", streams)];
 
 /// Any bytes as a body of events: the same events however they are cut, and no byte lost or made up.
 pub fn sse(bytes: &[u8]) {
