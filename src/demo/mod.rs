@@ -142,7 +142,7 @@ impl Stage {
             .runtime
             .block_on(client::chat(self.proxy, &headers, scene.body()))
             .map_err(|error| format!("{}: the sidecar did not answer: {error}", scene.title))?;
-        let record = answer.header("x-request-id").and_then(|id| self.lines.of(id, LINE_PATIENCE));
+        let record = answer.header("x-wayside-request-id").and_then(|id| self.lines.of(id, LINE_PATIENCE));
         let mut calls: BTreeMap<String, u64> = BTreeMap::new();
         let seen = self.runtime.block_on(self.simulator.settled(LINE_PATIENCE));
         for request in &seen.requests {

@@ -10,7 +10,7 @@ use super::canonical::{Delta, Finish, Judge, Reply};
 use super::chat::answer::estimated_tokens;
 use super::chat::output::Output;
 use super::chat::stream::{MALFORMED_IN_A_ROW, StreamJudge, Verdict};
-use super::sse::Event;
+use super::sse::{Event, MAX_EVENT};
 use super::translate::{StreamReader, StreamWriter};
 use super::upstream_error::UpstreamError;
 use crate::failure::Failure;
@@ -21,9 +21,13 @@ pub struct Follow {
     side: Side,
     /// What it says, where that must be known.
     output: Option<Output>,
-    /// The terminal event, for the caller: it is sent when nothing else can come.
-    closing: Bytes,
 }
+
+/// Most bytes of what follows the reason for the end, that reason included.
+pub const MAX_ENDING: usize = MAX_EVENT;
+
+/// Some servers write it in their own way, or with spaces.
+const DONE: &[u8] = b"data: [DONE]\n\n";
 
 enum Side {
     /// Chat Completions on both sides: judged without being taken apart.
@@ -39,13 +43,15 @@ struct Other {
     malformed_in_a_row: u32,
     /// Reused from event to event.
     written: Vec<u8>,
+    /// The reason for the end and what follows it, for the caller: a stream that breaks before its terminal event must not look whole.
+    ending: Vec<u8>,
 }
 
 /// One event, understood.
 pub struct Heard {
     /// What it means.
     pub verdict: Verdict,
-    /// What the caller gets of it; nothing for a terminal event, which is [`Follow::closing`].
+    /// What the caller gets of it; nothing where it is part of [`Follow::closing`].
     pub bytes: Bytes,
 }
 
@@ -62,14 +68,10 @@ impl Follow {
                 writer,
                 malformed_in_a_row: 0,
                 written: Vec::new(),
+                ending: Vec::new(),
             }))
         };
-        let closing = match &side {
-            // Some servers write it in their own way, or with spaces.
-            Side::Chat(_) => Bytes::from_static(b"data: [DONE]\n\n"),
-            Side::Other(_) => Bytes::new(),
-        };
-        Self { side, output: None, closing }
+        Self { side, output: None }
     }
 
     /// From here on, what it says is put together.
@@ -101,30 +103,32 @@ impl Follow {
                 Heard { verdict, bytes: event.raw }
             }
             Side::Other(other) => {
+                let over = other.judge.ended();
                 let verdict = other.event(event.name(), data, self.output.as_mut());
-                let bytes = match &other.writer {
-                    Some(_) => Bytes::copy_from_slice(&other.written),
-                    None => event.raw,
-                };
-                if other.judge.ended() && self.closing.is_empty() {
-                    self.closing = bytes;
+                let bytes = if other.writer.is_some() { &other.written[..] } else { &event.raw };
+                if !over && (other.judge.complete() || other.judge.ended()) {
+                    if other.ending.len() + bytes.len() > MAX_ENDING {
+                        let why = format!("more than {MAX_ENDING} bytes follow the end of the answer");
+                        let error = UpstreamError::bare(Failure::Network, &why);
+                        return Heard { verdict: Verdict::Failed(Box::new(error)), bytes: Bytes::new() };
+                    }
+                    other.ending.extend_from_slice(bytes);
                     return Heard { verdict, bytes: Bytes::new() };
                 }
+                let bytes = if other.writer.is_some() { Bytes::copy_from_slice(bytes) } else { event.raw };
                 Heard { verdict, bytes }
             }
         }
     }
 
-    /// What ends the stream for the caller, given that it is complete. One that the provider left out is supplied; between Gemini and
-    /// Gemini there is none.
+    /// What ends the stream for the caller, given that it is complete; to be asked once. A terminal event that the provider left out is
+    /// supplied; between Gemini and Gemini there is none.
     pub fn closing(&mut self) -> Bytes {
-        if let (true, Side::Other(other)) = (self.closing.is_empty(), &mut self.side) {
-            let Some(writer) = &mut other.writer else { return Bytes::new() };
-            other.written.clear();
-            writer.write(&Delta::End, &mut other.written);
-            self.closing = Bytes::copy_from_slice(&other.written);
+        let Side::Other(other) = &mut self.side else { return Bytes::from_static(DONE) };
+        if let (false, Some(writer)) = (other.judge.ended(), &mut other.writer) {
+            writer.write(&Delta::End, &mut other.ending);
         }
-        self.closing.clone()
+        std::mem::take(&mut other.ending).into()
     }
 
     /// Whether the answer is whole, given that the body ended cleanly.
@@ -240,5 +244,43 @@ const fn weight(verdict: &Verdict) -> u8 {
         Verdict::Done => 3,
         Verdict::Declined(_) => 4,
         Verdict::Failed(_) => 5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPLY: Reply<'_> = Reply { id: "1", model: "m", created: 1, include_usage: true, echo: None };
+
+    fn gemini() -> Follow {
+        let mut follow = Follow::new(Dialect::Gemini, Dialect::Gemini, 1, &REPLY);
+        let said = br#"{"candidates":[{"content":{"parts":[{"text":"hi"}]}}]}"#;
+        assert!(!follow.event(Event::of(b"", said)).bytes.is_empty());
+        follow
+    }
+
+    #[test]
+    fn the_reason_for_the_end_waits_for_the_end() {
+        let mut follow = gemini();
+        let finish = Event::of(b"", br#"{"candidates":[{"finishReason":"STOP"}]}"#);
+        let heard = follow.event(finish.clone());
+        assert!(matches!(heard.verdict, Verdict::Finish) && heard.bytes.is_empty());
+        assert!(follow.complete());
+        assert_eq!(follow.closing(), finish.raw);
+    }
+
+    #[test]
+    fn what_follows_the_reason_is_kept_to_the_limit_and_not_one_byte_larger() {
+        for (over, fits) in [(0, true), (1, false)] {
+            let mut follow = gemini();
+            let finish = Event::of(b"", br#"{"candidates":[{"finishReason":"STOP"}]}"#);
+            let room = MAX_ENDING - finish.raw.len();
+            follow.event(finish);
+            let frame = Event::of(b"", br#"{"x":""}"#).raw.len();
+            let more = format!(r#"{{"x":"{}"}}"#, "x".repeat(room + over - frame));
+            let heard = follow.event(Event::of(b"", more.as_bytes()));
+            assert_eq!(!matches!(heard.verdict, Verdict::Failed(_)), fits, "{over} over");
+        }
     }
 }

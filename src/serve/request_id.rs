@@ -26,7 +26,7 @@ impl RequestId {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// For `x-request-id`.
+    /// For `x-wayside-request-id`.
     pub fn header(&self) -> Option<HeaderValue> {
         HeaderValue::from_bytes(&self.0).ok()
     }

@@ -90,7 +90,7 @@ pub struct Ticket {
     /// When an answer was promised, RFC 3339 in UTC; absent where the policy promises nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<String>,
-    /// As the caller saw it in `x-request-id`, and as the request log has it.
+    /// As the caller saw it in `x-wayside-request-id`, and as the request log has it.
     pub request_id: String,
     /// The API endpoint: what the body is.
     pub endpoint: String,

@@ -19,7 +19,7 @@ pub struct Record<'a> {
     pub schema: u8,
     /// When it was admitted, RFC 3339 in UTC with milliseconds.
     pub time: &'a str,
-    /// As the caller sees it in `x-request-id`.
+    /// As the caller sees it in `x-wayside-request-id`.
     pub request_id: &'a str,
     /// How it ended.
     pub outcome: Outcome,

@@ -212,7 +212,7 @@ impl Proof<'_> {
         found
             .label(rule.span, "this rule takes such requests")
             .note(format!(
-                "a caller of `{}` who sends one goes past this hop (`cannot_carry`), whatever else fails",
+                "such a request of a `{}` caller goes past this hop (`cannot_carry`), whatever else fails",
                 endpoint.word()
             ))
             .help(help)
