@@ -21,6 +21,10 @@ pub struct Follow {
     side: Side,
     /// What it says, where that must be known.
     output: Option<Output>,
+    /// The caller sees what comes.
+    released: bool,
+    /// The reason for the end and what follows it, for the caller: a stream that breaks before its terminal event must not look whole.
+    ending: Vec<u8>,
 }
 
 /// Most bytes of what follows the reason for the end, that reason included.
@@ -43,8 +47,6 @@ struct Other {
     malformed_in_a_row: u32,
     /// Reused from event to event.
     written: Vec<u8>,
-    /// The reason for the end and what follows it, for the caller: a stream that breaks before its terminal event must not look whole.
-    ending: Vec<u8>,
 }
 
 /// One event, understood.
@@ -68,10 +70,9 @@ impl Follow {
                 writer,
                 malformed_in_a_row: 0,
                 written: Vec::new(),
-                ending: Vec::new(),
             }))
         };
-        Self { side, output: None }
+        Self { side, output: None, released: false, ending: Vec::new() }
     }
 
     /// From here on, what it says is put together.
@@ -100,35 +101,55 @@ impl Follow {
                 {
                     output.event(data);
                 }
+                // Before release it may still be held against what another hop said.
+                if self.released && judge.complete() && !judge.done() {
+                    return self.put_off(verdict, &event.raw);
+                }
                 Heard { verdict, bytes: event.raw }
             }
             Side::Other(other) => {
                 let over = other.judge.ended();
                 let verdict = other.event(event.name(), data, self.output.as_mut());
-                let bytes = if other.writer.is_some() { &other.written[..] } else { &event.raw };
+                let bytes = match &other.writer {
+                    Some(_) => Bytes::copy_from_slice(&other.written),
+                    None => event.raw,
+                };
                 if !over && (other.judge.complete() || other.judge.ended()) {
-                    if other.ending.len() + bytes.len() > MAX_ENDING {
-                        let why = format!("more than {MAX_ENDING} bytes follow the end of the answer");
-                        let error = UpstreamError::bare(Failure::Network, &why);
-                        return Heard { verdict: Verdict::Failed(Box::new(error)), bytes: Bytes::new() };
-                    }
-                    other.ending.extend_from_slice(bytes);
-                    return Heard { verdict, bytes: Bytes::new() };
+                    return self.put_off(verdict, &bytes);
                 }
-                let bytes = if other.writer.is_some() { Bytes::copy_from_slice(bytes) } else { event.raw };
                 Heard { verdict, bytes }
             }
         }
     }
 
+    fn put_off(&mut self, verdict: Verdict, bytes: &[u8]) -> Heard {
+        if self.ending.len() + bytes.len() > MAX_ENDING {
+            let why = format!("more than {MAX_ENDING} bytes follow the end of the answer");
+            let error = UpstreamError::bare(Failure::Network, &why);
+            return Heard { verdict: Verdict::Failed(Box::new(error)), bytes: Bytes::new() };
+        }
+        self.ending.extend_from_slice(bytes);
+        Heard { verdict, bytes: Bytes::new() }
+    }
+
+    /// From here on the caller sees what comes.
+    pub const fn release(&mut self) {
+        self.released = true;
+    }
+
     /// What ends the stream for the caller, given that it is complete; to be asked once. A terminal event that the provider left out is
     /// supplied; between Gemini and Gemini there is none.
     pub fn closing(&mut self) -> Bytes {
-        let Side::Other(other) = &mut self.side else { return Bytes::from_static(DONE) };
-        if let (false, Some(writer)) = (other.judge.ended(), &mut other.writer) {
-            writer.write(&Delta::End, &mut other.ending);
+        match &mut self.side {
+            Side::Chat(_) if self.ending.is_empty() => return Bytes::from_static(DONE),
+            Side::Chat(_) => self.ending.extend_from_slice(DONE),
+            Side::Other(other) => {
+                if let (false, Some(writer)) = (other.judge.ended(), &mut other.writer) {
+                    writer.write(&Delta::End, &mut self.ending);
+                }
+            }
         }
-        std::mem::take(&mut other.ending).into()
+        std::mem::take(&mut self.ending).into()
     }
 
     /// Whether the answer is whole, given that the body ended cleanly.
@@ -268,6 +289,20 @@ mod tests {
         assert!(matches!(heard.verdict, Verdict::Finish) && heard.bytes.is_empty());
         assert!(follow.complete());
         assert_eq!(follow.closing(), finish.raw);
+    }
+
+    #[test]
+    fn callers_of_the_same_dialect_wait_for_it_once_the_stream_is_released() {
+        let finish = Event::of(b"", br#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#);
+        for released in [false, true] {
+            let mut follow = Follow::new(Dialect::Chat, Dialect::Chat, 1, &REPLY);
+            if released {
+                follow.release();
+            }
+            assert_eq!(follow.event(finish.clone()).bytes.is_empty(), released);
+            let before = if released { &finish.raw[..] } else { b"" };
+            assert_eq!(follow.closing(), [before, DONE].concat());
+        }
     }
 
     #[test]

@@ -85,6 +85,9 @@ impl Watch {
     /// From here on the caller has seen a part of it.
     pub fn release(&mut self) {
         self.released = true;
+        if let Said::Stream(follow) = &mut self.said {
+            follow.release();
+        }
     }
 
     /// The terminal event was seen. One that declines as well is not [`Verdict::Done`].

@@ -86,11 +86,14 @@ impl StreamJudge {
             return Verdict::Done;
         }
         let mut chunk = Chunk::default();
+        let before = (self.seen, self.finished, self.content_bytes, self.once, self.usage, self.service);
         let outcome = Cursor::new(data).and_then(|mut cursor| {
             cursor.members(|cursor, key| self.member(cursor, key.raw, &mut chunk))?;
             cursor.finish()
         });
         if outcome.is_err() {
+            // Half an event says nothing, not even that the answer ended.
+            (self.seen, self.finished, self.content_bytes, self.once, self.usage, self.service) = before;
             return self.malformed();
         }
         self.malformed_in_a_row = 0;
@@ -279,6 +282,17 @@ mod tests {
         }
         assert!(matches!(judge.event(b"{} {}"), Verdict::Failed(error) if error.failure == Failure::Network));
         assert_eq!(judge.malformed_events(), 5);
+    }
+
+    #[test]
+    fn half_an_event_says_nothing() {
+        let whole =
+            r#"{"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}"#;
+        for end in 1..whole.len() {
+            let mut judge = StreamJudge::new(1);
+            judge.event(&whole.as_bytes()[..end]);
+            assert!(!judge.complete() && judge.usage().is_none() && judge.content_tokens() == 0, "{}", &whole[..end]);
+        }
     }
 
     fn run(choices: u64, events: &[(u64, bool)], done: bool) -> bool {

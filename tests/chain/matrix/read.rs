@@ -136,6 +136,8 @@ pub fn hear<'c>(
 ) -> Heard {
     let (framer, mut follow) = (Framer::of(upstream), Follow::new(upstream, caller, 1, &REPLY));
     follow.put_together();
+    // What a caller sees who sees it from the beginning.
+    follow.release();
     let mut ear = Ear { framer, follow, told: Vec::new(), sent: Vec::new(), over: false };
     let mut last = 0;
     for (piece, chunk) in chunks {
