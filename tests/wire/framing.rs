@@ -9,31 +9,46 @@ pub use with::{framer, wire};
 #[cfg(not(feature = "serve"))]
 pub use without::{framer, wire};
 
-/// Amazon's frames are not compiled in: the text stands for them.
+/// Amazon's frames are not compiled in: the text stands for them, an exception still for the event that is made of one.
 #[cfg(not(feature = "serve"))]
 mod without {
     use bytes::Bytes;
     use wayside::dialect::Dialect;
+    use wayside::dialect::messages::chunk;
     use wayside::dialect::sse::{self, Event};
 
-    pub struct Framer(sse::Framer);
+    pub struct Framer {
+        lines: sse::Framer,
+        chunks: bool,
+    }
 
     impl Framer {
         pub fn push(&mut self, piece: Bytes) {
-            self.0.push(piece);
+            self.lines.push(piece);
         }
 
         pub fn next_event(&mut self) -> Result<Option<Event>, String> {
-            self.0.next_event().map_err(|too_large| format!("{too_large:?}"))
+            let event = self.lines.next_event().map_err(|too_large| format!("{too_large:?}"))?;
+            Ok(event.map(|event| self.meant(event)))
         }
 
         pub fn finish(&mut self) -> Result<Option<Event>, String> {
-            Ok(self.0.finish())
+            let event = self.lines.finish();
+            Ok(event.map(|event| self.meant(event)))
+        }
+
+        fn meant(&self, event: Event) -> Event {
+            match (event.name(), event.data()) {
+                (Some(name), Some(data)) if self.chunks && name.ends_with(b"Exception") => {
+                    chunk::event(name, data).unwrap()
+                }
+                _ => event,
+            }
         }
     }
 
-    pub fn framer(_: Dialect, _: bool) -> Framer {
-        Framer(sse::Framer::default())
+    pub fn framer(dialect: Dialect, frames: bool) -> Framer {
+        Framer { lines: sse::Framer::default(), chunks: frames && dialect == Dialect::Messages }
     }
 
     pub fn wire(text: &[u8], _: Dialect) -> Vec<u8> {

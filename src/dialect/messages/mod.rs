@@ -7,7 +7,6 @@
 
 pub mod answer;
 mod block;
-#[cfg(feature = "serve")]
 pub mod chunk;
 mod counts;
 pub mod error;
