@@ -36,6 +36,8 @@ pub struct Counts {
     pub cut: AtomicUsize,
     /// The caller left.
     pub left: AtomicUsize,
+    /// Never sent, or refused by a GOAWAY that says so: the sidecar closed the connection before; asked again.
+    pub unasked: AtomicUsize,
     /// A connection that had served before was closed under the request, as HTTP allows; asked again.
     pub closed_under: AtomicUsize,
     /// A new connection was closed before a byte came back; asked again.
@@ -144,7 +146,11 @@ pub async fn call_until(
             Err(error) => {
                 // Shown only when the test fails.
                 println!("{text} ({way:?}): {error:?}");
-                let which = if reused { &counts.closed_under } else { &counts.turned_away };
+                let which = match reused {
+                    _ if is_unasked(&error) => &counts.unasked,
+                    true => &counts.closed_under,
+                    false => &counts.turned_away,
+                };
                 which.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
@@ -167,6 +173,15 @@ pub async fn call_until(
         kept = clean.then_some(line);
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Whether the client's own HTTP library knows that nobody has read the request.
+fn is_unasked(error: &hyper::Error) -> bool {
+    let refused = std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>());
+    let is_refused = refused.is_some_and(|error| {
+        error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR)
+    });
+    error.is_canceled() || is_refused
 }
 
 fn request(turn: usize, stream: bool, text: &str) -> Request<Body> {
