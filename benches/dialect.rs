@@ -15,9 +15,9 @@ use wayside::dialect::Dialect;
 use wayside::dialect::canonical::{
     Block, Conversation, Delta, Finish, Media, MediaKind, Part, Reply, Role, Source, Target, Tool, Turn,
 };
-use wayside::dialect::json::{Quoted, Raw};
 use wayside::dialect::sse::{Event, Framer};
 use wayside::dialect::translate::{self, StreamReader, StreamWriter};
+use wayside::json::{Quoted, Raw};
 use wayside::usage::Usage;
 
 /// Those that send requests.

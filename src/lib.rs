@@ -25,6 +25,7 @@
 //! | room | comes in → goes out |
 //! |---|---|
 //! | [`names`], [`units`], [`failure`], [`usage`] | words and numbers → types that mean one thing |
+//! | [`json`] | JSON in one pass and without a tree: bytes → values that know where they stand; members, and types of serde → bytes |
 //! | [`catalog`] | the table compiled in, and an overlay → facts about `(provider, id)`; pin or alias |
 //! | [`policy`] | `.route` text → a tree and diagnostics; facts → decision → plan |
 //! | [`files`] | paths, or paths of a git revision → texts of a workspace, and nothing outside it; whole files replaced |
@@ -78,6 +79,7 @@ pub mod dialect;
 pub mod facts;
 pub mod failure;
 pub mod files;
+pub mod json;
 pub mod lsp;
 pub mod names;
 pub mod policy;

@@ -19,8 +19,8 @@ fn refused(body: &[u8]) -> BadBody {
 
 /// The passages of a scan, decoded.
 fn texts(body: &str) -> Vec<String> {
-    let raw = |span: wayside::dialect::json::Span| std::str::from_utf8(span.of(body.as_bytes())).unwrap().to_owned();
-    let decode = wayside::dialect::json::unescape;
+    let raw = |span: wayside::json::Span| std::str::from_utf8(span.of(body.as_bytes())).unwrap().to_owned();
+    let decode = wayside::json::unescape;
     read(body).text.iter().map(|p| if p.escaped { decode(&raw(p.span)) } else { raw(p.span) }).collect()
 }
 

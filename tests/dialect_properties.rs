@@ -14,10 +14,10 @@ use wayside::dialect::canonical::{
     Block, Completion, Conversation, Delta, Finish, Media, MediaKind, Part, Role, Source, Target, Tool, ToolCall,
     ToolChoice, ToolMode, ToolResult, Turn,
 };
-use wayside::dialect::json::{MAX_NESTING, Quoted, Raw};
 use wayside::dialect::scan::Wants;
 use wayside::dialect::sse::Framer;
 use wayside::dialect::translate::{self, StreamReader, StreamWriter};
+use wayside::json::{MAX_NESTING, Quoted, Raw};
 use wayside::usage::Usage;
 
 #[cfg(feature = "serve")]

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 use proptest::prelude::*;
-use wayside::dialect::json::{Cursor, JsonError, unescape};
+use wayside::json::{Cursor, JsonError, unescape};
 
 fn accepts(text: &str) -> bool {
     let walk = || {
@@ -16,7 +16,7 @@ fn accepts(text: &str) -> bool {
 /// As [`accepts`], entering every object and array instead of skipping it.
 fn enters(text: &str) -> bool {
     fn value(cursor: &mut Cursor<'_>) -> Result<(), JsonError> {
-        use wayside::dialect::json::Kind;
+        use wayside::json::Kind;
         match cursor.kind()? {
             Kind::Object => cursor.members(|cursor, _| value(cursor)),
             Kind::Array => cursor.items(value),

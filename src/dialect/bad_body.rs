@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::dialect::json::{JsonError, Kind, Reason};
+use crate::json::{JsonError, Kind, Reason};
 
 /// A body that cannot be a request. The caller's mistake: status 400, never sent to a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,7 +18,6 @@ pub mod follow;
 #[cfg(feature = "serve")]
 pub mod framing;
 pub mod gemini;
-pub mod json;
 pub mod messages;
 pub mod models;
 mod pass;

@@ -6,7 +6,7 @@
 //! /v1beta/models`), as the official clients of November 2026 read them. A dialect without a list of its own has OpenAI's.
 
 use super::Dialect;
-use super::json::write::{self, Object};
+use crate::json::write::{self, Object};
 
 /// A model that a caller may name.
 #[derive(Clone, Debug, PartialEq, Eq)]

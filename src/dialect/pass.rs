@@ -3,7 +3,7 @@
 //! In: a body. Out: its members and values, or [`BadBody`] for its sender. Must not know: any provider's fields.
 
 use super::bad_body::BadBody;
-use super::json::{Cursor, JsonError, Kind, Text};
+use crate::json::{Cursor, JsonError, Kind, Text};
 
 /// What ends a pass; the body is needed to say where.
 pub(in crate::dialect) enum Stop {

@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 use super::bad_body::BadBody;
 use super::canonical::UNSUPPORTED;
 use super::chat::demand::Demand;
-use super::json::{Cursor, Kind, Passage, Span};
 use super::pass::{Step, expect, skip, string};
+use crate::json::{Cursor, Kind, Passage, Span};
 
 /// Largest model name, in bytes. Longer than any id in the catalog, short enough for a log line.
 pub const MAX_MODEL_NAME: usize = 256;

@@ -5,8 +5,8 @@
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 
-use super::json::Span;
 use super::scan::{Cap, Scan};
+use crate::json::Span;
 
 /// What a hop has other than the caller said.
 #[derive(Clone, Copy, Debug)]

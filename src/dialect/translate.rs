@@ -9,10 +9,10 @@ use bytes::Bytes;
 
 use super::bad_body::BadBody;
 use super::canonical::{Completion, Conversation, Delta, Echo, Reply, Target, Written};
-use super::json::JsonError;
 use super::scan::{Scan, Wants};
 use super::upstream_error::UpstreamError;
 use super::{Dialect, chat, converse, embeddings, gemini, messages, responses};
+use crate::json::JsonError;
 
 /// Names the version of Anthropic's API.
 pub const VERSION_HEADER: &str = "anthropic-version";
@@ -231,9 +231,9 @@ impl StreamWriter {
 #[cfg(test)]
 mod tests {
     use super::super::canonical::{Format, Media, MediaKind, Part, Role, Source, Tool, Turn};
-    use super::super::json::{Quoted, Raw};
     use super::*;
     use crate::catalog::Capabilities;
+    use crate::json::{Quoted, Raw};
     use crate::names::{Modality, Place};
 
     const CALLERS: [Dialect; 4] = [Dialect::Chat, Dialect::Responses, Dialect::Messages, Dialect::Gemini];

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 use crate::dialect::Headers;
 use crate::dialect::caller_error::CallerError;
-use crate::dialect::json::{Cursor, JsonError, Kind};
 use crate::failure::Failure;
+use crate::json::{Cursor, JsonError, Kind};
 use crate::units::Millis;
 
 /// How much of a provider's message is kept for the log, in bytes.

@@ -14,8 +14,8 @@
 //! The tokenizer takes about 0.1 s and 66 MB to load. It is loaded at start only if a condition of the policy tests
 //! `prompt_tokens` ([`preload`]), else by the first request whose size a limit hangs on.
 
-use crate::dialect::json::{Passage, unescape};
 use crate::dialect::scan::Scan;
+use crate::json::{Passage, unescape};
 use crate::policy::facts::PromptSize;
 
 /// Tokens a message costs beyond its text, and once more for the answer's beginning (OpenAI's documented recipe for Chat

@@ -178,9 +178,8 @@ pub async fn call_until(
 /// Whether the client's own HTTP library knows that nobody has read the request.
 fn is_unasked(error: &hyper::Error) -> bool {
     let refused = std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>());
-    let is_refused = refused.is_some_and(|error| {
-        error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR)
-    });
+    let is_refused = refused
+        .is_some_and(|error| error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR));
     error.is_canceled() || is_refused
 }
 

@@ -3,9 +3,9 @@
 //! In: a dialect's own reader. Out: a dialect's own writer. Must not know: any provider's fields.
 
 use super::{Delta, Echo, Part};
-use crate::dialect::json::{Quoted, Raw};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
+use crate::json::{Quoted, Raw};
 use crate::usage::Usage;
 
 /// A complete answer.

@@ -6,8 +6,8 @@
 //! `Usage` is cumulative and may come anywhere after `Start`; the last one counts.
 
 use super::Finish;
-use crate::dialect::json::{Quoted, Raw};
 use crate::dialect::upstream_error::UpstreamError;
+use crate::json::{Quoted, Raw};
 use crate::usage::Usage;
 
 /// A piece of an answer.

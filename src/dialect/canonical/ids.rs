@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::{ToolCall, ToolResult};
-use crate::dialect::json::Quoted;
+use crate::json::Quoted;
 
 /// Follows one history.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ fn made(number: usize) -> Quoted<'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::json::Raw;
+    use crate::json::Raw;
 
     #[test]
     fn a_result_answers_the_oldest_open_call_of_its_function() {

@@ -25,8 +25,8 @@ pub use part::{Block, Media, MediaKind, Part, Source, ToolCall, ToolResult};
 use std::borrow::Cow;
 
 use super::Dialect;
-use super::json::{Quoted, Raw};
 use crate::catalog::Capabilities;
+use crate::json::{Quoted, Raw};
 
 /// A request.
 #[derive(Clone, Debug, PartialEq)]

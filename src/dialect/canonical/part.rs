@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::CacheMark;
-use crate::dialect::json::{Quoted, Raw};
+use crate::json::{Quoted, Raw};
 
 /// A part and what was said about keeping it.
 #[derive(Clone, Debug, PartialEq)]

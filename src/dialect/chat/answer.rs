@@ -5,9 +5,9 @@
 use smallvec::SmallVec;
 
 use crate::dialect::canonical;
-use crate::dialect::json::{Cursor, JsonError, Kind};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
+use crate::json::{Cursor, JsonError, Kind};
 use crate::usage::{Service, Usage};
 
 /// Why a choice ended.

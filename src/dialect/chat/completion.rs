@@ -7,10 +7,10 @@ use super::history::joined;
 use super::said::{Fragment, Said, finish, word};
 use super::turn::object_in;
 use crate::dialect::canonical::{Completion, Finish, Part, Reply, ToolCall};
-use crate::dialect::json::write::{self, Object, on_one_line};
-use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw, Text};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
+use crate::json::write::{self, Object, on_one_line};
+use crate::json::{Cursor, JsonError, Kind, Quoted, Raw, Text};
 use crate::usage::Usage;
 
 /// Reads a whole body. Of several answers the first one counts.

@@ -3,7 +3,7 @@
 //! In: a body, and where its schema and its tools stand in it. Out: the schema of the answer's text, and of each tool's arguments,
 //! as written. Must not know: how an answer is held against them.
 
-use crate::dialect::json::{Cursor, JsonError, Kind, Span};
+use crate::json::{Cursor, JsonError, Kind, Span};
 
 /// Where the demands stand. Nothing is read before an answer is there to be judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

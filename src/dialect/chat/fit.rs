@@ -9,7 +9,7 @@ use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
     Conversation, Effort, Field, Format, Media, MediaKind, Notes, Part, Role, Source, Target, Thinking, ToolMode, Turn,
 };
-use crate::dialect::json::Raw;
+use crate::json::Raw;
 
 /// Texts that end an answer, as many as the API takes.
 pub const MAX_STOP: usize = 4;

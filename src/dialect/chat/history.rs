@@ -6,8 +6,8 @@
 //! parts only where there is something beside text.
 
 use crate::dialect::canonical::{Block, Conversation, Ids, Media, MediaKind, Part, Role, Source, ToolResult, Turn};
-use crate::dialect::json::Quoted;
-use crate::dialect::json::write::{self, Array, Object};
+use crate::json::Quoted;
+use crate::json::write::{self, Array, Object};
 
 /// Between texts that were apart, inside a JSON string.
 const BLANK_LINE: &str = "\\n\\n";

@@ -5,7 +5,7 @@
 
 use super::answer::Finish;
 use crate::dialect::canonical::{Completion, Delta, Part};
-use crate::dialect::json::{Cursor, JsonError, Kind};
+use crate::json::{Cursor, JsonError, Kind};
 
 /// Choices that are put together; the API allows 128.
 pub const MAX_CHOICES: usize = 128;

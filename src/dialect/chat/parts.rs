@@ -8,7 +8,7 @@ use super::read::{object, string};
 use super::request::{Step, Stop};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Block, CacheMark, Conversation, Fate, Media, MediaKind, Part, Source};
-use crate::dialect::json::{Cursor, Kind, Quoted, Text};
+use crate::json::{Cursor, Kind, Quoted, Text};
 
 /// Takes a string, a list of parts, or nothing.
 pub(super) fn content<'a>(

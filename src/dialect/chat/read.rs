@@ -10,7 +10,7 @@ use super::{tools, turn};
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Conversation, Effort, Fate, Format, Logprobs, Thinking};
-use crate::dialect::json::{Cursor, Kind, Quoted, Raw, Text};
+use crate::json::{Cursor, Kind, Quoted, Raw, Text};
 
 /// Reads everything that a request says.
 ///

@@ -10,9 +10,9 @@ use super::completion::logprobs;
 use super::output::MAX_CALLS;
 use super::said::{Fragment, Said, finish};
 use crate::dialect::canonical::{Delta, Finish};
-use crate::dialect::json::{Cursor, JsonError, Kind, Raw, Text};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
+use crate::json::{Cursor, JsonError, Kind, Raw, Text};
 use crate::usage::Usage;
 
 /// Follows one stream.

@@ -5,10 +5,10 @@
 //! Only fields that a decision needs are checked. Everything else is the provider's to judge and goes through byte for byte.
 
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::json::{Cursor, Kind};
 use crate::dialect::pass::{self, skip, string};
 pub(super) use crate::dialect::pass::{Step, Stop, flag, number, whole};
 use crate::dialect::scan::{Modalities, Scan, Wants, add_text};
+use crate::json::{Cursor, Kind};
 
 /// What no request can do without.
 pub(super) const NEEDS: &str = "\"model\" and \"messages\"";

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::output::MAX_CALLS;
 use crate::dialect::canonical::Finish;
-use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Text};
+use crate::json::{Cursor, JsonError, Kind, Quoted, Text};
 
 /// One message or piece.
 #[derive(Debug, Default)]

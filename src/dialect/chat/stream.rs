@@ -4,9 +4,9 @@
 //! framing, when events arrived, whether the stream was released.
 
 use super::answer::{Content, Finish, estimated_tokens, truthy, usage};
-use crate::dialect::json::{Cursor, JsonError, Kind};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
+use crate::json::{Cursor, JsonError, Kind};
 use crate::usage::{Service, Usage};
 
 /// So many events in a row that are not JSON are a broken stream (section 5.3).

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use crate::dialect::Dialect;
 use crate::dialect::canonical::{Conversation, Field, Format, Notes};
-use crate::dialect::json::{Cursor, JsonError, Kind, Raw};
+use crate::json::{Cursor, JsonError, Kind, Raw};
 
 /// Objects in objects that strict mode takes.
 pub const MAX_DEPTH: usize = 10;
@@ -135,7 +135,7 @@ fn part(cursor: &mut Cursor<'_>, depth: usize, count: &mut usize) -> Result<Part
 mod tests {
     use super::*;
     use crate::dialect::canonical::Tool;
-    use crate::dialect::json::Quoted;
+    use crate::json::Quoted;
 
     fn taken(schema: &str) -> bool {
         takes(&Raw(schema.into()))

@@ -7,7 +7,7 @@ use super::read::{object, string};
 use super::request::{Step, Stop, flag};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Conversation, Fate, Tool, ToolChoice, ToolMode};
-use crate::dialect::json::{Cursor, Kind, Quoted};
+use crate::json::{Cursor, Kind, Quoted};
 
 /// `tools`
 pub(super) fn list<'a>(cursor: &mut Cursor<'a>, kind: Kind, conversation: &mut Conversation<'a>) -> Step {

@@ -10,7 +10,7 @@ use super::read::{object, string};
 use super::request::{Step, Stop};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Block, Conversation, Fate, Part, Role, ToolCall, ToolResult, Turn};
-use crate::dialect::json::{Cursor, Kind, Quoted, Raw, Text};
+use crate::json::{Cursor, Kind, Quoted, Raw, Text};
 
 /// Calls of the history so far, to which results belong.
 #[derive(Default)]

@@ -6,8 +6,8 @@ use super::fit::{Fit, fit};
 use super::history;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Conversation, Format, Logprobs, Notes, Target, Tool, ToolChoice, ToolMode, Written};
-use crate::dialect::json::Raw;
-use crate::dialect::json::write::{self, Object};
+use crate::json::Raw;
+use crate::json::write::{self, Object};
 
 /// The name of a schema that has none; the API wants one.
 const UNNAMED: &str = "answer";
@@ -179,7 +179,7 @@ mod tests {
     use crate::dialect::canonical::{
         Block, Media, MediaKind, Part, Role, Source, Thinking, ToolCall, ToolResult, Turn,
     };
-    use crate::dialect::json::Quoted;
+    use crate::json::Quoted;
 
     const TARGET: Target<'_> = Target {
         model: "m",

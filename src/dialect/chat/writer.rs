@@ -5,8 +5,8 @@
 use super::completion::{id, tokens, write_logprobs};
 use super::said::word;
 use crate::dialect::canonical::{Delta, Reply};
-use crate::dialect::json::Raw;
-use crate::dialect::json::write::{self, Object};
+use crate::json::Raw;
+use crate::json::write::{self, Object};
 use crate::usage::Usage;
 
 /// Writes one stream.
@@ -141,7 +141,7 @@ mod tests {
     use super::super::reader::Reader;
     use super::*;
     use crate::dialect::canonical::Finish;
-    use crate::dialect::json::Quoted;
+    use crate::json::Quoted;
 
     fn deltas(events: &[&str]) -> Vec<String> {
         let mut reader = Reader::default();

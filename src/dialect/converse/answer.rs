@@ -3,9 +3,9 @@
 //! In: the body of a 2xx. Out: a [`Completion`], or why it is none. Must not know: what happens next.
 
 use crate::dialect::canonical::{Completion, Finish, Part, ToolCall};
-use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
+use crate::json::{Cursor, JsonError, Kind, Quoted, Raw};
 use crate::usage::Usage;
 
 /// Reads a whole body. Converse names neither the answer nor the model.

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use crate::dialect::canonical::{Media, MediaKind, Source, Target};
-use crate::dialect::json::write::Object;
+use crate::json::write::Object;
 
 /// Longest name of a document, in bytes: the provider's 200, less what tells two of the same name apart.
 const MAX_NAME: usize = 190;

@@ -6,8 +6,8 @@ use smallvec::SmallVec;
 
 use super::answer::{finish, in_string, usage};
 use crate::dialect::canonical::Delta;
-use crate::dialect::json::{Cursor, JsonError, Kind, Quoted};
 use crate::dialect::upstream_error::UpstreamError;
+use crate::json::{Cursor, JsonError, Kind, Quoted};
 
 /// Calls that are open at once. The provider has one; a stream that opens more and closes none loses the oldest.
 const MAX_OPEN: usize = 32;

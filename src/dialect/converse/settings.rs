@@ -5,8 +5,8 @@
 
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Conversation, Effort, Field, Format, Notes, Target, Thinking};
-use crate::dialect::json::write::Object;
-use crate::dialect::json::{Quoted, Raw};
+use crate::json::write::Object;
+use crate::json::{Quoted, Raw};
 
 use super::is_claude;
 

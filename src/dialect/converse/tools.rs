@@ -5,8 +5,8 @@
 
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{CacheMark, Conversation, Field, Notes, Part, Target, Tool, ToolMode, UNSUPPORTED};
-use crate::dialect::json::Quoted;
-use crate::dialect::json::write::{Array, Object};
+use crate::json::Quoted;
+use crate::json::write::{Array, Object};
 
 /// Longest name of a function.
 const MAX_NAME: usize = 64;

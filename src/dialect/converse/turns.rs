@@ -10,8 +10,8 @@ use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
     Block, CacheMark, Conversation, Field, Ids, Notes, Part, Role, Target, ToolCall, ToolResult, Turn,
 };
-use crate::dialect::json::write::{self, Array, Object};
-use crate::dialect::json::{Cursor, Kind, Quoted, Raw};
+use crate::json::write::{self, Array, Object};
+use crate::json::{Cursor, Kind, Quoted, Raw};
 
 /// What has been said, on its way into Converse.
 pub(super) struct Turns<'w, 's> {

@@ -9,7 +9,7 @@ use super::turns::Turns;
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Conversation, Field, Notes, Target, Written};
-use crate::dialect::json::write;
+use crate::json::write;
 
 /// What a body has beside its texts, about.
 const FRAME: usize = 1024;
@@ -44,7 +44,7 @@ mod tests {
         Block, CacheMark, Effort, Format, Media, MediaKind, Part, Role, Source, Thinking, Tool, ToolCall, ToolChoice,
         ToolMode, ToolResult, Turn,
     };
-    use crate::dialect::json::{Quoted, Raw};
+    use crate::json::{Quoted, Raw};
     use serde_json::{Value, json};
 
     const CLAUDE: &str = "anthropic.claude-haiku-5-5";

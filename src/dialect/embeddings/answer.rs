@@ -2,9 +2,9 @@
 //!
 //! In: the body of a 2xx. Out: [`Answer`]: who answered, what it used, how many vectors. Must not know: the vectors.
 
-use crate::dialect::json::{Cursor, JsonError, Kind};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
+use crate::json::{Cursor, JsonError, Kind};
 use crate::usage::Usage;
 
 /// What an answer says.

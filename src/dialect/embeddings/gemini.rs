@@ -12,10 +12,10 @@ use base64::engine::general_purpose::STANDARD;
 use super::request::{Ask, Encoding};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::UNSUPPORTED;
-use crate::dialect::json::write::{Array, object};
-use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
+use crate::json::write::{Array, object};
+use crate::json::{Cursor, JsonError, Kind, Quoted, Raw};
 use crate::usage::Usage;
 
 /// How far from 1 a length may be and still count as 1: what rounding to the digits that are sent comes to.

@@ -3,9 +3,9 @@
 //! In: a body. Out: [`Ask`], or [`BadBody`] with a message for the caller. Must not know: policies, tokens.
 
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::json::{Cursor, Kind};
 use crate::dialect::pass::{Step, expect, members, number, skip, string};
 use crate::dialect::scan::Scan;
+use crate::json::{Cursor, Kind};
 
 /// Most inputs of one request, as the API allows.
 pub const MAX_INPUTS: u64 = 2048;

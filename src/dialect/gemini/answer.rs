@@ -4,9 +4,9 @@
 
 use super::chunk::{Chunk, Piece, finish, invented_id};
 use crate::dialect::canonical::{Completion, Finish, Part, Reply, Source, ToolCall};
-use crate::dialect::json::{Quoted, write};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
+use crate::json::{Quoted, write};
 use crate::usage::Usage;
 
 /// Reads a whole body.
@@ -15,7 +15,7 @@ use crate::usage::Usage;
 /// An error in place of an answer, by its words. A body that is no JSON is [`Failure::Network`]: it broke off, or something else
 /// than the provider answered.
 pub fn read(body: &[u8]) -> Result<Completion<'_>, UpstreamError> {
-    let broken = |error: crate::dialect::json::JsonError| {
+    let broken = |error: crate::json::JsonError| {
         let message = format!("status 200, but the body is no JSON object: {}", error.describe(body));
         UpstreamError::bare(Failure::Network, &message)
     };

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::compact::compact;
 use crate::dialect::canonical::{Finish, Media, Source};
-use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw};
+use crate::json::{Cursor, JsonError, Kind, Quoted, Raw};
 use crate::usage::Usage;
 
 /// Everything but the candidates, whose reading waits until it is known who answers.

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::dialect::json::Raw;
+use crate::json::Raw;
 
 /// The same value without space outside its strings.
 pub(super) fn compact(raw: Raw<'_>) -> Raw<'_> {

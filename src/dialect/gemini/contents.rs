@@ -9,7 +9,7 @@ use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
     Block, Conversation, Field, Media, MediaKind, Notes, Part, Role, Source, Target, ToolCall, ToolResult, Turn,
 };
-use crate::dialect::json::{Quoted, Raw, write};
+use crate::json::{Quoted, Raw, write};
 use crate::names::GeminiGeneration as Generation;
 
 /// What Google publishes for calls of another model, or of none, whose signature cannot be given back (Gemini API, "Thought

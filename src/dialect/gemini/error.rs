@@ -7,7 +7,7 @@
 //! user says so.
 
 use crate::dialect::caller_error::CallerError;
-use crate::dialect::json::write;
+use crate::json::write;
 
 /// Who gives the reason, as Google's error model asks.
 const DOMAIN: &str = "wayside";

@@ -6,7 +6,7 @@ use super::proto::{self, Step, Stop};
 use super::schema::json_schema;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Conversation, Effort, Fate, Format, Thinking};
-use crate::dialect::json::{Cursor, Kind, Quoted, Raw};
+use crate::json::{Cursor, Kind, Quoted, Raw};
 
 /// Reads the object under `param`.
 pub(super) fn generation_config<'a>(cursor: &mut Cursor<'a>, param: &str, conversation: &mut Conversation<'a>) -> Step {

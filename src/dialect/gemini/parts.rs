@@ -9,7 +9,7 @@ use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
     Conversation, Extra, Fate, MAX_EXTRAS, Media, MediaKind, Part, Source, ToolCall, ToolResult,
 };
-use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw};
+use crate::json::{Cursor, JsonError, Kind, Quoted, Raw};
 
 /// Where the Files API keeps what was uploaded.
 pub(super) const FILES: &str = "https://generativelanguage.googleapis.com/";

@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::json::{Cursor, Kind, Quoted, Raw, Text};
 pub(super) use crate::dialect::pass::{Step, Stop, skip};
+use crate::json::{Cursor, Kind, Quoted, Raw, Text};
 
 /// What no request can do without.
 pub(super) const NEEDS: &str = "\"contents\"";

@@ -10,8 +10,8 @@ use super::{parts, tools};
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Block, Conversation, Fate, Part};
-use crate::dialect::json::{Cursor, Quoted};
 use crate::dialect::pass;
+use crate::json::{Cursor, Quoted};
 
 /// Reads every field. `model` and `stream` are what the path says.
 ///

@@ -7,8 +7,8 @@
 
 use super::chunk::{Chunk, Piece, finish, invented_id};
 use crate::dialect::canonical::{Delta, Finish};
-use crate::dialect::json::{JsonError, Quoted};
 use crate::dialect::upstream_error::UpstreamError;
+use crate::json::{JsonError, Quoted};
 
 /// Reads one stream.
 #[derive(Debug, Default)]

@@ -8,9 +8,9 @@
 use super::parts;
 use super::proto::{self, Step};
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::json::{Cursor, Kind, Span, Text};
 use crate::dialect::pass;
 use crate::dialect::scan::{MAX_METADATA, MAX_METADATA_TEXT, MAX_MODEL_NAME, Modalities, Scan, Wants};
+use crate::json::{Cursor, Kind, Span, Text};
 
 /// Reads what a decision needs. `model` and `stream` are what the path says.
 ///

@@ -7,7 +7,7 @@
 //! (protobuf's way with 64-bit numbers), and names in either spelling.
 
 use super::proto::camel;
-use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw, Text, write};
+use crate::json::{Cursor, JsonError, Kind, Quoted, Raw, Text, write};
 
 /// The same demand as JSON Schema. What is no object stays as it is.
 ///

@@ -6,7 +6,7 @@ use super::proto::{self, Step};
 use super::schema::json_schema;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Conversation, Fate, Tool, ToolChoice, ToolMode};
-use crate::dialect::json::{Cursor, Quoted};
+use crate::json::{Cursor, Quoted};
 
 /// Reads `tools`. Only functions are known elsewhere; what Google itself runs is not.
 pub(super) fn tools<'a>(cursor: &mut Cursor<'a>, param: &str, conversation: &mut Conversation<'a>) -> Step {

@@ -12,7 +12,7 @@ use super::parts::{self, Read};
 use super::proto::{self, Step, Stop};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Block, Conversation, Part, Role, ToolCall, ToolResult, Turn};
-use crate::dialect::json::{Cursor, Kind, Quoted};
+use crate::json::{Cursor, Kind, Quoted};
 
 /// Reads one content after the other.
 #[derive(Default)]

@@ -9,7 +9,7 @@ use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
     Conversation, Effort, Field, Format, Notes, Target, Thinking, Tool, ToolChoice, ToolMode, Written,
 };
-use crate::dialect::json::{Raw, write};
+use crate::json::{Raw, write};
 use crate::names::GeminiGeneration as Generation;
 
 /// Texts that end an answer, as many as the API takes.
@@ -318,7 +318,7 @@ mod tests {
     use crate::dialect::canonical::{
         Block, Extra, Fate, Media, MediaKind, Part, Role, Source, ToolCall, ToolResult, Turn,
     };
-    use crate::dialect::json::Quoted;
+    use crate::json::Quoted;
 
     const NEW: Target<'static> = Target {
         model: "gemini-3.8-flash",

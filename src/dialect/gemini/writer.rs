@@ -13,7 +13,7 @@ use std::mem;
 use super::answer::{usage_metadata, who, word};
 use super::compact::compact;
 use crate::dialect::canonical::{Delta, Finish, Reply};
-use crate::dialect::json::{Cursor, Kind, Quoted, Raw, unescape, write};
+use crate::json::{Cursor, Kind, Quoted, Raw, unescape, write};
 use crate::usage::Usage;
 
 /// Calls of one answer that are kept; as many as other parts of the proxy look at.

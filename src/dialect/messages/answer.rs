@@ -6,10 +6,10 @@ use super::counts::Counts;
 use super::ids;
 use crate::dialect::canonical::{Completion, Finish, Part, Reply, ToolCall};
 use crate::dialect::chat::answer::estimated_tokens;
-use crate::dialect::json::write::{Object, object};
-use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
+use crate::json::write::{Object, object};
+use crate::json::{Cursor, JsonError, Kind, Quoted, Raw};
 use crate::usage::Usage;
 
 /// Reads a whole body.
@@ -193,7 +193,7 @@ pub fn write(completion: &Completion<'_>, reply: &Reply<'_>) -> Vec<u8> {
 pub(super) fn head(o: &mut Object<'_>, reply: &Reply<'_>) {
     let out = o.member("id");
     out.extend_from_slice(b"\"msg_");
-    crate::dialect::json::write::escape(out, reply.id);
+    crate::json::write::escape(out, reply.id);
     out.push(b'"');
     o.text("type", "message");
     o.text("role", "assistant");

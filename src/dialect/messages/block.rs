@@ -10,7 +10,7 @@ use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
     Block, CacheMark, Conversation, Fate, Media, MediaKind, Part, Source, ToolCall, ToolResult,
 };
-use crate::dialect::json::{Cursor, Kind, Quoted};
+use crate::json::{Cursor, Kind, Quoted};
 
 /// Where something stands, for its sender: `messages[2].content[0]`, `system[1]`.
 #[derive(Clone, Copy)]

@@ -11,9 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::fields::type_ahead;
 use crate::dialect::converse;
-use crate::dialect::json::write::object;
-use crate::dialect::json::{Cursor, Kind, Quoted};
 use crate::dialect::sse::Event;
+use crate::json::write::object;
+use crate::json::{Cursor, Kind, Quoted};
 
 /// The event in a frame; `None` in a frame of a kind that this version does not know. What cannot be taken out of a `chunk` is an
 /// event without data, which no reader takes.
@@ -40,7 +40,7 @@ fn inside(payload: &[u8]) -> Option<Vec<u8>> {
             ("bytes", Kind::String) => found = STANDARD.decode(&*cursor.string()?.decode()).ok(),
             _ => drop(cursor.skip()?),
         }
-        Ok::<(), crate::dialect::json::JsonError>(())
+        Ok::<(), crate::json::JsonError>(())
     });
     read.ok().and(found)
 }

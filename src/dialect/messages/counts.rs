@@ -8,7 +8,7 @@
 //! a long context (`compaction`) are in no total, and neither is what an advisor said (`advisor_message`): these are added (types of
 //! anthropic 2.14.0, read 2026-11-26).
 
-use crate::dialect::json::{Cursor, JsonError, Kind};
+use crate::json::{Cursor, JsonError, Kind};
 use crate::usage::{Service, Usage};
 
 #[derive(Clone, Copy, Debug, Default)]

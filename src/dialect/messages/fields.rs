@@ -5,8 +5,8 @@
 use std::fmt;
 
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw};
 pub(super) use crate::dialect::pass::{Step, Stop, whole};
+use crate::json::{Cursor, JsonError, Kind, Quoted, Raw};
 
 /// What no request can do without.
 pub(super) const NEEDS: &str = "\"model\", \"max_tokens\" and \"messages\"";

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use crate::dialect::json::write::object;
-use crate::dialect::json::{Cursor, JsonError, Raw};
+use crate::json::write::object;
+use crate::json::{Cursor, JsonError, Raw};
 
 /// The body's own field for the version.
 const VERSION: &str = "anthropic_version";
@@ -40,7 +40,7 @@ pub fn hosted<'b>(body: &'b [u8], host: Host<'_>) -> Cow<'b, [u8]> {
         }
         for (name, value) in members.iter().filter(|(name, _)| !host.without.contains(&&**name)) {
             let mut key = Vec::new();
-            crate::dialect::json::write::escape(&mut key, name);
+            crate::json::write::escape(&mut key, name);
             o.raw(std::str::from_utf8(&key).unwrap_or_default(), value);
         }
     });

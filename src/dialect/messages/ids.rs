@@ -7,7 +7,7 @@ use std::hash::Hasher;
 
 use rustc_hash::FxHasher;
 
-use crate::dialect::json::Quoted;
+use crate::json::Quoted;
 
 /// Longest id that goes through as it is. The provider names no limit; its own have 30 letters.
 pub(super) const MAX_ID: usize = 128;

@@ -12,7 +12,7 @@ use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
     CacheMark, Conversation, Effort, Fate, Format, Role, Thinking, Tool, ToolChoice, ToolMode, Turn,
 };
-use crate::dialect::json::{Cursor, Kind, Text};
+use crate::json::{Cursor, Kind, Text};
 
 /// Reads everything that a request says.
 ///
@@ -344,7 +344,7 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
     use crate::dialect::canonical::{Block, Extra, Media, MediaKind, Part, Sampling, Source, ToolCall, ToolResult};
-    use crate::dialect::json::{Quoted, Raw};
+    use crate::json::{Quoted, Raw};
 
     fn with(member: &str) -> String {
         format!(r#"{{"model":"m","max_tokens":1,"messages":[{{"role":"user","content":"x"}}],{member}}}"#)

@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 use super::answer::{BlockRead, Stopped};
 use super::counts::Counts;
 use crate::dialect::canonical::Delta;
-use crate::dialect::json::{Cursor, JsonError, Kind, Quoted};
 use crate::dialect::upstream_error::UpstreamError;
+use crate::json::{Cursor, JsonError, Kind, Quoted};
 
 /// Blocks that may be open at once. The provider opens one after the other; what is beyond this is not read.
 pub const MAX_OPEN: usize = 16;

@@ -8,9 +8,9 @@
 
 use super::fields::{NEEDS, Step, Stop, count, expect, flag};
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::json::{Cursor, Kind};
 use crate::dialect::pass::{self, skip};
 use crate::dialect::scan::{Scan, Wants, add_metadata, add_text};
+use crate::json::{Cursor, Kind};
 
 /// Reads what a decision needs.
 ///

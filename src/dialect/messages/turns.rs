@@ -10,8 +10,8 @@ use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
     Block, CacheMark, Conversation, Field, Media, MediaKind, Notes, Part, Role, Source, Target, ToolResult, Turn,
 };
-use crate::dialect::json::write::{Array, Object};
-use crate::dialect::json::{Quoted, Raw};
+use crate::json::write::{Array, Object};
+use crate::json::{Quoted, Raw};
 
 /// Marks of one prompt that the provider takes; further ones are left out.
 pub(super) const MAX_CACHE_MARKS: u32 = 4;

@@ -11,8 +11,8 @@ use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
     Conversation, Field, Format, Notes, Sampling, Target, Tool, ToolChoice, ToolMode, Written,
 };
-use crate::dialect::json::Raw;
-use crate::dialect::json::write::{Object, object};
+use crate::json::Raw;
+use crate::json::write::{Object, object};
 
 /// Longest name of a tool.
 pub const MAX_TOOL_NAME: usize = 128;
@@ -108,7 +108,7 @@ fn stop<'w, 'a>(
     said: &'w Conversation<'a>,
     target: &Target<'_>,
     notes: &mut Notes,
-) -> Result<Vec<&'w crate::dialect::json::Quoted<'a>>, BadBody> {
+) -> Result<Vec<&'w crate::json::Quoted<'a>>, BadBody> {
     let written: Vec<_> = said.stop.iter().filter(|text| !blank(text)).collect();
     if written.len() < said.stop.len() {
         let why = "takes no text of nothing but space as the end of an answer";
@@ -319,7 +319,7 @@ mod tests {
     use super::*;
     use crate::catalog::Capabilities;
     use crate::dialect::canonical::{Effort, Thinking};
-    use crate::dialect::json::Quoted;
+    use crate::json::Quoted;
 
     fn target(able: Capabilities) -> Target<'static> {
         Target {

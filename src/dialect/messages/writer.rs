@@ -9,9 +9,9 @@ use super::answer::{call_id, head, stopped, write_usage};
 use super::error;
 use crate::dialect::caller_error::CallerError;
 use crate::dialect::canonical::{Delta, Finish, Reply};
-use crate::dialect::json::Quoted;
-use crate::dialect::json::write::{Object, object};
 use crate::failure::Failure;
+use crate::json::Quoted;
+use crate::json::write::{Object, object};
 use crate::usage::Usage;
 
 /// Bytes of calls that are kept behind an open one: many times what a model writes into its calls.

@@ -5,9 +5,9 @@
 use super::envelope::{self, Head, Item, Said, Status};
 use super::input::object;
 use crate::dialect::canonical::{Completion, Echo, Finish, Part, Reply, ToolCall};
-use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw, Text};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
+use crate::json::{Cursor, JsonError, Kind, Quoted, Raw, Text};
 use crate::usage::{Service, Usage};
 
 /// Reads a whole body.

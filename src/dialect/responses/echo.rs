@@ -6,8 +6,8 @@
 use bytes::Bytes;
 
 use crate::dialect::canonical::Echo;
-use crate::dialect::json::write::{Object, on_one_line};
-use crate::dialect::json::{Cursor, JsonError, Kind, Raw};
+use crate::json::write::{Object, on_one_line};
+use crate::json::{Cursor, JsonError, Kind, Raw};
 
 /// Members that are repeated.
 const REPEATED: [&str; 16] = [
@@ -76,7 +76,7 @@ pub(super) fn repeat_with(o: &mut Object<'_>, echo: &Echo, name: &str, others: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::json::write::object;
+    use crate::json::write::object;
 
     #[test]
     fn what_was_asked_for_is_repeated_on_one_line() {

@@ -7,8 +7,8 @@
 
 use super::echo::{repeat, repeat_with};
 use crate::dialect::canonical::{Echo, Finish};
-use crate::dialect::json::write::{Array, Object, escape, object, on_one_line};
-use crate::dialect::json::{Quoted, Raw};
+use crate::json::write::{Array, Object, escape, object, on_one_line};
+use crate::json::{Quoted, Raw};
 use crate::usage::Usage;
 
 /// Who answers.

@@ -9,8 +9,8 @@
 
 use crate::dialect::caller_error::CallerError;
 use crate::dialect::chat;
-use crate::dialect::json::Raw;
-use crate::dialect::json::write::object;
+use crate::json::Raw;
+use crate::json::write::object;
 
 /// The number of an error event whose place in the stream is not known: behind every other, and still a signed 32-bit number.
 pub const AFTER_ALL: u64 = i32::MAX as u64;

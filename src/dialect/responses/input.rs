@@ -7,8 +7,8 @@ use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
     Block, CacheMark, Conversation, Fate, Media, MediaKind, Part, Role, Source, ToolCall, ToolResult, Turn,
 };
-use crate::dialect::json::{Cursor, Kind, Quoted, Raw, Text};
 use crate::dialect::pass::{Step, Stop, skip};
+use crate::json::{Cursor, Kind, Quoted, Raw, Text};
 
 /// Whom items are added to.
 pub(super) struct Input<'c, 'a> {

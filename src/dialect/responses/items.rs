@@ -13,8 +13,8 @@ use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
     Block, Conversation, Field, Ids, Media, MediaKind, Notes, Part, Role, Source, Target, ToolResult, Turn,
 };
-use crate::dialect::json::Quoted;
-use crate::dialect::json::write::{Array, Object, array, object};
+use crate::json::Quoted;
+use crate::json::write::{Array, Object, array, object};
 
 /// Longest `call_id`, in bytes, as the API allows.
 pub const MAX_CALL_ID: usize = 64;

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use crate::dialect::canonical::Source;
-use crate::dialect::json::{Quoted, Text};
+use crate::json::{Quoted, Text};
 
 /// Names of files whose caller gave none: the API demands one with every inline file.
 pub(super) const FILE_NAME: &str = "document";
@@ -59,7 +59,7 @@ fn inline(url: &str) -> Option<(&str, &str)> {
 /// A `data:` URL as a JSON string.
 pub(super) fn write_data_url(out: &mut Vec<u8>, mime: &str, data: &Quoted<'_>) {
     out.extend_from_slice(b"\"data:");
-    crate::dialect::json::write::escape(out, mime);
+    crate::json::write::escape(out, mime);
     out.extend_from_slice(b";base64,");
     out.extend_from_slice(data.written().as_bytes());
     out.push(b'"');
@@ -68,7 +68,7 @@ pub(super) fn write_data_url(out: &mut Vec<u8>, mime: &str, data: &Quoted<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::json::Cursor;
+    use crate::json::Cursor;
 
     fn of(json: &str) -> Source<'_> {
         of_url(Cursor::new(json.as_bytes()).unwrap().string().unwrap())

@@ -5,8 +5,8 @@
 
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Conversation, Effort, Fate, Format, Thinking, Tool, ToolChoice, ToolMode};
-use crate::dialect::json::{Cursor, Kind, Quoted, Raw, Text};
 use crate::dialect::pass::{Step, expect, skip, string};
+use crate::json::{Cursor, Kind, Quoted, Raw, Text};
 
 /// Takes `tools`.
 pub(super) fn tools<'a>(

@@ -8,8 +8,8 @@ use super::options;
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{Conversation, Fate, Logprobs, Part};
-use crate::dialect::json::{Cursor, Kind, Quoted, Raw};
 use crate::dialect::pass::{self, Step, expect, flag, number, skip, string};
+use crate::json::{Cursor, Kind, Quoted, Raw};
 
 /// Fields that are understood.
 const FIELDS: [&str; 34] = [

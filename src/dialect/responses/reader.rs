@@ -6,9 +6,9 @@ use smallvec::SmallVec;
 
 use super::answer::Response;
 use crate::dialect::canonical::Delta;
-use crate::dialect::json::{Cursor, JsonError, Kind, Quoted, Raw, Text};
 use crate::dialect::upstream_error::UpstreamError;
 use crate::failure::Failure;
+use crate::json::{Cursor, JsonError, Kind, Quoted, Raw, Text};
 
 /// Calls that are told apart in one stream. One that makes more is lost: nobody asks for so many.
 pub const MAX_CALLS: usize = 1024;

@@ -5,9 +5,9 @@
 //! Only fields that a decision needs are checked. Everything else is the provider's to judge and goes through byte for byte.
 
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::json::{Cursor, Kind, Span};
 use crate::dialect::pass::{self, Step, expect, flag, number, skip, string};
 use crate::dialect::scan::{Modalities, Scan, Wants};
+use crate::json::{Cursor, Kind, Span};
 
 /// Fields that are read.
 const FIELDS: [&str; 13] = [

@@ -13,8 +13,8 @@ use crate::dialect::canonical::{
 };
 use crate::dialect::chat::fit;
 use crate::dialect::chat::strict::Strict;
-use crate::dialect::json::write::{Object, escape, object};
-use crate::dialect::json::{Quoted, Raw};
+use crate::json::write::{Object, escape, object};
+use crate::json::{Quoted, Raw};
 
 /// What stands for the name of a schema whose caller gave none: the API demands one.
 const SCHEMA_NAME: &str = "answer";

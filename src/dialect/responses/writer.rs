@@ -13,9 +13,9 @@ use super::envelope::{self, Head, Item, Said, Status, write_logprobs};
 use super::error;
 use crate::dialect::caller_error::CallerError;
 use crate::dialect::canonical::{Delta, Echo, Finish, Reply};
-use crate::dialect::json::write::{Object, object};
-use crate::dialect::json::{Cursor, Kind, Quoted, Raw};
 use crate::failure::Failure;
+use crate::json::write::{Object, object};
+use crate::json::{Cursor, Kind, Quoted, Raw};
 use crate::usage::Usage;
 
 /// Most of an answer, in bytes: as much as one event of a provider may hold, and several times what models give. A longer answer

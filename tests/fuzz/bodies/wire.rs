@@ -86,7 +86,7 @@ pub fn requests(bytes: &[u8]) {
         match translate::scan(caller, bytes, in_path, Wants { metadata: true }) {
             Ok(scan) => {
                 assert!(scan.model.len() <= MAX_MODEL_NAME && scan.text.len() <= MAX_TEXTS);
-                let inside = |passage: &wayside::dialect::json::Passage| {
+                let inside = |passage: &wayside::json::Passage| {
                     passage.span.start <= passage.span.end && passage.span.end <= bytes.len()
                 };
                 assert!(scan.text.iter().all(inside));
