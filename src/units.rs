@@ -201,9 +201,11 @@ impl AddAssign for Usd {
 impl fmt::Display for Usd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let micro = self.0.div_ceil(1_000_000);
-        let digits = format!("{:06}", micro % 1_000_000);
-        let shown = digits.trim_end_matches('0').len().max(2);
-        write!(f, "{}.{}", micro / 1_000_000, &digits[..shown])
+        let (mut fraction, mut digits) = (micro % 1_000_000, 6);
+        while digits > 2 && fraction.is_multiple_of(10) {
+            (fraction, digits) = (fraction / 10, digits - 1);
+        }
+        write!(f, "{}.{fraction:0digits$}", micro / 1_000_000)
     }
 }
 

@@ -1,6 +1,7 @@
-//! One pass over JSON without a tree: strict, bounded, and every value knows where it stands.
+//! One pass over JSON without a tree: strict, bounded, and every value knows where it stands. And JSON on its way out.
 //!
-//! In: bytes. Out: spans, borrowed strings, numbers, or an error with its place. Must not know: any provider's fields.
+//! In: bytes; names and values. Out: spans, borrowed strings, numbers, or an error with its place; bytes. Must not know: any
+//! provider's fields.
 //!
 //! Why not serde_json: a body must be forwarded byte for byte with one value replaced, and read the way the strictest reader
 //! down the road reads it. That takes byte positions, duplicate keys and a nesting limit, which serde_json's visitors do not
@@ -8,6 +9,8 @@
 
 mod cursor;
 mod error;
+#[cfg(feature = "serve")]
+mod serialize;
 mod text;
 pub mod write;
 
@@ -15,6 +18,8 @@ use std::fmt;
 
 pub use cursor::Cursor;
 pub use error::{JsonError, MAX_NESTING, Reason};
+#[cfg(feature = "serve")]
+pub use serialize::serialize;
 pub use text::{Passage, Quoted, Raw, Text, unescape};
 
 /// A half-open range of bytes.

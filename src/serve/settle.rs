@@ -2,6 +2,7 @@
 //!
 //! In: facts, decision, attempts, the answer's own words. Out: a [`Record`] for telemetry. Must not know: sockets.
 
+use std::borrow::Cow;
 use std::ops::Add;
 use std::sync::Arc;
 use std::time::Instant;
@@ -373,7 +374,7 @@ fn terms(facts: &Facts) -> Terms {
 /// Names behind the indices of [`Facts`].
 struct Words<'a> {
     checked: &'a Checked,
-    modality: String,
+    modality: Cow<'static, str>,
     attributes: Vec<(&'a str, String)>,
 }
 
@@ -413,8 +414,11 @@ impl<'a> Words<'a> {
     }
 }
 
-fn modality(set: ModalitySet) -> String {
-    set.iter().map(crate::policy::checked::Modality::word).collect::<Vec<_>>().join("+")
+/// `text+image`; most have one part, and its word is there already.
+fn modality(set: ModalitySet) -> Cow<'static, str> {
+    let mut words = set.iter().map(crate::policy::checked::Modality::word);
+    let first = Cow::Borrowed(words.next().unwrap_or_default());
+    words.fold(first, |said, word| said + "+" + word)
 }
 
 fn attribute(domain: &AttributeDomain, value: &AttributeValue) -> String {

@@ -15,6 +15,8 @@ use parking_lot::{Condvar, Mutex};
 use prometheus::IntCounter;
 use serde::Serialize;
 
+use crate::json;
+
 /// How long a line may stay in memory.
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
 /// Bytes that may wait for a slow sink; lines beyond are lost and counted.
@@ -78,7 +80,7 @@ impl LineLog {
         let Some(shared) = &self.shared else { return };
         LINE.with_borrow_mut(|buffer| {
             buffer.clear();
-            if serde_json::to_writer(&mut *buffer, line).is_err() {
+            if json::serialize(buffer, line).is_err() {
                 shared.lost.inc();
                 return;
             }
