@@ -201,11 +201,14 @@ impl AddAssign for Usd {
 impl fmt::Display for Usd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let micro = self.0.div_ceil(1_000_000);
-        let (mut fraction, mut digits) = (micro % 1_000_000, 6);
-        while digits > 2 && fraction.is_multiple_of(10) {
-            (fraction, digits) = (fraction / 10, digits - 1);
+        let (mut fraction, mut digits) = (micro % 1_000_000, [b'0'; 6]);
+        for digit in digits.iter_mut().rev() {
+            *digit += (fraction % 10) as u8;
+            fraction /= 10;
         }
-        write!(f, "{}.{fraction:0digits$}", micro / 1_000_000)
+        let zeros = digits[2..].iter().rev().take_while(|digit| **digit == b'0').count();
+        let shown = std::str::from_utf8(&digits[..digits.len() - zeros]).unwrap_or_default();
+        write!(f, "{}.{shown}", micro / 1_000_000)
     }
 }
 

@@ -86,7 +86,7 @@ impl Carried {
         upstream: Dialect,
         caller: Dialect,
         headers: impl Iterator<Item = (&'h str, &'h str)>,
-        now: Timestamp,
+        now: impl Fn() -> Timestamp,
     ) -> Self {
         let mut carried = Self::default();
         let mut named = usize::MAX;
@@ -101,7 +101,7 @@ impl Carried {
             }
             if theirs == ours {
                 carried.limits.push((name.into(), value.into()));
-            } else if let Some((name, value)) = translated(name, value, caller, now) {
+            } else if let Some((name, value)) = translated(name, value, caller, now()) {
                 carried.limits.push((name.into(), value.into()));
             }
         }
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     fn over(upstream: Dialect, caller: Dialect, headers: &[(&str, &str)]) -> (Option<String>, Vec<String>) {
-        let now = "2026-11-26T12:00:00.5Z".parse().unwrap();
+        let now = || "2026-11-26T12:00:00.5Z".parse().unwrap();
         let carried = Carried::over(upstream, caller, headers.iter().copied(), now);
         let limits = carried.limits.iter().map(|(name, value)| format!("{name}: {value}")).collect();
         (carried.request_id.map(String::from), limits)

@@ -168,12 +168,15 @@ mod tests {
 
     #[test]
     fn special_bytes_are_found_at_every_place_and_nothing_else_is() {
-        for place in 0..20 {
-            for byte in 0..=255u8 {
-                let mut text = *b"aZ~ 0/!#[]^_`{}\x7f\xc3\xa9\xff\x80";
+        for length in [20, 100, 200] {
+            let plain: Vec<u8> = b"aZ~ 0/!#[]^_`{}\x7f\xc3\xa9\xff\x80".iter().copied().cycle().take(length).collect();
+            for (place, byte) in (0..length).flat_map(|place| (0..=255u8).map(move |byte| (place, byte))) {
+                let mut text = plain.clone();
                 text[place] = byte;
                 let wanted = if byte == b'"' || byte == b'\\' || byte < 0x20 { place } else { text.len() };
-                assert_eq!(cursor::plain_end(&text, 0), wanted, "{byte} at {place}");
+                for from in [0, place.min(3), place] {
+                    assert_eq!(cursor::plain_end(&text, from), wanted, "{byte} at {place}, looked for from {from}");
+                }
             }
         }
     }

@@ -274,7 +274,7 @@ async fn successful(mut answer: Answer, hop: &Try<'_>) -> Result<Answer, Failed>
 fn carried(answer: &Answer, hop: &Try<'_>) -> Carried {
     let headers = answer.headers().into_iter().flatten();
     let text = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-    Carried::over(hop.dialect, hop.caller, text, jiff::Timestamp::now())
+    Carried::over(hop.dialect, hop.caller, text, jiff::Timestamp::now)
 }
 
 async fn read_up_to(mut answer: Answer, limit: usize) -> Result<Bytes, UpstreamError> {
