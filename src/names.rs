@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-pub use carry::{GeminiGeneration, Lost, Modality, Place};
+pub use carry::{Control, GeminiGeneration, Lost, Modality, Place};
 
 /// A provider as policies and configuration name it: `openai`, `bedrock`, `vllm`.
 pub type ProviderName = Arc<str>;

@@ -230,11 +230,11 @@ impl StreamWriter {
 
 #[cfg(test)]
 mod tests {
-    use super::super::canonical::{Format, Media, MediaKind, Part, Role, Source, Tool, Turn};
+    use super::super::canonical::{CacheMark, Format, Media, MediaKind, Part, Role, Source, Tool, Turn};
     use super::*;
     use crate::catalog::Capabilities;
     use crate::json::{Quoted, Raw};
-    use crate::names::{Modality, Place};
+    use crate::names::{Control, Modality, Place};
 
     const CALLERS: [Dialect; 4] = [Dialect::Chat, Dialect::Responses, Dialect::Messages, Dialect::Gemini];
     const MEDIA: [(Modality, MediaKind, &str); 4] = [
@@ -261,6 +261,31 @@ mod tests {
         let carried: Vec<bool> = carried.collect();
         assert!(carried.iter().all(|one| *one == carried[0]), "{to:?} {model} {carried:?}");
         carried[0]
+    }
+
+    #[test]
+    fn writers_tell_the_controls_that_the_table_of_names_says() {
+        for to in Dialect::ALL.into_iter().filter(|to| *to != Dialect::Embeddings) {
+            for able in [None, Some(false), Some(true)] {
+                let mut said = Conversation::empty(Dialect::Messages);
+                let turn = |role, part: Part<'static>, at| Turn { role, blocks: vec![part.into()], at };
+                said.turns = vec![turn(Role::User, Part::Text(Quoted::of("look")), 0)];
+                said.turns[0].blocks[0].cache = Some(CacheMark::Short);
+                let written = |said: &Conversation<'_>| {
+                    let able = Capabilities { assistant_prefill: able, prompt_caching: able, ..Capabilities::NONE };
+                    let output_cap = "max_tokens";
+                    let (max_output, model_max_output) = (None, None);
+                    let target =
+                        Target { model: "a-model", max_output, model_max_output, able, output_cap, lenient: false };
+                    request(to, said, &target).map(|written| String::from_utf8(written.body).unwrap())
+                };
+                let marked = written(&said).unwrap();
+                let marks = marked.contains("cache_control") || marked.contains("cachePoint");
+                assert_eq!(marks, to.tells(Control::CacheMarks, able), "{to:?} {able:?} {marked}");
+                said.turns.push(turn(Role::Assistant, Part::Text(Quoted::of("I see")), 1));
+                assert_eq!(written(&said).is_ok(), to.tells(Control::BegunAnswer, able), "{to:?} {able:?}");
+            }
+        }
     }
 
     #[test]

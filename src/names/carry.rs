@@ -1,6 +1,6 @@
 //! What a dialect's API has a place for, of a request that came in another one.
 //!
-//! In: dialects, a kind of content. Out: how much of it can be sent on. Must not know: policies, how anything is written. One
+//! In: dialects, a kind of content or a control. Out: how much of it can be sent on. Must not know: policies, how anything is written. One
 //! table for who writes requests and for who judges policies: `dialect::translate` holds its readers and writers to it.
 
 use serde::Serialize;
@@ -59,7 +59,32 @@ pub enum Lost {
     ByUrl,
 }
 
+/// What callers of Messages may send besides contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// The beginning of the answer, as the last message.
+    BegunAnswer,
+    /// Marks of what is kept in a cache.
+    CacheMarks,
+}
+
+impl Control {
+    /// Every member.
+    pub const ALL: [Self; 2] = [Self::BegunAnswer, Self::CacheMarks];
+}
+
 impl Dialect {
+    /// Whether a model of a provider of this dialect is told it. `able` is what its facts say: that it goes on with an answer that
+    /// was begun, or takes marks.
+    pub fn tells(self, control: Control, able: Option<bool>) -> bool {
+        match (self, control) {
+            (Self::Messages | Self::Converse, Control::BegunAnswer) => able != Some(false),
+            (Self::Gemini, Control::BegunAnswer) | (Self::Converse, Control::CacheMarks) => able == Some(true),
+            (Self::Messages, Control::CacheMarks) => true,
+            (Self::Chat | Self::Responses | Self::Embeddings, _) | (Self::Gemini, Control::CacheMarks) => false,
+        }
+    }
+
     /// How callers of this dialect send it.
     pub const fn sent(self, content: Modality) -> Place {
         use Modality::{Audio, File, Image, Text, Video};

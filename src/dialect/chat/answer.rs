@@ -111,6 +111,8 @@ impl Answer {
             Some(UpstreamError::bare(Failure::ContentFilter, "finish_reason content_filter"))
         } else if all(Finish::Error) {
             Some(UpstreamError::bare(Failure::ServerError, "finish_reason error"))
+        } else if self.choices.contains(&None) {
+            Some(UpstreamError::bare(Failure::ServerError, "a choice without a finish_reason"))
         } else if self.refused && self.content_bytes == 0 {
             Some(UpstreamError::bare(Failure::Refusal, "the message is a refusal"))
         } else {
@@ -291,6 +293,7 @@ mod tests {
             (message(r#"{"content":""}"#, "content_filter"), Some(Failure::ContentFilter)),
             (message(r#"{"content":""}"#, "error"), Some(Failure::ServerError)),
             (r#"{"choices":[]}"#.to_owned(), Some(Failure::ServerError)),
+            (r#"{"choices":[{"message":{"content":"hi"},"finish_reason":null}]}"#.to_owned(), Some(Failure::ServerError)),
             ("{}".to_owned(), Some(Failure::ServerError)),
             (r#"{"error":{"message":"x","code":429}}"#.to_owned(), Some(Failure::RateLimit)),
             (r#"{"object":"error","message":"x","code":400}"#.to_owned(), Some(Failure::BadRequest)),

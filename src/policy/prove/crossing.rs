@@ -10,14 +10,14 @@
 use super::super::atoms::{Mentions, Space};
 use super::super::boxes::AtomBox;
 use super::super::checked::{
-    Checked, Domain, Endpoint, Hop, Modality, Origin, RuleId, Snapshot, Subject, Target, Values,
+    Chain, Checked, Domain, Endpoint, Hop, Modality, Origin, RuleId, Snapshot, Subject, Target, Values,
 };
 use super::super::diagnostic::{Diagnostic, R334};
 use super::super::eligible;
 use super::limits::{self, chain_of};
 use super::witness::Claim;
 use super::{Proof, Stop};
-use crate::names::{Dialect, Lost};
+use crate::names::{Control, Dialect, Lost};
 
 /// What configured providers speak; every other speaks what it is known for.
 pub type Spoken<'a> = &'a [(String, Dialect)];
@@ -32,11 +32,18 @@ const fn caller(endpoint: Endpoint) -> Option<Dialect> {
     }
 }
 
+/// Whether callers of an endpoint converse in another dialect than Messages.
+fn others(endpoint: Endpoint) -> bool {
+    caller(endpoint).is_some_and(|dialect| dialect != Dialect::Messages)
+}
+
 /// What requests bring that some dialect has no place for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Brought {
     Content(Modality),
     ToolsBesideSchema,
+    /// From callers of Messages, in a rule that takes no others.
+    Control(Control),
 }
 
 impl Brought {
@@ -45,13 +52,16 @@ impl Brought {
         let asked = |subject| checked.columns.iter().any(|column| column.subject == subject);
         let contents = Modality::ALL.into_iter().filter(|content| asked(Subject::Modality(*content)));
         let both = asked(Subject::Tools) && asked(Subject::JsonSchema);
-        contents.map(Self::Content).chain(both.then_some(Self::ToolsBesideSchema)).collect()
+        let told_apart = asked(Subject::Endpoint) || !checked.endpoints.iter().any(|one| others(*one));
+        let controls = Control::ALL.into_iter().filter(|_| told_apart).map(Self::Control);
+        contents.map(Self::Content).chain(both.then_some(Self::ToolsBesideSchema)).chain(controls).collect()
     }
 
     fn subjects(self) -> Vec<Subject> {
         match self {
             Self::Content(content) => vec![Subject::Modality(content)],
             Self::ToolsBesideSchema => vec![Subject::Tools, Subject::JsonSchema],
+            Self::Control(_) => Vec::new(),
         }
     }
 
@@ -61,6 +71,7 @@ impl Brought {
         match self {
             Self::Content(content) => eligible::takes(entry, content),
             Self::ToolsBesideSchema => eligible::calls_tools(entry) && eligible::follows_schema(entry),
+            Self::Control(_) => true,
         }
     }
 
@@ -69,6 +80,9 @@ impl Brought {
             Self::Content(content) => caller.lost(hop, content),
             Self::ToolsBesideSchema => {
                 (caller != hop && !hop.takes_tools_beside_schema(&snapshot.model.id)).then_some(Lost::All)
+            }
+            Self::Control(control) => {
+                (caller == Dialect::Messages && hop != caller && !told(control, hop, snapshot)).then_some(Lost::All)
             }
         }
     }
@@ -82,8 +96,20 @@ impl Brought {
             Self::Content(Modality::Video) => "video",
             Self::Content(Modality::File) => "files",
             Self::ToolsBesideSchema => "tools beside a schema",
+            Self::Control(Control::BegunAnswer) => "begun answers",
+            Self::Control(Control::CacheMarks) => "cache marks",
         }
     }
+}
+
+/// Whether a snapshot is told a control.
+fn told(control: Control, dialect: Dialect, snapshot: &Snapshot) -> bool {
+    let can = snapshot.facts.as_deref().map(|entry| entry.capabilities).unwrap_or_default();
+    let able = match control {
+        Control::BegunAnswer => can.assistant_prefill,
+        Control::CacheMarks => can.prompt_caching,
+    };
+    dialect.tells(control, able)
 }
 
 /// Endpoints apart from each other, where a finding can hang on which one it is.
@@ -137,11 +163,35 @@ impl Proof<'_> {
             let Some(chain) = chain_of(&checked.rules[rule.index()].outcome) else { continue };
             for hop in chain.hops.iter().filter(|hop| hop.origin == Origin::Written) {
                 for one in &brought {
+                    if !self.matters(rule, chain, *one, spoken)? {
+                        continue;
+                    }
                     findings.extend(self.crossing(rule, hop, *one, spoken)?);
                 }
             }
         }
         Ok(())
+    }
+
+    /// A control is missed where all callers of the rule may send it, and another hop of the chain is told it.
+    fn matters(&mut self, rule: RuleId, chain: &Chain, one: Brought, spoken: Spoken<'_>) -> Result<bool, Stop> {
+        let Brought::Control(control) = one else { return Ok(true) };
+        let elsewhere = chain.hops.iter().any(|hop| {
+            let Target::Snapshot(id) = hop.target else { return false };
+            let snapshot = &self.checked.snapshots[id.index()];
+            speaks(snapshot, spoken).is_some_and(|dialect| told(control, dialect, snapshot))
+        });
+        if !elsewhere {
+            return Ok(false);
+        }
+        for endpoint in self.checked.endpoints.iter().filter(|one| others(**one)) {
+            if let Some(area) = area(&self.space, one, *endpoint)
+                && self.reached(rule, &area, &[])?.is_some()
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn crossing(
@@ -193,6 +243,10 @@ impl Proof<'_> {
                 format!("{model} is never sent the {name} that rule `{}` takes", rule.name),
                 format!("before Gemini 3, the `{api}` API takes one or the other"),
             ),
+            (Lost::All, Brought::Control(_)) => (
+                format!("{model} is never sent the {name} that callers of rule `{}` may send", rule.name),
+                format!("the `{api}` API has no place for {name} to this model"),
+            ),
         };
         let help = match (lost, brought) {
             (Lost::ByUrl, _) => format!(
@@ -207,14 +261,21 @@ impl Proof<'_> {
             (Lost::All, Brought::ToolsBesideSchema) => {
                 "add `not (tools and json_schema)` to the condition, or name a later model".to_owned()
             }
+            (Lost::All, Brought::Control(_)) => format!(
+                "name a model whose provider speaks `messages`, or write `# allow cannot-carry: callers send no {name}`"
+            ),
         };
-        let found = Diagnostic::new(&R334, hop.span, title).here(here);
-        found
-            .label(rule.span, "this rule takes such requests")
-            .note(format!(
+        let then = match brought {
+            Brought::Control(Control::CacheMarks) => {
+                "they are left out: this provider keeps what it likes by itself, and what it reads again may cost more"
+                    .to_owned()
+            }
+            _ => format!(
                 "such a request of a `{}` caller goes past this hop (`cannot_carry`), whatever else fails",
                 endpoint.word()
-            ))
-            .help(help)
+            ),
+        };
+        let found = Diagnostic::new(&R334, hop.span, title).here(here);
+        found.label(rule.span, "this rule takes such requests").note(then).help(help)
     }
 }
