@@ -130,15 +130,17 @@ impl<D: Desk> HttpServerApp for Counter<D> {
                 session.set_keepalive(idle);
                 session.set_read_timeout(Some(patience.read));
                 session.set_write_timeout(Some(patience.write));
+                // What is rare is on the heap here and below: the future of every request is moved there, and is as large as its
+                // largest part.
                 if head_size(&session) > patience.head {
-                    reply::problem(&mut session, &Problem::head_too_large(patience.head)).await
+                    Box::pin(reply::problem(&mut session, &Problem::head_too_large(patience.head))).await
                 } else {
                     self.desk.answer(&mut session).await
                 }
             }
             Err(error) => {
                 tracing::debug!("a head that cannot be read: {error}");
-                reply::unreadable(&mut session).await
+                Box::pin(reply::unreadable(&mut session)).await
             }
         };
         if ended == Ended::Broken {

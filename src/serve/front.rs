@@ -31,24 +31,24 @@ impl Desk for Front {
         let Some(mut turn) = Turn::take(&self.sidecar.tally) else {
             let problem = turn::line_is_full();
             self.sidecar.refused(problem.reason());
-            return reply::problem(session, &problem).await;
+            return Box::pin(reply::problem(session, &problem)).await;
         };
         match asks {
-            // Boxed by itself: `answer` is boxed, too, and would move these kilobytes three times. Room is made first, so that
-            // what is begun is begun there.
+            // Boxed by itself, as all of these are: `answer` is boxed, too, and would move these kilobytes three times. Room is made
+            // first, so that what is begun is begun there.
             Asks::Answer(entrance) => {
                 Box::into_pin(Box::write(Box::new_uninit(), exchange(&self.sidecar, session, entrance, &mut turn)))
                     .await
             }
-            Asks::Count(entrance) => count::answer(&self.sidecar, session, entrance, &mut turn).await,
+            Asks::Count(entrance) => Box::pin(count::answer(&self.sidecar, session, entrance, &mut turn)).await,
             // Too little work to wait for.
-            Asks::Models(dialect) => models::list(&self.sidecar.in_force(), session, dialect).await,
-            Asks::Model(dialect, id) => models::one(&self.sidecar.in_force(), session, dialect, &id).await,
+            Asks::Models(dialect) => Box::pin(models::list(&self.sidecar.in_force(), session, dialect)).await,
+            Asks::Model(dialect, id) => Box::pin(models::one(&self.sidecar.in_force(), session, dialect, &id)).await,
             Asks::Wrong(problem, allow) => {
                 self.sidecar.refused(problem.reason());
                 let mut headers = reply::named();
                 headers.extend(allow.map(|allow| (http::header::ALLOW, HeaderValue::from_static(allow))));
-                reply::problem_with(session, &problem, headers).await
+                Box::pin(reply::problem_with(session, &problem, headers)).await
             }
         }
     }
