@@ -10,7 +10,7 @@ use crate::LONG_PROMPT;
 use crate::load::{Scenario, Shape};
 
 /// Two chains: one that answers at once, one whose first hop is down.
-pub const POLICY: &str = include_str!("policy.route");
+const POLICY: &str = include_str!("policy.route");
 const CONFIG: &str = include_str!("wayside.yaml");
 const BINARY: &str = env!("CARGO_BIN_EXE_wayside");
 /// What a rule may have behind its hops.
@@ -34,14 +34,34 @@ impl Drop for Process {
     }
 }
 
+/// Who is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The upstream itself.
+    Direct,
+    /// A bare pingora copy loop.
+    CopyLoop,
+    /// Wayside with nothing a policy or a configuration can leave out: no log, no headers, the plainest chain.
+    Bare,
+    /// As it is by default.
+    Wayside,
+    /// With all of it: breakers that open, retries, held and resumed streams, a queue behind every chain, a line before the places
+    /// for requests in work, and the log.
+    Everything,
+    /// With a limit in the middle of what a long prompt can be, so that its tokens are counted.
+    Counting,
+    /// Another build of it, to see in one run what a change does.
+    Beside,
+    /// nginx as a reverse proxy without logs, if it is installed. The fallback row is the same to it: first a server that
+    /// answers 503, then one that does not.
+    Nginx,
+}
+
 /// Somebody who answers chat requests.
 pub struct Contender {
-    pub name: &'static str,
     pub address: SocketAddr,
     /// Processes whose time counts.
     pub pids: Vec<u32>,
-    counts: bool,
-    falls_back: bool,
     _process: Option<Process>,
     _files: Option<tempfile::TempDir>,
 }
@@ -78,134 +98,111 @@ pub fn upstream() -> Upstream {
     Upstream { address, _process: process }
 }
 
-impl Contender {
-    pub fn can(&self, scenario: &Scenario) -> bool {
+impl Kind {
+    pub const ALL: [Self; 8] = [
+        Self::Direct,
+        Self::CopyLoop,
+        Self::Bare,
+        Self::Wayside,
+        Self::Everything,
+        Self::Counting,
+        Self::Beside,
+        Self::Nginx,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::CopyLoop => "pingora copy loop",
+            Self::Bare => "wayside, nothing on",
+            Self::Wayside => "wayside",
+            Self::Everything => "wayside, everything on",
+            Self::Counting => "wayside, counting tokens",
+            Self::Beside => "wayside, the other build",
+            Self::Nginx => "nginx",
+        }
+    }
+
+    pub fn can(self, scenario: &Scenario) -> bool {
         match scenario.shape {
-            _ if self.counts => scenario.shape == (Shape::Chat { bytes: LONG_PROMPT }),
-            Shape::Fallback => self.falls_back,
+            _ if self == Self::Counting => scenario.shape == (Shape::Chat { bytes: LONG_PROMPT }),
+            Shape::Fallback => !matches!(self, Self::Direct | Self::CopyLoop),
             _ => true,
         }
     }
 
-    pub fn direct(upstream: &Upstream) -> Self {
-        Self {
-            name: "direct",
-            address: upstream.address,
-            pids: Vec::new(),
-            counts: false,
-            falls_back: false,
-            _process: None,
-            _files: None,
+    /// A new process of it; `None` where it is not installed.
+    pub fn begin(self, upstream: &Upstream, beside: Option<&Path>) -> Option<Contender> {
+        let of = |policy: &str, config: &str| Contender::of(serve(BINARY.as_ref(), upstream, (policy, config)));
+        match self {
+            Self::Direct => {
+                Some(Contender { address: upstream.address, pids: Vec::new(), _process: None, _files: None })
+            }
+            Self::CopyLoop => {
+                let mut command = pinned(CONTENDER_CORE, &std::env::current_exe().unwrap());
+                command.arg("copy-loop").arg(upstream.address.port().to_string());
+                let (process, address) = start(command);
+                Some(Contender { address, pids: vec![process.0.id()], _process: Some(process), _files: None })
+            }
+            Self::Bare => {
+                let off = "answer_headers: false\nlog: {requests: \"off\",";
+                Some(of(POLICY, &CONFIG.replace("log: {requests: requests.log,", off)))
+            }
+            Self::Wayside => Some(of(POLICY, CONFIG)),
+            Self::Everything => {
+                let policy = POLICY.replace("  degrade         template sorry\n", EVERYTHING);
+                assert_eq!(policy.matches(EVERYTHING).count(), 2);
+                let policy = policy.replace("retry 0", "timeout 20s") + "queue desk { staffed always }\n";
+                let config = CONFIG.replace("breakers: {attempts: 4000000000}", "breakers: {attempts: 20}");
+                let limits = "limits: {threads: 1, concurrent: 64, waiting: 64}";
+                Some(of(&policy, &config.replace("limits: {threads: 1}", limits)))
+            }
+            Self::Counting => {
+                Some(of(&POLICY.replace("timezone \"UTC\"", "timezone \"UTC\", max_prompt 400k"), CONFIG))
+            }
+            Self::Beside => Some(Contender::of(serve(beside?, upstream, (POLICY, CONFIG)))),
+            Self::Nginx => nginx(upstream),
         }
-    }
-
-    pub fn copy_loop(upstream: &Upstream) -> Self {
-        let mut command = pinned(CONTENDER_CORE, &std::env::current_exe().unwrap());
-        command.arg("copy-loop").arg(upstream.address.port().to_string());
-        let (process, address) = start(command);
-        Self {
-            name: "pingora copy loop",
-            address,
-            pids: vec![process.0.id()],
-            counts: false,
-            falls_back: false,
-            _process: Some(process),
-            _files: None,
-        }
-    }
-
-    pub fn wayside(upstream: &Upstream) -> Self {
-        Self::of("wayside", wayside(upstream, POLICY), false)
-    }
-
-    /// With nothing a policy or a configuration can leave out: no log, no headers, the plainest chain.
-    pub fn bare(upstream: &Upstream) -> Self {
-        let config = CONFIG.replace("log: {requests: requests.log,", "answer_headers: false\nlog: {requests: \"off\",");
-        Self::of("wayside, nothing on", serve(BINARY.as_ref(), upstream, (POLICY, &config)), false)
-    }
-
-    /// With all of it: breakers that open, retries, held and resumed streams, a queue behind every chain, a line before the places
-    /// for requests in work, and the log.
-    pub fn everything(upstream: &Upstream) -> Self {
-        let policy = POLICY.replace("  degrade         template sorry\n", EVERYTHING).replace("retry 0", "timeout 20s")
-            + "queue desk { staffed always }\n";
-        assert_eq!(policy.matches(EVERYTHING).count(), 2);
-        let config = CONFIG.replace("breakers: {attempts: 4000000000}", "breakers: {attempts: 20}");
-        let config = config.replace("limits: {threads: 1}", "limits: {threads: 1, concurrent: 64, waiting: 64}");
-        Self::of("wayside, everything on", serve(BINARY.as_ref(), upstream, (&policy, &config)), false)
-    }
-
-    /// Another build of it, to see in one run what a change does.
-    pub fn beside(upstream: &Upstream, binary: &Path) -> Self {
-        Self::of("wayside, the other build", serve(binary, upstream, (POLICY, CONFIG)), false)
-    }
-
-    /// With a limit in the middle of what a long prompt can be, so that its tokens are counted.
-    pub fn counting(upstream: &Upstream) -> Self {
-        let policy = POLICY.replace("timezone \"UTC\"", "timezone \"UTC\", max_prompt 400k");
-        Self::of("wayside, counting tokens", wayside(upstream, &policy), true)
-    }
-
-    fn of(
-        name: &'static str,
-        (process, address, files): (Process, SocketAddr, tempfile::TempDir),
-        counts: bool,
-    ) -> Self {
-        Self {
-            name,
-            address,
-            pids: vec![process.0.id()],
-            counts,
-            falls_back: true,
-            _process: Some(process),
-            _files: Some(files),
-        }
-    }
-
-    /// nginx as a reverse proxy without logs, if it is installed. The fallback row is the same to it: first a server that
-    /// answers 503, then one that does not.
-    pub fn nginx(upstream: &Upstream) -> Option<Self> {
-        let program =
-            ["/usr/sbin/nginx", "/usr/bin/nginx"].map(PathBuf::from).into_iter().find(|path| path.exists())?;
-        let files = tempfile::tempdir().unwrap();
-        let address = free_address();
-        let config = format!(
-            "daemon off; master_process off; pid {dir}/pid; error_log /dev/null; events {{ worker_connections 1024; }}\n\
-             http {{ access_log off; client_max_body_size 64m; client_body_buffer_size 2m; client_body_temp_path {dir}/body;\n\
-             proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;\n\
-             keepalive_requests 1000000000;\n\
-             upstream up {{ server {up}; keepalive 64; keepalive_requests 1000000000; }}\n\
-             map $http_x_wayside_feature $first {{ fallback /down; default \"\"; }}\n\
-             proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_buffering off;\n\
-             server {{ listen {address}; location / {{ proxy_pass http://up$first$request_uri;\n\
-             proxy_intercept_errors on; error_page 503 = @next; }} location @next {{ proxy_pass http://up; }} }} }}\n",
-            dir = files.path().display(),
-            up = upstream.address,
-        );
-        let path = files.path().join("nginx.conf");
-        std::fs::write(&path, config).unwrap();
-        let mut command = pinned(CONTENDER_CORE, &program);
-        command.arg("-c").arg(&path).arg("-p").arg(files.path()).stderr(Stdio::null());
-        let process = Process(command.spawn().unwrap());
-        wait_for(address);
-        let master = process.0.id();
-        let pids = std::iter::once(master).chain(children(master)).collect();
-        let files = Some(files);
-        Some(Self {
-            name: "nginx",
-            address,
-            pids,
-            counts: false,
-            falls_back: true,
-            _process: Some(process),
-            _files: files,
-        })
     }
 }
 
+impl Contender {
+    fn of((process, address, files): (Process, SocketAddr, tempfile::TempDir)) -> Self {
+        Self { address, pids: vec![process.0.id()], _process: Some(process), _files: Some(files) }
+    }
+}
+
+fn nginx(upstream: &Upstream) -> Option<Contender> {
+    let program = ["/usr/sbin/nginx", "/usr/bin/nginx"].map(PathBuf::from).into_iter().find(|path| path.exists())?;
+    let files = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let config = format!(
+        "daemon off; master_process off; pid {dir}/pid; error_log /dev/null; events {{ worker_connections 1024; }}\n\
+         http {{ access_log off; client_max_body_size 64m; client_body_buffer_size 2m; client_body_temp_path {dir}/body;\n\
+         proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;\n\
+         keepalive_requests 1000000000;\n\
+         upstream up {{ server {up}; keepalive 64; keepalive_requests 1000000000; }}\n\
+         map $http_x_wayside_feature $first {{ fallback /down; default \"\"; }}\n\
+         proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_buffering off;\n\
+         server {{ listen {address}; location / {{ proxy_pass http://up$first$request_uri;\n\
+         proxy_intercept_errors on; error_page 503 = @next; }} location @next {{ proxy_pass http://up; }} }} }}\n",
+        dir = files.path().display(),
+        up = upstream.address,
+    );
+    let path = files.path().join("nginx.conf");
+    std::fs::write(&path, config).unwrap();
+    let mut command = pinned(CONTENDER_CORE, &program);
+    command.arg("-c").arg(&path).arg("-p").arg(files.path()).stderr(Stdio::null());
+    let process = Process(command.spawn().unwrap());
+    wait_for(address);
+    let master = process.0.id();
+    let pids = std::iter::once(master).chain(children(master)).collect();
+    Some(Contender { address, pids, _process: Some(process), _files: Some(files) })
+}
+
 /// The release binary with the policy and configuration of this folder, its request log on, written to a file.
-pub fn wayside(upstream: &Upstream, policy: &str) -> (Process, SocketAddr, tempfile::TempDir) {
-    serve(BINARY.as_ref(), upstream, (policy, CONFIG))
+pub fn wayside(upstream: &Upstream) -> (Process, SocketAddr, tempfile::TempDir) {
+    serve(BINARY.as_ref(), upstream, (POLICY, CONFIG))
 }
 
 fn serve(

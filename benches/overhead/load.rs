@@ -80,7 +80,7 @@ pub fn measure(contender: &Contender, scenario: &Scenario, time: Duration) -> Sa
     let used = cpu(&contender.pids).saturating_sub(before);
     times.sort();
     let count = times.len();
-    assert!(count > 0, "{}: no answer from {}", scenario.name, contender.name);
+    assert!(count > 0, "{}: no answer from {}", scenario.name, contender.address);
     Sample {
         p50: times[count / 2],
         p99: times[(count * 99 / 100).min(count - 1)],

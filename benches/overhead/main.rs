@@ -1,8 +1,9 @@
 //! What Wayside costs beside nothing, beside a bare pingora copy loop and, where it is installed, beside nginx: all in one run.
 //!
 //! `cargo bench --bench overhead` prints the table of the README. Every contender is a process of its own with one worker
-//! thread, pinned to one core; the upstream and the load share the other. Rounds are interleaved and medians are printed,
-//! because machines are noisy: compare the columns of one run, never two runs.
+//! thread, pinned to one core; the upstream and the load share the other. Rounds are interleaved, and each begins every process
+//! anew: where one happens to lie in memory is worth more than 10 %, for as long as it lives. Medians are printed, of ratios those
+//! within a round, because machines are noisy: compare the columns of one run, never two runs.
 //!
 //! Wayside stands there three times: with nothing on that can be left out, as it is by default, and with everything on.
 //!
@@ -21,7 +22,7 @@ mod upstream;
 use std::path::Path;
 use std::time::Duration;
 
-use contenders::Contender;
+use contenders::Kind;
 use load::{Scenario, Shape};
 
 /// Bytes of a prompt that is below every window of the policy by its length alone.
@@ -45,17 +46,9 @@ fn compare(arguments: &[String]) {
     let rounds = option(arguments, "--rounds", 5);
     let seconds = Duration::from_millis(option(arguments, "--millis", 1500));
     let upstream = contenders::upstream();
-    let mut contenders = vec![
-        Contender::direct(&upstream),
-        Contender::copy_loop(&upstream),
-        Contender::bare(&upstream),
-        Contender::wayside(&upstream),
-        Contender::everything(&upstream),
-        Contender::counting(&upstream),
-    ];
     let text = |name: &str| arguments.iter().position(|one| one == name).and_then(|at| arguments.get(at + 1));
-    contenders.extend(text("--beside").map(|file| Contender::beside(&upstream, Path::new(file))));
-    contenders.extend(Contender::nginx(&upstream));
+    let beside = text("--beside").map(Path::new);
+    let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Beside || beside.is_some());
     let scenarios = [
         Scenario { name: "2 KB chat, 1 connection", shape: Shape::Chat { bytes: 2 << 10 }, connections: 1 },
         Scenario { name: "2 KB chat, 16 connections", shape: Shape::Chat { bytes: 2 << 10 }, connections: 16 },
@@ -66,14 +59,13 @@ fn compare(arguments: &[String]) {
     let mut report = report::Report::default();
     let only = text("--only");
     for scenario in scenarios.iter().filter(|scenario| only.is_none_or(|only| scenario.name.contains(only.as_str()))) {
-        for round in 0..=rounds {
-            for contender in contenders.iter().filter(|contender| contender.can(scenario)) {
-                eprint!("\r\x1b[K{}: {} ({round}/{rounds})", scenario.name, contender.name);
-                let sample = load::measure(contender, scenario, seconds);
-                // The first round warms caches, pools and the branch predictor.
-                if round > 0 {
-                    report.add(scenario.name, contender.name, sample);
-                }
+        for round in 1..=rounds {
+            for kind in kinds.clone().filter(|kind| kind.can(scenario)) {
+                eprint!("\r\x1b[K{}: {} ({round}/{rounds})", scenario.name, kind.name());
+                let Some(contender) = kind.begin(&upstream, beside) else { continue };
+                // Caches, pools and the branch predictor are cold.
+                load::measure(&contender, scenario, seconds / 4);
+                report.add(scenario.name, kind.name(), load::measure(&contender, scenario, seconds));
             }
         }
     }

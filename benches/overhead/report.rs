@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::contenders::{POLICY, Upstream, wayside};
+use crate::contenders::{Kind, Upstream, wayside};
 use crate::load::{Sample, Shape, answer};
 
 /// Samples by scenario and contender, in the order they came.
@@ -30,9 +30,10 @@ impl Report {
         for key in &self.order {
             let samples = &self.samples[key];
             let micros = |pick: fn(&Sample) -> Duration| median(samples.iter().map(|s| pick(s).as_secs_f64() * 1e6));
-            let cpu = cpu(samples);
-            let base = self.samples.get(&(key.0, "pingora copy loop")).and_then(|samples| cpu_of(samples));
-            let ratio = cpu.zip(base).map_or_else(String::new, |(cpu, base)| format!("{:.2}", cpu / base));
+            let own = cpu(samples);
+            let base = self.samples.get(&(key.0, Kind::CopyLoop.name())).and_then(|samples| cpu(samples));
+            let pairs = own.as_ref().zip(base).map(|(own, base)| own.iter().zip(base).map(|(own, base)| own / base));
+            let ratio = pairs.map_or_else(String::new, |pairs| format!("{:.2}", median(pairs)));
             println!(
                 "| {} | {} | {:.0} | {:.0} | {:.0} | {} | {ratio} |",
                 key.0,
@@ -40,19 +41,15 @@ impl Report {
                 micros(|sample| sample.p50),
                 micros(|sample| sample.p99),
                 median(samples.iter().map(|sample| sample.per_second)),
-                cpu.map_or_else(String::new, |cpu| format!("{cpu:.1}")),
+                own.map_or_else(String::new, |own| format!("{:.1}", median(own.into_iter()))),
             );
         }
     }
 }
 
-fn cpu_of(samples: &[Sample]) -> Option<f64> {
-    cpu(samples)
-}
-
-fn cpu(samples: &[Sample]) -> Option<f64> {
-    let used: Option<Vec<f64>> = samples.iter().map(|s| s.cpu.map(|cpu| cpu.as_secs_f64() * 1e6)).collect();
-    used.map(|used| median(used.into_iter()))
+/// Microseconds of each round.
+fn cpu(samples: &[Sample]) -> Option<Vec<f64>> {
+    samples.iter().map(|sample| sample.cpu.map(|cpu| cpu.as_secs_f64() * 1e6)).collect()
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
@@ -67,7 +64,7 @@ pub fn footprint(upstream: &Upstream) {
     let mut idle = Vec::new();
     for _ in 0..7 {
         let since = Instant::now();
-        let (process, address, _files) = wayside(upstream, POLICY);
+        let (process, address, _files) = wayside(upstream);
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(&Shape::Chat { bytes: 2 << 10 }.request()).unwrap();
         answer(&mut stream, &mut vec![0; 64 << 10]);
