@@ -3,7 +3,7 @@
 //! `cargo bench --bench overhead` prints the table of the README. Every contender is a process of its own with one worker
 //! thread, pinned to one core; the upstream and the load share the other. Rounds are interleaved, and each begins every process
 //! anew: where one happens to lie in memory is worth more than 10 %, for as long as it lives. Medians are printed, of ratios those
-//! within a round, because machines are noisy: compare the columns of one run, never two runs.
+//! within a round, and of CPU the least as well, because machines are noisy: compare the columns of one run, never two runs.
 //!
 //! Wayside stands there three times: with nothing on that can be left out, as it is by default, and with everything on.
 //!

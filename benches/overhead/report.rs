@@ -25,23 +25,30 @@ impl Report {
     }
 
     pub fn print(&self) {
-        println!("| scenario | through | p50 µs | p99 µs | requests/s | CPU µs/request | CPU, copy loop = 1 |");
-        println!("|---|---|---|---|---|---|---|");
+        println!(
+            "| scenario | through | p50 µs | p99 µs | requests/s | CPU µs/request | copy loop = 1 | least | copy loop = 1 |"
+        );
+        println!("|---|---|---|---|---|---|---|---|---|");
         for key in &self.order {
             let samples = &self.samples[key];
             let micros = |pick: fn(&Sample) -> Duration| median(samples.iter().map(|s| pick(s).as_secs_f64() * 1e6));
             let own = cpu(samples);
             let base = self.samples.get(&(key.0, Kind::CopyLoop.name())).and_then(|samples| cpu(samples));
-            let pairs = own.as_ref().zip(base).map(|(own, base)| own.iter().zip(base).map(|(own, base)| own / base));
-            let ratio = pairs.map_or_else(String::new, |pairs| format!("{:.2}", median(pairs)));
+            let text =
+                |value: Option<f64>, digits: usize| value.map_or_else(String::new, |value| format!("{value:.digits$}"));
+            let both = own.as_ref().zip(base.as_ref());
+            let pairs = both.map(|(own, base)| median(own.iter().zip(base).map(|(own, base)| own / base)));
             println!(
-                "| {} | {} | {:.0} | {:.0} | {:.0} | {} | {ratio} |",
+                "| {} | {} | {:.0} | {:.0} | {:.0} | {} | {} | {} | {} |",
                 key.0,
                 key.1,
                 micros(|sample| sample.p50),
                 micros(|sample| sample.p99),
                 median(samples.iter().map(|sample| sample.per_second)),
-                own.map_or_else(String::new, |own| format!("{:.1}", median(own.into_iter()))),
+                text(own.as_ref().map(|own| median(own.iter().copied())), 1),
+                text(pairs, 2),
+                text(own.as_deref().map(least), 1),
+                text(both.map(|(own, base)| least(own) / least(base)), 2),
             );
         }
     }
@@ -50,6 +57,11 @@ impl Report {
 /// Microseconds of each round.
 fn cpu(samples: &[Sample]) -> Option<Vec<f64>> {
     samples.iter().map(|sample| sample.cpu.map(|cpu| cpu.as_secs_f64() * 1e6)).collect()
+}
+
+/// What else a machine does only adds to it: the least of several rounds has least of that.
+fn least(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
