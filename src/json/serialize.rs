@@ -9,7 +9,7 @@ use std::fmt::{self, Write as _};
 
 use serde::{Serialize, ser};
 
-use super::write::{escape, text};
+use super::write::{Array, Object, escape, text};
 
 /// Appends `value` to `out`.
 ///
@@ -22,17 +22,21 @@ pub fn serialize(out: &mut Vec<u8>, value: &impl Serialize) -> fmt::Result {
 /// The place of one value.
 struct Value<'o>(&'o mut Vec<u8>);
 
-/// An object or an array that was begun.
-struct Parts<'o> {
-    out: &'o mut Vec<u8>,
-    empty: bool,
-    end: &'static [u8],
-}
+/// An array that was begun, and what ends it.
+struct Items<'o>(Array<'o>, &'static [u8]);
+
+/// An object that was begun, and what ends it.
+struct Members<'o>(Object<'o>, &'static [u8]);
 
 impl<'o> Value<'o> {
-    fn parts(self, begin: &[u8], end: &'static [u8]) -> Parts<'o> {
-        self.0.extend_from_slice(begin);
-        Parts { out: self.0, empty: true, end }
+    fn items(self, end: &'static [u8]) -> Items<'o> {
+        self.0.push(b'[');
+        Items(Array { out: self.0, empty: true }, end)
+    }
+
+    fn members(self, end: &'static [u8]) -> Members<'o> {
+        self.0.push(b'{');
+        Members(Object { out: self.0, empty: true }, end)
     }
 
     /// A value inside an object of one member, which is how serde's data model writes a variant.
@@ -54,73 +58,31 @@ impl<'o> Value<'o> {
     }
 }
 
-impl Parts<'_> {
-    fn separate(&mut self) {
-        if !std::mem::replace(&mut self.empty, false) {
-            self.out.push(b',');
-        }
-    }
-
-    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> fmt::Result {
-        self.separate();
-        value.serialize(Value(self.out))
-    }
-
-    /// A field of a struct: its name is an identifier, or what an attribute says, and needs no escapes.
-    #[inline]
-    fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> fmt::Result {
-        debug_assert!(super::cursor::plain_end(name.as_bytes(), 0) == name.len(), "{name:?}");
-        self.out.reserve(name.len() + 4);
-        self.separate();
-        self.out.push(b'"');
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
-        value.serialize(Value(self.out))
-    }
-
-    fn finish(self) -> fmt::Result {
-        self.out.extend_from_slice(self.end);
-        Ok(())
-    }
+macro_rules! numbers {
+    ($($name:ident: $kind:ty),+ $(,)?) => {
+        $(fn $name(self, v: $kind) -> fmt::Result {
+            self.whole(v)
+        })+
+    };
 }
 
 impl<'o> ser::Serializer for Value<'o> {
     type Ok = ();
     type Error = fmt::Error;
-    type SerializeSeq = Parts<'o>;
-    type SerializeTuple = Parts<'o>;
-    type SerializeTupleStruct = Parts<'o>;
-    type SerializeTupleVariant = Parts<'o>;
-    type SerializeMap = Parts<'o>;
-    type SerializeStruct = Parts<'o>;
-    type SerializeStructVariant = Parts<'o>;
+    type SerializeSeq = Items<'o>;
+    type SerializeTuple = Items<'o>;
+    type SerializeTupleStruct = Items<'o>;
+    type SerializeTupleVariant = Items<'o>;
+    type SerializeMap = Members<'o>;
+    type SerializeStruct = Members<'o>;
+    type SerializeStructVariant = Members<'o>;
 
     fn serialize_bool(self, v: bool) -> fmt::Result {
         self.word(if v { b"true" } else { b"false" })
     }
-    fn serialize_i8(self, v: i8) -> fmt::Result {
-        self.whole(v)
-    }
-    fn serialize_i16(self, v: i16) -> fmt::Result {
-        self.whole(v)
-    }
-    fn serialize_i32(self, v: i32) -> fmt::Result {
-        self.whole(v)
-    }
-    fn serialize_i64(self, v: i64) -> fmt::Result {
-        self.whole(v)
-    }
-    fn serialize_u8(self, v: u8) -> fmt::Result {
-        self.whole(v)
-    }
-    fn serialize_u16(self, v: u16) -> fmt::Result {
-        self.whole(v)
-    }
-    fn serialize_u32(self, v: u32) -> fmt::Result {
-        self.whole(v)
-    }
-    fn serialize_u64(self, v: u64) -> fmt::Result {
-        self.whole(v)
+    numbers! {
+        serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
+        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64,
     }
     fn serialize_f32(self, v: f32) -> fmt::Result {
         serde_json::to_writer(self.0, &v).map_err(|_| fmt::Error)
@@ -167,14 +129,14 @@ impl<'o> ser::Serializer for Value<'o> {
         value.serialize(Value(&mut *inside.0))?;
         inside.word(b"}")
     }
-    fn serialize_seq(self, _: Option<usize>) -> Result<Parts<'o>, fmt::Error> {
-        Ok(self.parts(b"[", b"]"))
+    fn serialize_seq(self, _: Option<usize>) -> Result<Items<'o>, fmt::Error> {
+        Ok(self.items(b"]"))
     }
-    fn serialize_tuple(self, _: usize) -> Result<Parts<'o>, fmt::Error> {
-        Ok(self.parts(b"[", b"]"))
+    fn serialize_tuple(self, _: usize) -> Result<Items<'o>, fmt::Error> {
+        Ok(self.items(b"]"))
     }
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Parts<'o>, fmt::Error> {
-        Ok(self.parts(b"[", b"]"))
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Items<'o>, fmt::Error> {
+        Ok(self.items(b"]"))
     }
     fn serialize_tuple_variant(
         self,
@@ -182,14 +144,14 @@ impl<'o> ser::Serializer for Value<'o> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Parts<'o>, fmt::Error> {
-        Ok(self.variant(variant).parts(b"[", b"]}"))
+    ) -> Result<Items<'o>, fmt::Error> {
+        Ok(self.variant(variant).items(b"]}"))
     }
-    fn serialize_map(self, _: Option<usize>) -> Result<Parts<'o>, fmt::Error> {
-        Ok(self.parts(b"{", b"}"))
+    fn serialize_map(self, _: Option<usize>) -> Result<Members<'o>, fmt::Error> {
+        Ok(self.members(b"}"))
     }
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Parts<'o>, fmt::Error> {
-        Ok(self.parts(b"{", b"}"))
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Members<'o>, fmt::Error> {
+        Ok(self.members(b"}"))
     }
     fn serialize_struct_variant(
         self,
@@ -197,8 +159,8 @@ impl<'o> ser::Serializer for Value<'o> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Parts<'o>, fmt::Error> {
-        Ok(self.variant(variant).parts(b"{", b"}}"))
+    ) -> Result<Members<'o>, fmt::Error> {
+        Ok(self.variant(variant).members(b"}}"))
     }
     /// Without a string of its own.
     fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> fmt::Result {
@@ -216,88 +178,63 @@ impl<'o> ser::Serializer for Value<'o> {
     }
 }
 
-impl ser::SerializeSeq for Parts<'_> {
-    type Ok = ();
-    type Error = fmt::Error;
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> fmt::Result {
-        self.item(value)
-    }
-    fn end(self) -> fmt::Result {
-        self.finish()
-    }
+/// serde has a trait for each kind of array, and they differ in names alone.
+macro_rules! items {
+    ($($kind:ident: $part:ident),+) => {
+        $(impl ser::$kind for Items<'_> {
+            type Ok = ();
+            type Error = fmt::Error;
+            fn $part<T: Serialize + ?Sized>(&mut self, value: &T) -> fmt::Result {
+                value.serialize(Value(self.0.item()))
+            }
+            fn end(self) -> fmt::Result {
+                Value(self.0.out).word(self.1)
+            }
+        })+
+    };
 }
 
-impl ser::SerializeTuple for Parts<'_> {
-    type Ok = ();
-    type Error = fmt::Error;
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> fmt::Result {
-        self.item(value)
-    }
-    fn end(self) -> fmt::Result {
-        self.finish()
-    }
+items!(
+    SerializeSeq: serialize_element,
+    SerializeTuple: serialize_element,
+    SerializeTupleStruct: serialize_field,
+    SerializeTupleVariant: serialize_field
+);
+
+/// The name of a field is an identifier, or what an attribute says, and needs no escapes.
+macro_rules! fields {
+    ($($kind:ident),+) => {
+        $(impl ser::$kind for Members<'_> {
+            type Ok = ();
+            type Error = fmt::Error;
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> fmt::Result {
+                debug_assert!(super::cursor::plain_end(name.as_bytes(), 0) == name.len(), "{name:?}");
+                value.serialize(Value(self.0.member(name)))
+            }
+            fn end(self) -> fmt::Result {
+                Value(self.0.out).word(self.1)
+            }
+        })+
+    };
 }
 
-impl ser::SerializeTupleStruct for Parts<'_> {
-    type Ok = ();
-    type Error = fmt::Error;
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> fmt::Result {
-        self.item(value)
-    }
-    fn end(self) -> fmt::Result {
-        self.finish()
-    }
-}
+fields!(SerializeStruct, SerializeStructVariant);
 
-impl ser::SerializeTupleVariant for Parts<'_> {
-    type Ok = ();
-    type Error = fmt::Error;
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> fmt::Result {
-        self.item(value)
-    }
-    fn end(self) -> fmt::Result {
-        self.finish()
-    }
-}
-
-impl ser::SerializeMap for Parts<'_> {
+impl ser::SerializeMap for Members<'_> {
     type Ok = ();
     type Error = fmt::Error;
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> fmt::Result {
-        self.separate();
-        let begin = self.out.len();
-        key.serialize(Value(self.out))?;
-        self.out.push(b':');
-        if self.out.get(begin) == Some(&b'"') { Ok(()) } else { Err(fmt::Error) }
+        let out = self.0.place();
+        let begin = out.len();
+        key.serialize(Value(&mut *out))?;
+        out.push(b':');
+        if out.get(begin) == Some(&b'"') { Ok(()) } else { Err(fmt::Error) }
     }
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> fmt::Result {
-        value.serialize(Value(self.out))
+        value.serialize(Value(&mut *self.0.out))
     }
     fn end(self) -> fmt::Result {
-        self.finish()
-    }
-}
-
-impl ser::SerializeStruct for Parts<'_> {
-    type Ok = ();
-    type Error = fmt::Error;
-    #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> fmt::Result {
-        self.field(name, value)
-    }
-    fn end(self) -> fmt::Result {
-        self.finish()
-    }
-}
-
-impl ser::SerializeStructVariant for Parts<'_> {
-    type Ok = ();
-    type Error = fmt::Error;
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> fmt::Result {
-        self.field(name, value)
-    }
-    fn end(self) -> fmt::Result {
-        self.finish()
+        Value(self.0.out).word(self.1)
     }
 }
 

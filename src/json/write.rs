@@ -6,14 +6,14 @@ use super::{Quoted, Raw};
 
 /// An object that is being written.
 pub struct Object<'o> {
-    out: &'o mut Vec<u8>,
-    empty: bool,
+    pub(super) out: &'o mut Vec<u8>,
+    pub(super) empty: bool,
 }
 
 /// An array that is being written.
 pub struct Array<'o> {
-    out: &'o mut Vec<u8>,
-    empty: bool,
+    pub(super) out: &'o mut Vec<u8>,
+    pub(super) empty: bool,
 }
 
 /// Writes one object.
@@ -67,17 +67,27 @@ pub fn on_one_line(out: &mut Vec<u8>, value: &[u8]) {
     out.extend(value.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
 }
 
+/// Behind the part before, if there is one.
+fn separate<'o>(out: &'o mut Vec<u8>, empty: &mut bool) -> &'o mut Vec<u8> {
+    if !std::mem::replace(empty, false) {
+        out.push(b',');
+    }
+    out
+}
+
 impl Object<'_> {
     /// Begins a member; whoever calls this writes its value. `name` must need no escapes.
     pub fn member(&mut self, name: &str) -> &mut Vec<u8> {
-        if !self.empty {
-            self.out.push(b',');
-        }
-        self.empty = false;
-        self.out.push(b'"');
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
-        self.out
+        let out = self.place();
+        out.push(b'"');
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+        out
+    }
+
+    /// The place of the next member, name included.
+    pub(super) fn place(&mut self) -> &mut Vec<u8> {
+        separate(self.out, &mut self.empty)
     }
 
     /// A string.
@@ -124,11 +134,7 @@ impl Object<'_> {
 impl Array<'_> {
     /// Begins an item; whoever calls this writes its value.
     pub fn item(&mut self) -> &mut Vec<u8> {
-        if !self.empty {
-            self.out.push(b',');
-        }
-        self.empty = false;
-        self.out
+        separate(self.out, &mut self.empty)
     }
 
     /// A string.

@@ -161,11 +161,11 @@ impl Proof<'_> {
                 continue;
             }
             let Some(chain) = chain_of(&checked.rules[rule.index()].outcome) else { continue };
-            for hop in chain.hops.iter().filter(|hop| hop.origin == Origin::Written) {
-                for one in &brought {
-                    if !self.matters(rule, chain, *one, spoken)? {
-                        continue;
-                    }
+            for one in &brought {
+                if !self.matters(rule, chain, *one, spoken)? {
+                    continue;
+                }
+                for hop in chain.hops.iter().filter(|hop| hop.origin == Origin::Written) {
                     findings.extend(self.crossing(rule, hop, *one, spoken)?);
                 }
             }
