@@ -3,7 +3,7 @@
 //! In: one event after the other, in the upstream's dialect. Out: a [`Verdict`] for each, with the bytes that go to a caller who
 //! may speak another one; what the stream said in total. Must not know: sockets, pins, when a stream is released.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::Dialect;
 use super::canonical::{Delta, Finish, Judge, Reply};
@@ -43,11 +43,21 @@ struct Other {
     reader: StreamReader,
     judge: Judge,
     /// `None` where both sides speak the same.
-    writer: Option<StreamWriter>,
+    translation: Option<Translation>,
     malformed_in_a_row: u32,
-    /// Reused from event to event.
-    written: Vec<u8>,
 }
+
+/// What a caller of another dialect gets.
+struct Translation {
+    writer: StreamWriter,
+    /// Of one event; used again for the next.
+    written: Vec<u8>,
+    /// What leaves is cut off here, so that many events share one piece of memory, which is used again once they have left.
+    outgoing: BytesMut,
+}
+
+/// Bytes of such a piece.
+const OUTGOING: usize = 8 * 1024;
 
 /// One event, understood.
 pub struct Heard {
@@ -63,14 +73,13 @@ impl Follow {
         let side = if upstream == Dialect::Chat && caller == Dialect::Chat {
             Side::Chat(Box::new(StreamJudge::new(choices)))
         } else {
-            let writer = (upstream != caller).then(|| StreamWriter::new(caller, reply));
-            Side::Other(Box::new(Other {
-                reader: StreamReader::new(upstream),
-                judge: Judge::default(),
-                writer,
-                malformed_in_a_row: 0,
+            let translation = (upstream != caller).then(|| Translation {
+                writer: StreamWriter::new(caller, reply),
                 written: Vec::new(),
-            }))
+                outgoing: BytesMut::with_capacity(OUTGOING),
+            });
+            let reader = StreamReader::new(upstream);
+            Side::Other(Box::new(Other { reader, judge: Judge::default(), translation, malformed_in_a_row: 0 }))
         };
         Self { side, output: None, released: false, ending: Vec::new() }
     }
@@ -103,33 +112,20 @@ impl Follow {
                 }
                 // Before release it may still be held against what another hop said.
                 if self.released && judge.complete() && !judge.done() {
-                    return self.put_off(verdict, &event.raw);
+                    return put_off(&mut self.ending, verdict, &event.raw);
                 }
                 Heard { verdict, bytes: event.raw }
             }
             Side::Other(other) => {
                 let over = other.judge.ended();
                 let verdict = other.event(event.name(), data, self.output.as_mut());
-                let bytes = match &other.writer {
-                    Some(_) => Bytes::copy_from_slice(&other.written),
-                    None => event.raw,
-                };
                 if !over && (other.judge.complete() || other.judge.ended()) {
-                    return self.put_off(verdict, &bytes);
+                    let bytes = other.translation.as_ref().map_or(&event.raw[..], |translation| &translation.written);
+                    return put_off(&mut self.ending, verdict, bytes);
                 }
-                Heard { verdict, bytes }
+                Heard { verdict, bytes: other.translation.as_mut().map_or(event.raw, Translation::leave) }
             }
         }
-    }
-
-    fn put_off(&mut self, verdict: Verdict, bytes: &[u8]) -> Heard {
-        if self.ending.len() + bytes.len() > MAX_ENDING {
-            let why = format!("more than {MAX_ENDING} bytes follow the end of the answer");
-            let error = UpstreamError::bare(Failure::Network, &why);
-            return Heard { verdict: Verdict::Failed(Box::new(error)), bytes: Bytes::new() };
-        }
-        self.ending.extend_from_slice(bytes);
-        Heard { verdict, bytes: Bytes::new() }
     }
 
     /// From here on the caller sees what comes.
@@ -144,8 +140,8 @@ impl Follow {
             Side::Chat(_) if self.ending.is_empty() => return Bytes::from_static(DONE),
             Side::Chat(_) => self.ending.extend_from_slice(DONE),
             Side::Other(other) => {
-                if let (false, Some(writer)) = (other.judge.ended(), &mut other.writer) {
-                    writer.write(&Delta::End, &mut self.ending);
+                if let (false, Some(translation)) = (other.judge.ended(), &mut other.translation) {
+                    translation.writer.write(&Delta::End, &mut self.ending);
                 }
             }
         }
@@ -210,15 +206,17 @@ impl Other {
     }
 
     fn event(&mut self, name: Option<&[u8]>, data: &[u8], mut output: Option<&mut Output>) -> Verdict {
-        self.written.clear();
-        let (judge, writer, written) = (&mut self.judge, &mut self.writer, &mut self.written);
+        let (judge, mut translation) = (&mut self.judge, self.translation.as_mut());
+        if let Some(translation) = &mut translation {
+            translation.written.clear();
+        }
         let mut verdict = Verdict::Quiet;
         let read = self.reader.event(name, data, &mut |delta| {
             judge.take(&delta);
             if let Some(output) = &mut output {
                 output.delta(&delta);
             }
-            if let Some(writer) = writer {
+            if let Some(Translation { writer, written, .. }) = &mut translation {
                 writer.write(&delta, written);
             }
             weigh(&mut verdict, delta);
@@ -234,6 +232,24 @@ impl Other {
         self.malformed_in_a_row = 0;
         verdict
     }
+}
+
+impl Translation {
+    fn leave(&mut self) -> Bytes {
+        self.outgoing.extend_from_slice(&self.written);
+        self.outgoing.split().freeze()
+    }
+}
+
+/// Keeps what the caller gets with [`Follow::closing`].
+fn put_off(ending: &mut Vec<u8>, verdict: Verdict, bytes: &[u8]) -> Heard {
+    if ending.len() + bytes.len() > MAX_ENDING {
+        let why = format!("more than {MAX_ENDING} bytes follow the end of the answer");
+        let error = UpstreamError::bare(Failure::Network, &why);
+        return Heard { verdict: Verdict::Failed(Box::new(error)), bytes: Bytes::new() };
+    }
+    ending.extend_from_slice(bytes);
+    Heard { verdict, bytes: Bytes::new() }
 }
 
 /// What an event means is what the weightiest of its deltas means.

@@ -2,7 +2,7 @@
 //!
 //! In: chunks of a body, in any pieces. Out: one event after the other, each as lines say it. Must not know: what events mean, time.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::sse::{self, Event};
 use super::{Dialect, event_stream, messages};
@@ -11,10 +11,10 @@ use super::{Dialect, event_stream, messages};
 pub enum Framer {
     /// As lines of text.
     Lines(sse::Framer),
-    /// As frames, each of which is an event.
-    Frames(event_stream::Framer),
-    /// As frames, in each of which is an event of Messages.
-    Chunks(event_stream::Framer),
+    /// As frames, each of which is an event, and where events are put together.
+    Frames(event_stream::Framer, BytesMut),
+    /// The same, where an event of Messages is in each frame.
+    Chunks(event_stream::Framer, BytesMut),
 }
 
 impl Framer {
@@ -22,8 +22,12 @@ impl Framer {
     pub fn of(media_type: &str, dialect: Dialect) -> Option<Self> {
         let is = |wanted: &str| media_type.get(..wanted.len()).is_some_and(|given| given.eq_ignore_ascii_case(wanted));
         match dialect {
-            Dialect::Converse => is(event_stream::MEDIA_TYPE).then(|| Self::Frames(Default::default())),
-            Dialect::Messages if is(event_stream::MEDIA_TYPE) => Some(Self::Chunks(Default::default())),
+            Dialect::Converse => {
+                is(event_stream::MEDIA_TYPE).then(|| Self::Frames(Default::default(), BytesMut::new()))
+            }
+            Dialect::Messages if is(event_stream::MEDIA_TYPE) => {
+                Some(Self::Chunks(Default::default(), BytesMut::new()))
+            }
             _ => is("text/event-stream").then(|| Self::Lines(Default::default())),
         }
     }
@@ -32,7 +36,7 @@ impl Framer {
     pub fn push(&mut self, piece: Bytes) {
         match self {
             Self::Lines(framer) => framer.push(piece),
-            Self::Frames(framer) | Self::Chunks(framer) => framer.push(piece),
+            Self::Frames(framer, _) | Self::Chunks(framer, _) => framer.push(piece),
         }
     }
 
@@ -45,13 +49,13 @@ impl Framer {
             Self::Lines(framer) => {
                 framer.next_event().map_err(|too_large| format!("an event of more than {} bytes", too_large.limit))
             }
-            Self::Frames(framer) => {
+            Self::Frames(framer, room) => {
                 let frame = framer.next_event().map_err(|broken| broken.to_string())?;
-                Ok(frame.map(|frame| Event::of(frame.name().unwrap_or_default(), frame.data())))
+                Ok(frame.map(|frame| Event::framed(frame.name().unwrap_or_default(), frame.data(), room)))
             }
-            Self::Chunks(framer) => loop {
+            Self::Chunks(framer, room) => loop {
                 let Some(frame) = framer.next_event().map_err(|broken| broken.to_string())? else { return Ok(None) };
-                if let Some(event) = messages::chunk::event(frame.name().unwrap_or_default(), frame.data()) {
+                if let Some(event) = messages::chunk::event(frame.name().unwrap_or_default(), frame.data(), room) {
                     return Ok(Some(event));
                 }
             },
@@ -65,7 +69,7 @@ impl Framer {
     pub fn finish(&mut self) -> Result<Option<Event>, String> {
         match self {
             Self::Lines(framer) => Ok(framer.finish()),
-            Self::Frames(framer) | Self::Chunks(framer) => {
+            Self::Frames(framer, _) | Self::Chunks(framer, _) => {
                 framer.finish().map(|()| None).map_err(|broken| broken.to_string())
             }
         }

@@ -6,7 +6,7 @@
 //! Lines end with LF or CRLF. A lone CR, which the standard also allows and no provider sends, ends no line. An event inside one
 //! chunk is a slice of it; only an event that was split is put together in a buffer of its own.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 
 use super::chunks::Unread;
@@ -56,7 +56,15 @@ impl Event {
 
     /// One that came in another framing.
     pub fn of(name: &[u8], data: &[u8]) -> Self {
-        Self::parse([b"event: ", name, b"\ndata: ", data, b"\n\n"].concat().into())
+        Self::framed(name, data, &mut BytesMut::new())
+    }
+
+    /// The same, one of many: their bytes are cut off `room`, whose memory is used again once they are gone.
+    pub fn framed(name: &[u8], data: &[u8], room: &mut BytesMut) -> Self {
+        for piece in [b"event: ", name, b"\ndata: ", data, b"\n\n"] {
+            room.extend_from_slice(piece);
+        }
+        Self::parse(room.split().freeze())
     }
 
     fn parse(raw: Bytes) -> Self {

@@ -8,6 +8,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::BytesMut;
 
 use super::fields::type_ahead;
 use crate::dialect::converse;
@@ -16,33 +17,37 @@ use crate::json::write::object;
 use crate::json::{Cursor, Kind, Quoted};
 
 /// The event in a frame; `None` in a frame of a kind that this version does not know. What cannot be taken out of a `chunk` is an
-/// event without data, which no reader takes.
-pub fn event(name: &[u8], payload: &[u8]) -> Option<Event> {
+/// event without data, which no reader takes. It is put together in `room`, as [`Event::framed`] says.
+pub fn event(name: &[u8], payload: &[u8], room: &mut BytesMut) -> Option<Event> {
     if converse::reader::is_exception(name) {
-        return Some(Event::of(b"error", &error(name, payload)));
+        return Some(Event::framed(b"error", &error(name, payload), room));
     }
     if name != b"chunk" {
         return None;
     }
-    let mut data = inside(payload).unwrap_or_default();
+    let mut data = inside(payload, room).unwrap_or_default();
     // An event's data is one line; in JSON a line's end is only space.
     data.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
     let kind = Cursor::new(&data).ok().and_then(|cursor| type_ahead(&cursor).ok());
-    let kind = kind.filter(|kind| kind.bytes().all(|byte| byte.is_ascii_graphic())).unwrap_or_default().into_owned();
-    Some(Event::of(kind.as_bytes(), &data))
+    let kind = kind.filter(|kind| kind.bytes().all(|byte| byte.is_ascii_graphic())).unwrap_or_default();
+    Some(Event::framed(kind.as_bytes(), &data, room))
 }
 
-fn inside(payload: &[u8]) -> Option<Vec<u8>> {
+fn inside(payload: &[u8], room: &mut BytesMut) -> Option<BytesMut> {
     let mut found = None;
     let mut cursor = Cursor::new(payload).ok()?;
     let read = cursor.members(|cursor, key| {
         match (key.raw, cursor.kind()?) {
-            ("bytes", Kind::String) => found = STANDARD.decode(&*cursor.string()?.decode()).ok(),
+            ("bytes", Kind::String) => found = Some(cursor.string()?),
             _ => drop(cursor.skip()?),
         }
         Ok::<(), crate::json::JsonError>(())
     });
-    read.ok().and(found)
+    let text = read.ok().and(found)?.decode();
+    room.resize(base64::decoded_len_estimate(text.len()), 0);
+    let read = STANDARD.decode_slice(&*text, room);
+    room.truncate(*read.as_ref().unwrap_or(&0));
+    read.ok().map(|_| room.split())
 }
 
 /// An exception in the words of the dialect: the kind of error for programs, the exception's own name as its code.
@@ -90,7 +95,7 @@ mod tests {
 
     fn chunk(data: &str) -> String {
         let payload = format!(r#"{{"p":"abcd","bytes":"{}"}}"#, STANDARD.encode(data));
-        let event = event(b"chunk", payload.as_bytes()).unwrap();
+        let event = event(b"chunk", payload.as_bytes(), &mut BytesMut::new()).unwrap();
         String::from_utf8(event.raw.to_vec()).unwrap()
     }
 
@@ -108,16 +113,20 @@ mod tests {
 
     #[test]
     fn what_is_no_chunk_is_no_event() {
-        assert!(event(b"chunks", b"{}").is_none());
+        assert!(event(b"chunks", b"{}", &mut BytesMut::new()).is_none());
         for payload in ["", "{}", "[]", r#"{"bytes":7}"#, r#"{"bytes":"%"}"#] {
-            assert_eq!(event(b"chunk", payload.as_bytes()).unwrap().data(), Some(&b""[..]), "{payload}");
+            assert_eq!(
+                event(b"chunk", payload.as_bytes(), &mut BytesMut::new()).unwrap().data(),
+                Some(&b""[..]),
+                "{payload}"
+            );
         }
     }
 
     #[test]
     fn an_exception_is_an_error_of_the_same_meaning() {
         let failure = |name: &str, payload: &str| {
-            let event = event(name.as_bytes(), payload.as_bytes()).unwrap();
+            let event = event(name.as_bytes(), payload.as_bytes(), &mut BytesMut::new()).unwrap();
             assert_eq!(event.name(), Some(&b"error"[..]));
             let error = UpstreamError::in_band(event.data().unwrap());
             (error.failure, error.message.to_string())

@@ -6,7 +6,8 @@ use wayside::dialect::canonical::Reply;
 use wayside::dialect::chat::output::Output;
 use wayside::dialect::chat::stream::Verdict;
 use wayside::dialect::follow::Follow;
-use wayside::dialect::sse::{self, Event};
+use wayside::dialect::framing::Framer;
+use wayside::dialect::sse::Event;
 use wayside::dialect::upstream_error::UpstreamError;
 use wayside::dialect::{Dialect, event_stream};
 use wayside::failure::Failure;
@@ -47,40 +48,9 @@ pub struct Heard {
     pub closing: Bytes,
 }
 
-enum Framer {
-    Lines(sse::Framer),
-    Frames(event_stream::Framer),
-}
-
-impl Framer {
-    fn of(dialect: Dialect) -> Self {
-        if dialect == Dialect::Converse { Self::Frames(Default::default()) } else { Self::Lines(Default::default()) }
-    }
-
-    fn push(&mut self, chunk: &[u8]) {
-        let chunk = Bytes::copy_from_slice(chunk);
-        match self {
-            Self::Lines(framer) => framer.push(chunk),
-            Self::Frames(framer) => framer.push(chunk),
-        }
-    }
-
-    fn next(&mut self) -> Result<Option<Event>, String> {
-        match self {
-            Self::Lines(framer) => Ok(framer.next_event().unwrap()),
-            Self::Frames(framer) => {
-                let frame = framer.next_event().map_err(|broken| broken.to_string())?;
-                Ok(frame.map(|frame| Event::of(frame.name().unwrap_or_default(), frame.data())))
-            }
-        }
-    }
-
-    fn finish(&mut self) -> Result<Option<Event>, String> {
-        match self {
-            Self::Lines(framer) => Ok(framer.finish()),
-            Self::Frames(framer) => framer.finish().map(|()| None).map_err(|broken| broken.to_string()),
-        }
-    }
+fn framer(dialect: Dialect) -> Framer {
+    let media_type = if dialect == Dialect::Converse { event_stream::MEDIA_TYPE } else { "text/event-stream" };
+    Framer::of(media_type, dialect).unwrap()
 }
 
 /// Who follows a stream.
@@ -96,7 +66,7 @@ impl Ear {
     /// Takes what is complete, up to the end or to what is of no further use.
     fn drain(&mut self, piece: usize) {
         while !self.over {
-            match self.framer.next() {
+            match self.framer.next_event() {
                 Ok(None) => return,
                 Ok(Some(event)) => self.event(event, piece),
                 Err(_) => self.broken(piece),
@@ -134,7 +104,7 @@ pub fn hear<'c>(
     chunks: impl IntoIterator<Item = (usize, &'c [u8])>,
     clean: bool,
 ) -> Heard {
-    let (framer, mut follow) = (Framer::of(upstream), Follow::new(upstream, caller, 1, &REPLY));
+    let (framer, mut follow) = (framer(upstream), Follow::new(upstream, caller, 1, &REPLY));
     follow.put_together();
     // What a caller sees who sees it from the beginning.
     follow.release();
@@ -142,7 +112,7 @@ pub fn hear<'c>(
     let mut last = 0;
     for (piece, chunk) in chunks {
         last = piece;
-        ear.framer.push(chunk);
+        ear.framer.push(Bytes::copy_from_slice(chunk));
         ear.drain(piece);
     }
     if clean && !ear.over {

@@ -1,0 +1,96 @@
+//! Taking an event of a stream and translating it uses memory again: a counting allocator watches it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
+
+mod counting;
+#[path = "wire/framing.rs"]
+mod framing;
+
+use std::hint::black_box;
+
+use bytes::Bytes;
+use counting::allocations;
+use wayside::dialect::Dialect;
+use wayside::dialect::canonical::{Delta, Reply};
+use wayside::dialect::follow::Follow;
+use wayside::dialect::translate::StreamWriter;
+use wayside::json::Quoted;
+
+const CALLERS: [Dialect; 4] = [Dialect::Chat, Dialect::Responses, Dialect::Messages, Dialect::Gemini];
+const REPLY: Reply<'_> = Reply { id: "1", model: "a-model", created: 1, include_usage: true, echo: None };
+/// Events that are watched.
+const WATCHED: usize = 1000;
+/// Before them: what grows once has grown.
+const BEFORE: usize = 50;
+/// In all: a caller of Responses gets the whole text once more at the end, so it is kept, in memory that doubles.
+const GROWTH: u64 = 20;
+
+/// A stream of text that has not ended.
+fn text(upstream: Dialect) -> Vec<u8> {
+    let mut out = Vec::new();
+    let say = |writer: &mut StreamWriter, delta: Delta<'_>, out: &mut Vec<u8>| writer.write(&delta, out);
+    if upstream == Dialect::Converse {
+        for _ in 0..BEFORE + WATCHED {
+            let event =
+                "event: contentBlockDelta\ndata: {\"contentBlockIndex\":0,\"delta\":{\"text\":\" token\\n\"}}\n\n";
+            out.extend_from_slice(event.as_bytes());
+        }
+        return out;
+    }
+    let mut writer = StreamWriter::new(upstream, &REPLY);
+    say(&mut writer, Delta::Start { id: None, model: None }, &mut out);
+    for _ in 0..BEFORE + WATCHED {
+        say(&mut writer, Delta::Text(Quoted::of(" token\n")), &mut out);
+    }
+    out
+}
+
+/// How often one thousand events allocate, from the body of the upstream to the bytes for the caller.
+fn counted(upstream: Dialect, caller: Dialect, frames: bool) -> u64 {
+    let body = if frames { framing::wire(&text(upstream), upstream) } else { text(upstream) };
+    let mut framer = framing::framer(upstream, frames);
+    framer.push(Bytes::from(body));
+    let mut follow = Follow::new(upstream, caller, 1, &REPLY);
+    follow.release();
+    let mut sent = 0;
+    let mut take = |events: usize| {
+        for _ in 0..events {
+            let event = framer.next_event().unwrap().unwrap();
+            sent += black_box(follow.event(event)).bytes.len();
+        }
+    };
+    take(BEFORE);
+    let count = allocations(|| take(WATCHED));
+    assert!(sent > WATCHED * 7, "{upstream:?} {caller:?}: {sent}");
+    count
+}
+
+#[test]
+fn events_of_every_pair_use_the_memory_of_those_before() {
+    for upstream in Dialect::ALL.into_iter().filter(|one| !matches!(one, Dialect::Embeddings | Dialect::Converse)) {
+        for caller in CALLERS {
+            let count = counted(upstream, caller, false);
+            let growth = if caller == Dialect::Responses && upstream != caller { GROWTH } else { 0 };
+            assert!(count <= growth, "{upstream:?} for {caller:?}: {count}");
+        }
+    }
+}
+
+/// Amazon's crate puts the headers of each frame into a list of its own; nothing else allocates.
+#[cfg(feature = "serve")]
+#[test]
+fn events_in_frames_allocate_what_amazons_crate_allocates() {
+    for upstream in [Dialect::Converse, Dialect::Messages] {
+        let body = Bytes::from(framing::wire(&text(upstream), upstream));
+        let mut framer = wayside::dialect::event_stream::Framer::default();
+        framer.push(body);
+        let frames = allocations(|| {
+            for _ in 0..WATCHED {
+                black_box(framer.next_event().unwrap().unwrap());
+            }
+        });
+        for caller in CALLERS {
+            let count = counted(upstream, caller, true);
+            assert!(count <= frames + GROWTH, "{upstream:?} for {caller:?}: {count}, the frames alone {frames}");
+        }
+    }
+}
