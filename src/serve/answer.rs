@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
@@ -37,6 +38,7 @@ const MAX_NOTES: usize = 1024;
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
 
 /// A complete answer, byte for byte.
 pub async fn whole(
@@ -77,10 +79,7 @@ pub async fn stream(
     // A caller who was kept waiting with comments has a head already.
     let mut head = None;
     if reply::begun(session).is_none() {
-        head = stream_head(session, 200, from_hop(settlement, walk, &part.1, &part.0.carried));
-        if head.is_none() {
-            return Ending::of(Ended::Broken);
-        }
+        head = Some(stream_head(session, 200, from_hop(settlement, walk, &part.1, &part.0.carried)));
     }
     let first_content = part.0.first_content.duration_since(Instant::from_std(walk.admitted));
     let mut keep = walk.keeps.map(|_| settlement.now.config.cache.entry);
@@ -256,7 +255,7 @@ pub fn keep_alive(
         return None;
     }
     let every = run.hops.first()?.idle.duration() * 3 / 2;
-    KeepAlive::new(dialect, every, stream_head(session, 200, settlement.headers(None))?)
+    KeepAlive::new(dialect, every, stream_head(session, 200, settlement.headers(None)))
 }
 
 fn from_hop(settlement: &Settlement<'_>, walk: &Walk<'_>, hop: &PlannedHop, carried: &Carried) -> Headers {
@@ -295,24 +294,18 @@ fn listed(name: HeaderName, notes: &[Cow<'static, str>]) -> Option<(HeaderName, 
 }
 
 /// The head of a stream in the version the caller speaks: pingora passes it on as it is given.
-pub fn stream_head(session: &ServerSession, status: u16, headers: Headers) -> Option<ResponseHeader> {
-    let mut head = ResponseHeader::build_no_case(status, Some(headers.len() + 4)).ok()?;
-    head.insert_header(http::header::CONTENT_TYPE, EVENT_STREAM).ok()?;
-    head.insert_header(http::header::CACHE_CONTROL, NO_CACHE).ok()?;
-    let also = reply::also_named(session, &headers);
-    for (name, value) in headers.into_iter().chain(also) {
-        head.insert_header(name, value).ok()?;
-    }
+pub fn stream_head(session: &ServerSession, status: u16, mut headers: Headers) -> ResponseHeader {
+    headers.extend(reply::also_named(session, &headers));
     if !session.is_http2() && session.req_header().version == http::Version::HTTP_11 {
-        head.insert_header(http::header::TRANSFER_ENCODING, "chunked").ok()?;
+        headers.push((TRANSFER_ENCODING, CHUNKED));
     }
-    Some(head)
+    reply::head(status, [(CONTENT_TYPE, EVENT_STREAM), (CACHE_CONTROL, NO_CACHE)], headers)
 }
 
 /// Events that are already here, as one stream.
 pub async fn fixed_stream(session: &mut ServerSession, status: u16, headers: Headers, events: Bytes) -> Ended {
     let begun = reply::begun(session).is_some();
-    let Some(head) = stream_head(session, status, headers) else { return Ended::Broken };
+    let head = stream_head(session, status, headers);
     let written = async {
         if !begun {
             session.write_response_header(Box::new(head)).await?;

@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 
@@ -20,6 +21,8 @@ use crate::dialect::caller_error::{CallerError, SHOULD_RETRY as SHOULD_RETRY_NAM
 const LINGER: std::time::Duration = std::time::Duration::from_secs(2);
 /// Bytes of such a body that are thrown away.
 const LINGER_BYTES: usize = 8 << 20;
+/// Headers that pingora adds to a head: `date`, `connection`, and room for one more.
+const ADDED: usize = 3;
 
 /// `x-wayside-reason`
 pub const REASON: HeaderName = HeaderName::from_static("x-wayside-reason");
@@ -194,13 +197,8 @@ async fn write(
     bodiless: bool,
 ) -> Ended {
     let written: pingora::Result<()> = async {
-        let mut head = ResponseHeader::build_no_case(status, Some(headers.len() + 4))?;
-        head.insert_header(http::header::CONTENT_TYPE, content_type)?;
-        head.insert_header(http::header::CONTENT_LENGTH, body.len())?;
-        for (name, value) in headers {
-            head.insert_header(name, value)?;
-        }
-        session.write_response_header(Box::new(head)).await?;
+        let fixed = [(CONTENT_TYPE, content_type), (CONTENT_LENGTH, HeaderValue::from(body.len()))];
+        session.write_response_header(Box::new(head(status, fixed, headers))).await?;
         if !bodiless {
             session.write_response_body(body, true).await?;
         }
@@ -208,6 +206,19 @@ async fn write(
     }
     .await;
     if written.is_ok() { Ended::Whole } else { Ended::Broken }
+}
+
+/// The head of an answer. Names go in as they are: pingora's own way in takes each apart to keep its case, and puts it together again.
+pub fn head<const N: usize>(status: u16, fixed: [(HeaderName, HeaderValue); N], headers: Headers) -> ResponseHeader {
+    let mut map = HeaderMap::with_capacity(N + headers.len() + ADDED);
+    for (name, value) in fixed.into_iter().chain(headers) {
+        map.insert(name, value);
+    }
+    let (mut parts, ()) = Response::new(()).into_parts();
+    // INVARIANT: Wayside's own statuses and those of an upstream's answer have three digits.
+    parts.status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    parts.headers = map;
+    parts.into()
 }
 
 /// Anthropic's clients look for the request's name under a name of their own.
