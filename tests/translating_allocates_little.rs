@@ -24,6 +24,11 @@ const BEFORE: usize = 50;
 /// In all: a caller of Responses gets the whole text once more at the end, so it is kept, in memory that doubles.
 const GROWTH: u64 = 20;
 
+/// In all, of events in frames: they are cut off the same memory as what is taken apart to make them, so that now and then one of
+/// the two is still needed when it is full.
+#[cfg(feature = "serve")]
+const NOW_AND_THEN: u64 = 50;
+
 /// A stream of text that has not ended.
 fn text(upstream: Dialect) -> Vec<u8> {
     let mut out = Vec::new();
@@ -90,7 +95,10 @@ fn events_in_frames_allocate_what_amazons_crate_allocates() {
         });
         for caller in CALLERS {
             let count = counted(upstream, caller, true);
-            assert!(count <= frames + GROWTH, "{upstream:?} for {caller:?}: {count}, the frames alone {frames}");
+            assert!(
+                count <= frames + GROWTH + NOW_AND_THEN,
+                "{upstream:?} for {caller:?}: {count}, the frames alone {frames}"
+            );
         }
     }
 }

@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use http::HeaderName;
+
 use super::breakers::{self, BreakerSettings};
 use super::cache::{self, CacheSettings};
 use super::delivery::Delivery;
@@ -112,21 +114,21 @@ pub enum Listen {
     Unix(PathBuf),
 }
 
-/// Header names (lower case) and what holds when they are absent.
+/// Header names and what holds when they are absent.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// `x-wayside-tenant`
-    pub tenant_header: Arc<str>,
+    pub tenant_header: HeaderName,
     /// `x-wayside-user`
-    pub user_header: Arc<str>,
+    pub user_header: HeaderName,
     /// `x-wayside-plan`
-    pub plan_header: Arc<str>,
+    pub plan_header: HeaderName,
     /// `x-wayside-residency`
-    pub residency_header: Arc<str>,
+    pub residency_header: HeaderName,
     /// `x-wayside-feature`
-    pub feature_header: Arc<str>,
+    pub feature_header: HeaderName,
     /// `x-wayside-priority`
-    pub priority_header: Arc<str>,
+    pub priority_header: HeaderName,
     /// For callers that state none and have no tenant row.
     pub default_plan: Option<Arc<str>>,
     /// Likewise.
@@ -193,6 +195,7 @@ impl Config {
         let queues = reader.deliveries(&raw.queues);
         let limits = limits::meant(&raw.limits, reader.errors);
         let breakers = breakers::meant(&raw.breakers, reader.errors);
+        let identity = Identity::meant(raw.identity, reader.errors);
         let request_log = match raw.log.requests.as_deref() {
             None | Some("stdout") => RequestLog::Stdout,
             Some("off") => RequestLog::Off,
@@ -213,7 +216,7 @@ impl Config {
             policy: base.join(raw.policy.as_deref().unwrap_or(DEFAULT_POLICY)),
             catalog: raw.catalog.map(|path| base.join(path)),
             region: raw.region.map(Into::into),
-            identity: Identity::meant(raw.identity),
+            identity,
             providers,
             limits,
             breakers,
@@ -232,17 +235,24 @@ impl Config {
 }
 
 impl Identity {
-    fn meant(raw: RawIdentity) -> Self {
-        let header = |written: Option<String>, default: &str| -> Arc<str> {
-            written.map_or_else(|| default.into(), |name| name.to_ascii_lowercase().into())
+    fn meant(raw: RawIdentity, errors: &mut Vec<String>) -> Self {
+        let mut header = |word: &str, written: Option<String>| {
+            let default = format!("x-wayside-{word}");
+            let name = written.as_deref().unwrap_or(&default);
+            HeaderName::from_bytes(name.as_bytes()).unwrap_or_else(|_| {
+                errors.push(format!(
+                    "identity.{word}_header: `{name}` is no name of a header; write one like `{default}`"
+                ));
+                HeaderName::from_static("x-wayside")
+            })
         };
         Self {
-            tenant_header: header(raw.tenant_header, "x-wayside-tenant"),
-            user_header: header(raw.user_header, "x-wayside-user"),
-            plan_header: header(raw.plan_header, "x-wayside-plan"),
-            residency_header: header(raw.residency_header, "x-wayside-residency"),
-            feature_header: header(raw.feature_header, "x-wayside-feature"),
-            priority_header: header(raw.priority_header, "x-wayside-priority"),
+            tenant_header: header("tenant", raw.tenant_header),
+            user_header: header("user", raw.user_header),
+            plan_header: header("plan", raw.plan_header),
+            residency_header: header("residency", raw.residency_header),
+            feature_header: header("feature", raw.feature_header),
+            priority_header: header("priority", raw.priority_header),
             default_plan: raw.default_plan.map(Into::into),
             default_residency: raw.default_residency.map(Into::into),
             default_feature: raw.default_feature.map(Into::into),
@@ -390,11 +400,12 @@ mod tests {
 
     #[test]
     fn everything_wrong_is_said_at_once_and_says_what_to_write() {
-        let text = "listen: nowhere\nadmin: 8788\nlimits: {body: 3MB, drain: 5, concurrent: 0}\nproviders:\n  a: {}\n  b: {base_url: ftp://x, key: '${NOPE}', kind: selfhosted, output_cap: max_token}\n  c: {base_url: 'http://u:secret@h', key: file:gone}\n";
+        let text = "listen: nowhere\nadmin: 8788\nidentity: {tenant_header: X Tenant}\nlimits: {body: 3MB, drain: 5, concurrent: 0}\nproviders:\n  a: {}\n  b: {base_url: ftp://x, key: '${NOPE}', kind: selfhosted, output_cap: max_token}\n  c: {base_url: 'http://u:secret@h', key: file:gone}\n";
         let errors = read(text).unwrap_err();
         for part in [
             "listen: `nowhere` is not an address; write `127.0.0.1:8787` or `unix:/run/wayside.sock`",
             "admin: `8788` is not an address; write `127.0.0.1:8787` or `off`",
+            "identity.tenant_header: `X Tenant` is no name of a header; write one like `x-wayside-tenant`",
             "limits.body: `3MB` is not a size",
             "limits.drain: `5` is not a duration",
             "limits.concurrent: 0 would serve nobody",

@@ -17,17 +17,20 @@ pub enum Framer {
     Chunks(event_stream::Framer, BytesMut),
 }
 
+/// Bytes of the memory that many events share.
+const ROOM: usize = 8 * 1024;
+
+fn room() -> BytesMut {
+    BytesMut::with_capacity(ROOM)
+}
+
 impl Framer {
     /// For a body of this media type in this dialect; `None` for one that is no stream.
     pub fn of(media_type: &str, dialect: Dialect) -> Option<Self> {
         let is = |wanted: &str| media_type.get(..wanted.len()).is_some_and(|given| given.eq_ignore_ascii_case(wanted));
         match dialect {
-            Dialect::Converse => {
-                is(event_stream::MEDIA_TYPE).then(|| Self::Frames(Default::default(), BytesMut::new()))
-            }
-            Dialect::Messages if is(event_stream::MEDIA_TYPE) => {
-                Some(Self::Chunks(Default::default(), BytesMut::new()))
-            }
+            Dialect::Converse => is(event_stream::MEDIA_TYPE).then(|| Self::Frames(Default::default(), room())),
+            Dialect::Messages if is(event_stream::MEDIA_TYPE) => Some(Self::Chunks(Default::default(), room())),
             _ => is("text/event-stream").then(|| Self::Lines(Default::default())),
         }
     }

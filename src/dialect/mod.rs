@@ -30,12 +30,19 @@ pub mod translate;
 pub mod upstream_error;
 pub mod whole;
 
+use http::HeaderName;
+
 pub use crate::names::Dialect;
 
 /// Request or response headers, whatever type carries them. Names are lower case.
 pub trait Headers {
     /// The values of a header.
     fn find(&self, name: &str) -> Found<'_>;
+
+    /// The same under a name that was read before: types that know such names do not look at its letters again.
+    fn named(&self, name: &HeaderName) -> Found<'_> {
+        self.find(name.as_str())
+    }
 
     /// The first value of a header, if it is text.
     fn get(&self, name: &str) -> Option<&str> {
@@ -90,6 +97,10 @@ impl<H: Headers + ?Sized> Headers for Option<&H> {
 #[cfg(feature = "serve")]
 impl Headers for http::HeaderMap {
     fn find(&self, name: &str) -> Found<'_> {
+        Found::among(self.get_all(name).iter().map(|value| value.to_str().ok()))
+    }
+
+    fn named(&self, name: &HeaderName) -> Found<'_> {
         Found::among(self.get_all(name).iter().map(|value| value.to_str().ok()))
     }
 }

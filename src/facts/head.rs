@@ -8,6 +8,8 @@
 
 use std::borrow::Cow;
 
+use http::HeaderName;
+
 use crate::config::Identity;
 use crate::dialect::scan::{Modalities, Scan};
 use crate::dialect::{Found, Headers};
@@ -17,7 +19,7 @@ use crate::policy::facts::ModalitySet;
 use crate::units::Millis;
 
 /// With it a caller shortens the deadline, in milliseconds.
-pub const DEADLINE: &str = "x-wayside-deadline-ms";
+pub const DEADLINE: HeaderName = HeaderName::from_static("x-wayside-deadline-ms");
 
 /// A header that cannot be used: a 400.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,17 +92,18 @@ impl<'h> Head<'h> {
     ) -> Result<Self, BadHeader> {
         for source in attributes.iter().flat_map(|attribute| &attribute.sources) {
             if let AttributeSource::Header(name) = source {
-                single(headers, name)?;
+                single(headers.find(name), name)?;
             }
         }
+        let named = |name: &HeaderName| single(headers.named(name), name.as_str());
         Ok(Self {
-            tenant: single(headers, &names.tenant_header)?,
-            user: single(headers, &names.user_header)?,
-            plan: single(headers, &names.plan_header)?,
-            residency: single(headers, &names.residency_header)?,
-            feature: single(headers, &names.feature_header)?,
-            priority: single(headers, &names.priority_header)?,
-            deadline: single(headers, DEADLINE)?.map(deadline).transpose()?,
+            tenant: named(&names.tenant_header)?,
+            user: named(&names.user_header)?,
+            plan: named(&names.plan_header)?,
+            residency: named(&names.residency_header)?,
+            feature: named(&names.feature_header)?,
+            priority: named(&names.priority_header)?,
+            deadline: named(&DEADLINE)?.map(deadline).transpose()?,
         })
     }
 
@@ -158,8 +161,8 @@ pub fn wants_metadata(attributes: &[Attribute]) -> bool {
     sources.any(|source| matches!(source, AttributeSource::Metadata(_)))
 }
 
-fn single<'h>(headers: &'h (impl Headers + ?Sized), name: &str) -> Result<Option<&'h str>, BadHeader> {
-    match headers.find(name) {
+fn single<'h>(found: Found<'h>, name: &str) -> Result<Option<&'h str>, BadHeader> {
+    match found {
         Found::Absent => Ok(None),
         Found::One(value) => Ok(Some(value)),
         Found::NotText => Err(BadHeader::new(name, "holds bytes that are not visible ASCII. Send plain text.")),
@@ -168,7 +171,7 @@ fn single<'h>(headers: &'h (impl Headers + ?Sized), name: &str) -> Result<Option
 }
 
 fn deadline(text: &str) -> Result<Millis, BadHeader> {
-    let bad = || BadHeader::new(DEADLINE, "must be a whole number of milliseconds, 1 or more.");
+    let bad = || BadHeader::new(DEADLINE.as_str(), "must be a whole number of milliseconds, 1 or more.");
     text.trim().parse().ok().filter(|deadline| *deadline > 0).map(Millis).ok_or_else(bad)
 }
 
@@ -196,12 +199,12 @@ mod tests {
 
     fn names() -> Identity {
         Identity {
-            tenant_header: "x-wayside-tenant".into(),
-            user_header: "x-wayside-user".into(),
-            plan_header: "x-wayside-plan".into(),
-            residency_header: "x-wayside-residency".into(),
-            feature_header: "x-team-feature".into(),
-            priority_header: "x-wayside-priority".into(),
+            tenant_header: HeaderName::from_static("x-wayside-tenant"),
+            user_header: HeaderName::from_static("x-wayside-user"),
+            plan_header: HeaderName::from_static("x-wayside-plan"),
+            residency_header: HeaderName::from_static("x-wayside-residency"),
+            feature_header: HeaderName::from_static("x-team-feature"),
+            priority_header: HeaderName::from_static("x-wayside-priority"),
             default_plan: None,
             default_residency: None,
             default_feature: None,
@@ -216,7 +219,12 @@ mod tests {
 
     #[test]
     fn identity_comes_from_the_configured_headers() {
-        let headers = [("X-Wayside-Tenant", "acme"), ("x-team-feature", "search"), (DEADLINE, "1500"), ("other", "x")];
+        let headers = [
+            ("X-Wayside-Tenant", "acme"),
+            ("x-team-feature", "search"),
+            ("x-wayside-deadline-ms", "1500"),
+            ("other", "x"),
+        ];
         let head = Head::read(&headers[..], &names(), &[]).unwrap();
         let wanted =
             Head { tenant: Some("acme"), feature: Some("search"), deadline: Some(Millis(1500)), ..Head::default() };
@@ -239,8 +247,8 @@ mod tests {
     #[test]
     fn a_deadline_is_a_positive_number_of_milliseconds() {
         for text in ["0", "-5", "1.5", "soon", "", "1s"] {
-            let headers = [(DEADLINE, text)];
-            assert_eq!(Head::read(&headers[..], &names(), &[]).unwrap_err().name, DEADLINE, "{text}");
+            let headers = [("x-wayside-deadline-ms", text)];
+            assert_eq!(Head::read(&headers[..], &names(), &[]).unwrap_err().name, DEADLINE.as_str(), "{text}");
         }
     }
 
