@@ -65,6 +65,8 @@ fn counted(upstream: Dialect, caller: Dialect, frames: bool) -> u64 {
     };
     take(BEFORE);
     let count = allocations(|| take(WATCHED));
+    while framer.next_event().unwrap().is_some() {}
+    assert_eq!(framer.finish().unwrap(), None);
     assert!(sent > WATCHED * 7, "{upstream:?} {caller:?}: {sent}");
     count
 }
