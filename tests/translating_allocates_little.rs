@@ -32,7 +32,6 @@ const NOW_AND_THEN: u64 = 50;
 /// A stream of text that has not ended.
 fn text(upstream: Dialect) -> Vec<u8> {
     let mut out = Vec::new();
-    let say = |writer: &mut StreamWriter, delta: Delta<'_>, out: &mut Vec<u8>| writer.write(&delta, out);
     if upstream == Dialect::Converse {
         for _ in 0..BEFORE + WATCHED {
             let event =
@@ -42,9 +41,9 @@ fn text(upstream: Dialect) -> Vec<u8> {
         return out;
     }
     let mut writer = StreamWriter::new(upstream, &REPLY);
-    say(&mut writer, Delta::Start { id: None, model: None }, &mut out);
+    writer.write(&Delta::Start { id: None, model: None }, &mut out);
     for _ in 0..BEFORE + WATCHED {
-        say(&mut writer, Delta::Text(Quoted::of(" token\n")), &mut out);
+        writer.write(&Delta::Text(Quoted::of(" token\n")), &mut out);
     }
     out
 }

@@ -243,6 +243,7 @@ impl Identity {
                 errors.push(format!(
                     "identity.{word}_header: `{name}` is no name of a header; write one like `{default}`"
                 ));
+                // For the type alone: a file with an error is refused.
                 HeaderName::from_static("x-wayside")
             })
         };

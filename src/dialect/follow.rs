@@ -3,13 +3,14 @@
 //! In: one event after the other, in the upstream's dialect. Out: a [`Verdict`] for each, with the bytes that go to a caller who
 //! may speak another one; what the stream said in total. Must not know: sockets, pins, when a stream is released.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::Dialect;
 use super::canonical::{Delta, Finish, Judge, Reply};
 use super::chat::answer::estimated_tokens;
 use super::chat::output::Output;
 use super::chat::stream::{MALFORMED_IN_A_ROW, StreamJudge, Verdict};
+use super::room::Room;
 use super::sse::{Event, MAX_EVENT};
 use super::translate::{StreamReader, StreamWriter};
 use super::upstream_error::UpstreamError;
@@ -52,12 +53,9 @@ struct Translation {
     writer: StreamWriter,
     /// Of one event; used again for the next.
     written: Vec<u8>,
-    /// What leaves is cut off here, so that many events share one piece of memory, which is used again once they have left.
-    outgoing: BytesMut,
+    /// What leaves.
+    room: Room,
 }
-
-/// Bytes of such a piece.
-const OUTGOING: usize = 8 * 1024;
 
 /// One event, understood.
 pub struct Heard {
@@ -76,7 +74,7 @@ impl Follow {
             let translation = (upstream != caller).then(|| Translation {
                 writer: StreamWriter::new(caller, reply),
                 written: Vec::new(),
-                outgoing: BytesMut::with_capacity(OUTGOING),
+                room: Room::default(),
             });
             let reader = StreamReader::new(upstream);
             Side::Other(Box::new(Other { reader, judge: Judge::default(), translation, malformed_in_a_row: 0 }))
@@ -236,8 +234,7 @@ impl Other {
 
 impl Translation {
     fn leave(&mut self) -> Bytes {
-        self.outgoing.extend_from_slice(&self.written);
-        self.outgoing.split().freeze()
+        self.room.join(&[&self.written])
     }
 }
 

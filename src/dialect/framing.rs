@@ -2,8 +2,9 @@
 //!
 //! In: chunks of a body, in any pieces. Out: one event after the other, each as lines say it. Must not know: what events mean, time.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
+use super::room::Room;
 use super::sse::{self, Event};
 use super::{Dialect, event_stream, messages};
 
@@ -12,16 +13,9 @@ pub enum Framer {
     /// As lines of text.
     Lines(sse::Framer),
     /// As frames, each of which is an event, and where events are put together.
-    Frames(event_stream::Framer, BytesMut),
+    Frames(event_stream::Framer, Room),
     /// The same, where an event of Messages is in each frame.
-    Chunks(event_stream::Framer, BytesMut),
-}
-
-/// Bytes of the memory that many events share.
-const ROOM: usize = 8 * 1024;
-
-fn room() -> BytesMut {
-    BytesMut::with_capacity(ROOM)
+    Chunks(event_stream::Framer, Room),
 }
 
 impl Framer {
@@ -29,8 +23,12 @@ impl Framer {
     pub fn of(media_type: &str, dialect: Dialect) -> Option<Self> {
         let is = |wanted: &str| media_type.get(..wanted.len()).is_some_and(|given| given.eq_ignore_ascii_case(wanted));
         match dialect {
-            Dialect::Converse => is(event_stream::MEDIA_TYPE).then(|| Self::Frames(Default::default(), room())),
-            Dialect::Messages if is(event_stream::MEDIA_TYPE) => Some(Self::Chunks(Default::default(), room())),
+            Dialect::Converse => {
+                is(event_stream::MEDIA_TYPE).then(|| Self::Frames(Default::default(), Room::default()))
+            }
+            Dialect::Messages if is(event_stream::MEDIA_TYPE) => {
+                Some(Self::Chunks(Default::default(), Room::default()))
+            }
             _ => is("text/event-stream").then(|| Self::Lines(Default::default())),
         }
     }

@@ -22,6 +22,7 @@ pub mod messages;
 pub mod models;
 mod pass;
 pub mod responses;
+pub mod room;
 pub mod scan;
 #[cfg(feature = "serve")]
 pub mod splice;

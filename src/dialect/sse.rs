@@ -6,10 +6,11 @@
 //! Lines end with LF or CRLF. A lone CR, which the standard also allows and no provider sends, ends no line. An event inside one
 //! chunk is a slice of it; only an event that was split is put together in a buffer of its own.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use memchr::memchr;
 
 use super::chunks::Unread;
+use super::room::Room;
 
 /// Largest event, in bytes as it came. As much as a held stream may keep: an event above that could not be held anyway.
 pub const MAX_EVENT: usize = 4 * 1024 * 1024;
@@ -56,15 +57,12 @@ impl Event {
 
     /// One that came in another framing.
     pub fn of(name: &[u8], data: &[u8]) -> Self {
-        Self::framed(name, data, &mut BytesMut::new())
+        Self::framed(name, data, &mut Room::default())
     }
 
-    /// The same, one of many: their bytes are cut off `room`, whose memory is used again once they are gone.
-    pub fn framed(name: &[u8], data: &[u8], room: &mut BytesMut) -> Self {
-        for piece in [b"event: ", name, b"\ndata: ", data, b"\n\n"] {
-            room.extend_from_slice(piece);
-        }
-        Self::parse(room.split().freeze())
+    /// The same, one of many.
+    pub fn framed(name: &[u8], data: &[u8], room: &mut Room) -> Self {
+        Self::parse(room.join(&[b"event: ", name, b"\ndata: ", data, b"\n\n"]))
     }
 
     fn parse(raw: Bytes) -> Self {

@@ -12,9 +12,10 @@ pub use without::{framer, wire};
 /// Amazon's frames are not compiled in: the text stands for them, an exception still for the event that is made of one.
 #[cfg(not(feature = "serve"))]
 mod without {
-    use bytes::{Bytes, BytesMut};
+    use bytes::Bytes;
     use wayside::dialect::Dialect;
     use wayside::dialect::messages::chunk;
+    use wayside::dialect::room::Room;
     use wayside::dialect::sse::{self, Event};
 
     pub struct Framer {
@@ -40,7 +41,7 @@ mod without {
         fn meant(&self, event: Event) -> Event {
             match (event.name(), event.data()) {
                 (Some(name), Some(data)) if self.chunks && name.ends_with(b"Exception") => {
-                    chunk::event(name, data, &mut BytesMut::new()).unwrap()
+                    chunk::event(name, data, &mut Room::default()).unwrap()
                 }
                 _ => event,
             }

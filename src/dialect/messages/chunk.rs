@@ -12,13 +12,14 @@ use bytes::BytesMut;
 
 use super::fields::type_ahead;
 use crate::dialect::converse;
+use crate::dialect::room::Room;
 use crate::dialect::sse::Event;
 use crate::json::write::object;
 use crate::json::{Cursor, Kind, Quoted};
 
 /// The event in a frame; `None` in a frame of a kind that this version does not know. What cannot be taken out of a `chunk` is an
-/// event without data, which no reader takes. It is put together in `room`, as [`Event::framed`] says.
-pub fn event(name: &[u8], payload: &[u8], room: &mut BytesMut) -> Option<Event> {
+/// event without data, which no reader takes. It is put together in `room`.
+pub fn event(name: &[u8], payload: &[u8], room: &mut Room) -> Option<Event> {
     if converse::reader::is_exception(name) {
         return Some(Event::framed(b"error", &error(name, payload), room));
     }
@@ -33,7 +34,7 @@ pub fn event(name: &[u8], payload: &[u8], room: &mut BytesMut) -> Option<Event> 
     Some(Event::framed(kind.as_bytes(), &data, room))
 }
 
-fn inside(payload: &[u8], room: &mut BytesMut) -> Option<BytesMut> {
+fn inside(payload: &[u8], room: &mut Room) -> Option<BytesMut> {
     let mut found = None;
     let mut cursor = Cursor::new(payload).ok()?;
     let read = cursor.members(|cursor, key| {
@@ -44,10 +45,7 @@ fn inside(payload: &[u8], room: &mut BytesMut) -> Option<BytesMut> {
         Ok::<(), crate::json::JsonError>(())
     });
     let text = read.ok().and(found)?.decode();
-    room.resize(base64::decoded_len_estimate(text.len()), 0);
-    let read = STANDARD.decode_slice(&*text, room);
-    room.truncate(*read.as_ref().unwrap_or(&0));
-    read.ok().map(|_| room.split())
+    room.fill(base64::decoded_len_estimate(text.len()), |out| STANDARD.decode_slice(&*text, out).ok())
 }
 
 /// An exception in the words of the dialect: the kind of error for programs, the exception's own name as its code.
@@ -95,7 +93,7 @@ mod tests {
 
     fn chunk(data: &str) -> String {
         let payload = format!(r#"{{"p":"abcd","bytes":"{}"}}"#, STANDARD.encode(data));
-        let event = event(b"chunk", payload.as_bytes(), &mut BytesMut::new()).unwrap();
+        let event = event(b"chunk", payload.as_bytes(), &mut Room::default()).unwrap();
         String::from_utf8(event.raw.to_vec()).unwrap()
     }
 
@@ -113,10 +111,10 @@ mod tests {
 
     #[test]
     fn what_is_no_chunk_is_no_event() {
-        assert!(event(b"chunks", b"{}", &mut BytesMut::new()).is_none());
+        assert!(event(b"chunks", b"{}", &mut Room::default()).is_none());
         for payload in ["", "{}", "[]", r#"{"bytes":7}"#, r#"{"bytes":"%"}"#] {
             assert_eq!(
-                event(b"chunk", payload.as_bytes(), &mut BytesMut::new()).unwrap().data(),
+                event(b"chunk", payload.as_bytes(), &mut Room::default()).unwrap().data(),
                 Some(&b""[..]),
                 "{payload}"
             );
@@ -126,7 +124,7 @@ mod tests {
     #[test]
     fn an_exception_is_an_error_of_the_same_meaning() {
         let failure = |name: &str, payload: &str| {
-            let event = event(name.as_bytes(), payload.as_bytes(), &mut BytesMut::new()).unwrap();
+            let event = event(name.as_bytes(), payload.as_bytes(), &mut Room::default()).unwrap();
             assert_eq!(event.name(), Some(&b"error"[..]));
             let error = UpstreamError::in_band(event.data().unwrap());
             (error.failure, error.message.to_string())
