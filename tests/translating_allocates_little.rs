@@ -29,8 +29,8 @@ const GROWTH: u64 = 20;
 #[cfg(feature = "serve")]
 const NOW_AND_THEN: u64 = 50;
 
-/// A stream of text that has not ended.
-fn text(upstream: Dialect) -> Vec<u8> {
+/// A stream of text, or of one call's arguments, that has not ended.
+fn stream(upstream: Dialect, piece: &Delta<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     if upstream == Dialect::Converse {
         for _ in 0..BEFORE + WATCHED {
@@ -42,15 +42,23 @@ fn text(upstream: Dialect) -> Vec<u8> {
     }
     let mut writer = StreamWriter::new(upstream, &REPLY);
     writer.write(&Delta::Start { id: None, model: None }, &mut out);
+    if matches!(piece, Delta::Arguments { .. }) {
+        writer.write(&Delta::Call { index: 0, id: Quoted::of("call_1"), name: Quoted::of("f") }, &mut out);
+    }
     for _ in 0..BEFORE + WATCHED {
-        writer.write(&Delta::Text(Quoted::of(" token\n")), &mut out);
+        writer.write(piece, &mut out);
     }
     out
 }
 
+fn text() -> Delta<'static> {
+    Delta::Text(Quoted::of(" token\n").into_owned())
+}
+
 /// How often one thousand events allocate, from the body of the upstream to the bytes for the caller.
-fn counted(upstream: Dialect, caller: Dialect, frames: bool) -> u64 {
-    let body = if frames { framing::wire(&text(upstream), upstream) } else { text(upstream) };
+fn counted(upstream: Dialect, caller: Dialect, piece: &Delta<'_>, frames: bool) -> u64 {
+    let body = stream(upstream, piece);
+    let body = if frames { framing::wire(&body, upstream) } else { body };
     let mut framer = framing::framer(upstream, frames);
     framer.push(Bytes::from(body));
     let mut follow = Follow::new(upstream, caller, 1, &REPLY);
@@ -66,7 +74,9 @@ fn counted(upstream: Dialect, caller: Dialect, frames: bool) -> u64 {
     let count = allocations(|| take(WATCHED));
     while framer.next_event().unwrap().is_some() {}
     assert_eq!(framer.finish().unwrap(), None);
-    assert!(sent > WATCHED * 7, "{upstream:?} {caller:?}: {sent}");
+    // Google's API has a call in one event, which is still to come.
+    let late = caller == Dialect::Gemini && matches!(piece, Delta::Arguments { .. });
+    assert!(late || sent > WATCHED * 7, "{upstream:?} {caller:?}: {sent}");
     count
 }
 
@@ -74,9 +84,21 @@ fn counted(upstream: Dialect, caller: Dialect, frames: bool) -> u64 {
 fn events_of_every_pair_use_the_memory_of_those_before() {
     for upstream in Dialect::ALL.into_iter().filter(|one| !matches!(one, Dialect::Embeddings | Dialect::Converse)) {
         for caller in CALLERS {
-            let count = counted(upstream, caller, false);
+            let count = counted(upstream, caller, &text(), false);
             let growth = if caller == Dialect::Responses && upstream != caller { GROWTH } else { 0 };
             assert!(count <= growth, "{upstream:?} for {caller:?}: {count}");
+        }
+    }
+}
+
+#[test]
+fn so_do_the_pieces_of_a_call() {
+    let piece = Delta::Arguments { index: 0, piece: Quoted::of("[\"\", ") };
+    for upstream in [Dialect::Chat, Dialect::Responses, Dialect::Messages] {
+        for caller in CALLERS {
+            let count = counted(upstream, caller, &piece, false);
+            let kept = upstream != caller && matches!(caller, Dialect::Responses | Dialect::Gemini);
+            assert!(count <= if kept { GROWTH } else { 0 }, "{upstream:?} for {caller:?}: {count}");
         }
     }
 }
@@ -86,7 +108,7 @@ fn events_of_every_pair_use_the_memory_of_those_before() {
 #[test]
 fn events_in_frames_allocate_what_amazons_crate_allocates() {
     for upstream in [Dialect::Converse, Dialect::Messages] {
-        let body = Bytes::from(framing::wire(&text(upstream), upstream));
+        let body = Bytes::from(framing::wire(&stream(upstream, &text()), upstream));
         let mut framer = wayside::dialect::event_stream::Framer::default();
         framer.push(body);
         let frames = allocations(|| {
@@ -95,7 +117,7 @@ fn events_in_frames_allocate_what_amazons_crate_allocates() {
             }
         });
         for caller in CALLERS {
-            let count = counted(upstream, caller, true);
+            let count = counted(upstream, caller, &text(), true);
             assert!(
                 count <= frames + GROWTH + NOW_AND_THEN,
                 "{upstream:?} for {caller:?}: {count}, the frames alone {frames}"
