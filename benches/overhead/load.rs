@@ -61,8 +61,16 @@ impl Shape {
     }
 }
 
-/// Asks for `time` and says how it went.
-pub fn measure(contender: &Contender, scenario: &Scenario, time: Duration) -> Sample {
+/// What was measured of one contender so far.
+#[derive(Default)]
+pub struct Tally {
+    times: Vec<Duration>,
+    elapsed: Duration,
+    cpu: Duration,
+}
+
+/// Asks for `time` and adds how it went.
+pub fn measure(contender: &Contender, scenario: &Scenario, time: Duration, tally: &mut Tally) {
     let request = Arc::new(scenario.shape.request());
     let stop = Arc::new(AtomicBool::new(false));
     let before = cpu(&contender.pids);
@@ -75,17 +83,22 @@ pub fn measure(contender: &Contender, scenario: &Scenario, time: Duration) -> Sa
         .collect();
     std::thread::sleep(time);
     stop.store(true, Ordering::Relaxed);
-    let mut times: Vec<Duration> = clients.into_iter().flat_map(|client| client.join().expect("a client")).collect();
-    let elapsed = since.elapsed();
-    let used = cpu(&contender.pids).saturating_sub(before);
-    times.sort();
-    let count = times.len();
-    assert!(count > 0, "{}: no answer from {}", scenario.name, contender.address);
-    Sample {
-        p50: times[count / 2],
-        p99: times[(count * 99 / 100).min(count - 1)],
-        per_second: count as f64 / elapsed.as_secs_f64(),
-        cpu: (!contender.pids.is_empty()).then(|| used / count as u32),
+    tally.times.extend(clients.into_iter().flat_map(|client| client.join().expect("a client")));
+    tally.elapsed += since.elapsed();
+    tally.cpu += cpu(&contender.pids).saturating_sub(before);
+}
+
+impl Tally {
+    pub fn sample(mut self, contender: &Contender) -> Sample {
+        self.times.sort();
+        let count = self.times.len();
+        assert!(count > 0, "no answer from {}", contender.address);
+        Sample {
+            p50: self.times[count / 2],
+            p99: self.times[(count * 99 / 100).min(count - 1)],
+            per_second: count as f64 / self.elapsed.as_secs_f64(),
+            cpu: (!contender.pids.is_empty()).then(|| self.cpu / count as u32),
+        }
     }
 }
 

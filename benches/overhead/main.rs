@@ -1,9 +1,10 @@
 //! What Wayside costs beside nothing, beside a bare pingora copy loop and, where it is installed, beside nginx: all in one run.
 //!
 //! `cargo bench --bench overhead` prints the table of the README. Every contender is a process of its own with one worker
-//! thread, pinned to one core; the upstream and the load share the other. Rounds are interleaved, and each begins every process
-//! anew: where one happens to lie in memory is worth more than 10 %, for as long as it lives. Medians are printed, of ratios those
-//! within a round, and of CPU the least as well, because machines are noisy: compare the columns of one run, never two runs.
+//! thread, pinned to one core; the upstream and the load share the other. Each round begins every process anew: where one happens
+//! to lie in memory is worth more than 10 %, for as long as it lives. Within a round the contenders take turns of a fraction of a
+//! second, so that a machine that slows down does so for all of them. Medians are printed, of ratios those within a round, and of
+//! CPU the least as well: compare the columns of one run, never two runs.
 //!
 //! Wayside stands there three times: with nothing on that can be left out, as it is by default, and with everything on.
 //!
@@ -22,11 +23,13 @@ mod upstream;
 use std::path::Path;
 use std::time::Duration;
 
-use contenders::Kind;
-use load::{Scenario, Shape};
+use contenders::{Contender, Kind};
+use load::{Sample, Scenario, Shape, Tally};
 
 /// Bytes of a prompt that is below every window of the policy by its length alone.
 pub const LONG_PROMPT: usize = 800 << 10;
+/// Turns that each contender takes in a round.
+const SLICES: u32 = 8;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -60,16 +63,31 @@ fn compare(arguments: &[String]) {
     let only = text("--only");
     for scenario in scenarios.iter().filter(|scenario| only.is_none_or(|only| scenario.name.contains(only.as_str()))) {
         for round in 1..=rounds {
-            for kind in kinds.clone().filter(|kind| kind.can(scenario)) {
-                eprint!("\r\x1b[K{}: {} ({round}/{rounds})", scenario.name, kind.name());
-                let Some(contender) = kind.begin(&upstream, beside) else { continue };
-                // Caches, pools and the branch predictor are cold.
-                load::measure(&contender, scenario, seconds / 4);
-                report.add(scenario.name, kind.name(), load::measure(&contender, scenario, seconds));
+            eprint!("\r\x1b[K{} ({round}/{rounds})", scenario.name);
+            let kinds = kinds.clone().filter(|kind| kind.can(scenario));
+            let begun = kinds.filter_map(|kind| Some((kind, kind.begin(&upstream, beside)?)));
+            for (kind, sample) in take_turns(begun.collect(), scenario, seconds) {
+                report.add(scenario.name, kind.name(), sample);
             }
         }
     }
     eprintln!("\r\x1b[K");
     report.print();
     report::footprint(&upstream);
+}
+
+/// What each contender shows in so much time, which it gets in slices, one after another.
+fn take_turns(contenders: Vec<(Kind, Contender)>, scenario: &Scenario, time: Duration) -> Vec<(Kind, Sample)> {
+    // Caches, pools and the branch predictor are cold.
+    for (_, contender) in &contenders {
+        load::measure(contender, scenario, time / 4, &mut Tally::default());
+    }
+    let mut tallies: Vec<Tally> = contenders.iter().map(|_| Tally::default()).collect();
+    for _ in 0..SLICES {
+        for ((_, contender), tally) in contenders.iter().zip(&mut tallies) {
+            load::measure(contender, scenario, time / SLICES, tally);
+        }
+    }
+    let both = contenders.into_iter().zip(tallies);
+    both.map(|((kind, contender), tally)| (kind, tally.sample(&contender))).collect()
 }
