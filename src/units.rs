@@ -198,17 +198,29 @@ impl AddAssign for Usd {
 
 /// A decimal number of dollars without the sign: `0.0205`; at least two and at most six digits after the point, rounded up,
 /// so that a bound stays a bound.
-impl fmt::Display for Usd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Usd {
+    /// The decimal digits, rounded up to a millionth, in parts.
+    pub fn digits(self, mut part: impl FnMut(&[u8])) {
         let micro = self.0.div_ceil(1_000_000);
-        let (mut fraction, mut digits) = (micro % 1_000_000, [b'0'; 6]);
-        for digit in digits.iter_mut().rev() {
+        let (mut fraction, mut digits) = (micro % 1_000_000, *b".000000");
+        for digit in digits[1..].iter_mut().rev() {
             *digit += (fraction % 10) as u8;
             fraction /= 10;
         }
-        let zeros = digits[2..].iter().rev().take_while(|digit| **digit == b'0').count();
-        let shown = std::str::from_utf8(&digits[..digits.len() - zeros]).unwrap_or_default();
-        write!(f, "{}.{shown}", micro / 1_000_000)
+        let zeros = digits[3..].iter().rev().take_while(|digit| **digit == b'0').count();
+        part(itoa::Buffer::new().format(micro / 1_000_000).as_bytes());
+        part(&digits[..digits.len() - zeros]);
+    }
+}
+
+impl fmt::Display for Usd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut written = Ok(());
+        self.digits(|part| {
+            let part = std::str::from_utf8(part).unwrap_or_default();
+            written = written.and_then(|()| f.write_str(part));
+        });
+        written
     }
 }
 

@@ -45,6 +45,16 @@ pub enum Service {
 }
 
 impl Service {
+    /// As logs write it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Flex => "flex",
+            Self::Priority => "priority",
+            Self::Batch => "batch",
+        }
+    }
+
     /// What an answer's own word means.
     pub fn from_word(word: &str) -> Self {
         match word {

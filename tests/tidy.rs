@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("usage", &[]),
     ("json", &[]),
     ("catalog", &["names", "units", "usage"]),
-    ("policy", &["names", "units", "failure", "usage", "catalog"]),
+    ("policy", &["names", "units", "failure", "usage", "json", "catalog"]),
     ("files", &["names", "policy"]),
     ("config", &["names", "units"]),
     ("spool", &["units", "config"]),

@@ -362,6 +362,16 @@ pub(super) fn plain_end(text: &[u8], at: usize) -> usize {
     at + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
 }
 
+/// Nothing in it needs an escape. For whole strings that are short: eight bytes at once, the last eight of them together with some
+/// that were looked at before.
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    let Some(last) = text.last_chunk::<8>() else {
+        return text.iter().all(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20));
+    };
+    let any = text.as_chunks::<8>().0.iter().fold(0, |any, eight| any | special(u64::from_le_bytes(*eight)));
+    any | special(u64::from_le_bytes(*last)) == 0
+}
+
 /// The first special byte in the next `most` times eight bytes, or how far there is none.
 fn in_eights(text: &[u8], mut at: usize, most: usize) -> ControlFlow<usize, usize> {
     for eight in text.get(at..).unwrap_or_default().as_chunks::<8>().0.iter().take(most) {

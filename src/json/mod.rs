@@ -9,8 +9,6 @@
 
 mod cursor;
 mod error;
-#[cfg(feature = "serve")]
-mod serialize;
 mod text;
 pub mod write;
 
@@ -18,8 +16,6 @@ use std::fmt;
 
 pub use cursor::Cursor;
 pub use error::{JsonError, MAX_NESTING, Reason};
-#[cfg(feature = "serve")]
-pub use serialize::serialize;
 pub use text::{Passage, Quoted, Raw, Text, unescape};
 
 /// A half-open range of bytes.
@@ -168,12 +164,13 @@ mod tests {
 
     #[test]
     fn special_bytes_are_found_at_every_place_and_nothing_else_is() {
-        for length in [20, 100, 200] {
+        for length in [3, 8, 20, 100, 200] {
             let plain: Vec<u8> = b"aZ~ 0/!#[]^_`{}\x7f\xc3\xa9\xff\x80".iter().copied().cycle().take(length).collect();
             for (place, byte) in (0..length).flat_map(|place| (0..=255u8).map(move |byte| (place, byte))) {
                 let mut text = plain.clone();
                 text[place] = byte;
                 let wanted = if byte == b'"' || byte == b'\\' || byte < 0x20 { place } else { text.len() };
+                assert_eq!(cursor::is_plain(&text), wanted == text.len(), "{byte} at {place}");
                 for from in [0, place.min(3), place] {
                     assert_eq!(cursor::plain_end(&text, from), wanted, "{byte} at {place}, looked for from {from}");
                 }

@@ -2,18 +2,19 @@
 //!
 //! In: names, text, values as they were written elsewhere. Out: bytes. Must not know: any provider's fields.
 
+use super::cursor::{is_plain, plain_end};
 use super::{Quoted, Raw};
 
 /// An object that is being written.
 pub struct Object<'o> {
-    pub(super) out: &'o mut Vec<u8>,
-    pub(super) empty: bool,
+    out: &'o mut Vec<u8>,
+    empty: bool,
 }
 
 /// An array that is being written.
 pub struct Array<'o> {
-    pub(super) out: &'o mut Vec<u8>,
-    pub(super) empty: bool,
+    out: &'o mut Vec<u8>,
+    empty: bool,
 }
 
 /// Writes one object.
@@ -40,9 +41,12 @@ pub fn text(out: &mut Vec<u8>, text: &str) {
 /// Writes text as the inside of a JSON string.
 pub fn escape(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
+    if is_plain(bytes) {
+        return out.extend_from_slice(bytes);
+    }
     let mut from = 0;
     loop {
-        let to = super::cursor::plain_end(bytes, from);
+        let to = plain_end(bytes, from);
         out.extend_from_slice(bytes.get(from..to).unwrap_or_default());
         let Some(special) = bytes.get(to) else { return };
         match special {
@@ -60,6 +64,16 @@ pub fn escape(out: &mut Vec<u8>, text: &str) {
         }
         from = to + 1;
     }
+}
+
+/// Writes a whole number.
+pub fn number(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Writes `true` or `false`.
+pub fn boolean(out: &mut Vec<u8>, value: bool) {
+    out.extend_from_slice(if value { b"true" } else { b"false" });
 }
 
 /// Writes a value as it was written elsewhere. In JSON, a line's end is only space; in an event, it ends the event.
@@ -86,8 +100,16 @@ impl Object<'_> {
     }
 
     /// The place of the next member, name included.
-    pub(super) fn place(&mut self) -> &mut Vec<u8> {
+    fn place(&mut self) -> &mut Vec<u8> {
         separate(self.out, &mut self.empty)
+    }
+
+    /// Begins a member whose name may be any text.
+    pub fn named(&mut self, name: &str) -> &mut Vec<u8> {
+        let out = self.place();
+        text(out, name);
+        out.push(b':');
+        out
     }
 
     /// A string.
@@ -107,12 +129,12 @@ impl Object<'_> {
 
     /// A whole number.
     pub fn number(&mut self, name: &str, value: u64) {
-        self.member(name).extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        number(self.member(name), value);
     }
 
     /// `true` or `false`.
     pub fn boolean(&mut self, name: &str, value: bool) {
-        self.member(name).extend_from_slice(if value { b"true" } else { b"false" });
+        boolean(self.member(name), value);
     }
 
     /// `null`.
@@ -173,6 +195,7 @@ mod tests {
             o.number("number", u64::MAX);
             o.boolean("yes", true);
             o.null("none");
+            o.named("odd \"").push(b'1');
             o.object("inside", |_| {});
             o.array("list", |list| {
                 list.text("x");
@@ -182,7 +205,7 @@ mod tests {
         let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!((value["text"].as_str(), value["quoted"].as_str()), (Some(odd), Some(odd)));
         assert!(std::str::from_utf8(&out).unwrap().ends_with(
-            r#""raw":{"k": [1.50]},"number":18446744073709551615,"yes":true,"none":null,"inside":{},"list":["x",{"n":1}]}"#
+            r#""raw":{"k": [1.50]},"number":18446744073709551615,"yes":true,"none":null,"odd \"":1,"inside":{},"list":["x",{"n":1}]}"#
         ));
     }
 }

@@ -6,8 +6,6 @@
 mod expand;
 mod rollouts;
 
-use serde::Serialize;
-
 use self::expand::Candidate;
 use super::ast::OnCut;
 use super::checked::{
@@ -102,7 +100,7 @@ pub struct PlannedHop {
 }
 
 /// A hop that was left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dropped {
     /// Which snapshot; `None` for `requested`, when the client's model is none of this policy's.
     pub snapshot: Option<SnapshotId>,
@@ -111,8 +109,7 @@ pub struct Dropped {
 }
 
 /// Why a hop cannot serve a request (section 5.2, step 7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DropReason {
     /// A guarantee forbids it. Proven not to happen, so it means that facts changed after loading.
     Forbidden,

@@ -96,7 +96,8 @@ pub async fn stream(
                 whole_stream(walk, &hop, &mut sent);
                 (Outcome::Answered, Ended::Whole, None)
             }
-            Relayed::Cut(failure) => match take_up(session, walk, asked, &hop, &sent, failure).await {
+            // As large as a whole walk, and rare.
+            Relayed::Cut(failure) => match Box::pin(take_up(session, walk, asked, &hop, &sent, failure)).await {
                 Found::Live(live, hop, start) => {
                     part = (live, hop, start);
                     continue;

@@ -135,7 +135,7 @@ pub async fn hear(
     now: &InForce,
     (tally, turn): (&Arc<Tally>, &mut Turn),
     entrance: Entrance,
-) -> Result<Told, NoBody> {
+) -> Result<Box<Told>, NoBody> {
     let limits = &now.config.limits;
     let head = head(session, now).map_err(|problem| NoBody::Problem(problem.unread()))?.keep();
     let mut held = tally.hold();
@@ -148,7 +148,8 @@ pub async fn hear(
     let headers = &session.req_header().headers;
     let betas = betas(headers, entrance.dialect);
     let key = now.config.takes_caller_keys().then(|| CallerKey::of(headers)).flatten();
-    Ok(Told { entrance, betas, key, body, scan, vectors, head, _held: held })
+    // Boxed, because it is moved from future to future until the exchange has it.
+    Ok(Box::new(Told { entrance, betas, key, body, scan, vectors, head, _held: held }))
 }
 
 fn scan(entrance: &Entrance, body: &[u8], wants: Wants) -> Result<(Scan, Option<Box<Ask>>), BadBody> {

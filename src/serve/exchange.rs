@@ -135,7 +135,7 @@ mod tests {
 
     /// Bytes of one request in work, besides what it puts on the heap. A task of its own, or an attempt beside another, must not
     /// be part of a request that has none.
-    const MOST: usize = 16 << 10;
+    const MOST: usize = 12 << 10;
 
     fn size<Fut>(
         _: impl FnOnce(&'static Sidecar, &'static mut ServerSession, Entrance, &'static mut Turn) -> Fut,

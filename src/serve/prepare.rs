@@ -45,11 +45,11 @@ impl Prepared {
     }
 }
 
-/// Makes it.
+/// Makes it. Boxed, because it goes from hand to hand before it is sent.
 ///
 /// # Errors
 /// The field that the upstream's dialect, or its model, cannot carry.
-pub fn prepare(now: &InForce, told: &Told, hop: &PlannedHop, upstream: &Upstream) -> Result<Prepared, BadBody> {
+pub fn prepare(now: &InForce, told: &Told, hop: &PlannedHop, upstream: &Upstream) -> Result<Box<Prepared>, BadBody> {
     let model = now.upstream_id(hop.snapshot);
     let caller = told.entrance.dialect;
     let dialect = spoken(caller, upstream.provider.speaks(model));
@@ -65,7 +65,7 @@ pub fn prepare(now: &InForce, told: &Told, hop: &PlannedHop, upstream: &Upstream
         let body = splice(&told.body, &told.scan, change).parts;
         let (body, headers) = hosted(upstream, dialect, body, told.betas.clone());
         let headers = headers.into_iter().chain(key).collect();
-        return Ok(Prepared { body, path, headers, dialect, notes: Notes::default() });
+        return Ok(Box::new(Prepared { body, path, headers, dialect, notes: Notes::default() }));
     }
     if let Some(ask) = &told.vectors {
         return vectors(told, ask, model, dialect, key);
@@ -86,7 +86,7 @@ pub fn prepare(now: &InForce, told: &Told, hop: &PlannedHop, upstream: &Upstream
     let body = SmallVec::from_iter([written.body.into()]);
     let (body, headers) = hosted(upstream, dialect, body, headers.into_iter().collect());
     let headers = headers.into_iter().chain(key).collect();
-    Ok(Prepared { body, path, headers, dialect, notes: written.notes })
+    Ok(Box::new(Prepared { body, path, headers, dialect, notes: written.notes }))
 }
 
 /// What a provider speaks to a caller of this dialect: whoever speaks OpenAI's other APIs speaks embeddings, too.
@@ -98,13 +98,20 @@ const fn spoken(caller: Dialect, provider: Dialect) -> Dialect {
 }
 
 /// Vectors of a provider who does not speak OpenAI's embeddings.
-fn vectors(told: &Told, ask: &Ask, model: &str, dialect: Dialect, key: Option<Header>) -> Result<Prepared, BadBody> {
+fn vectors(
+    told: &Told,
+    ask: &Ask,
+    model: &str,
+    dialect: Dialect,
+    key: Option<Header>,
+) -> Result<Box<Prepared>, BadBody> {
     if dialect != Dialect::Gemini {
         return Err(embeddings::not_spoken(model));
     }
     let body = embeddings::gemini::request(&told.body, ask, model)?;
     let (path, headers) = (Some(embeddings::gemini::path(model)), key.into_iter().collect());
-    Ok(Prepared { body: SmallVec::from_iter([body.into()]), path, headers, dialect, notes: Notes::default() })
+    let body = SmallVec::from_iter([body.into()]);
+    Ok(Box::new(Prepared { body, path, headers, dialect, notes: Notes::default() }))
 }
 
 /// As a cloud takes it that hosts Claude: the version is in the body, and on Bedrock everything is that is not in the path.

@@ -98,7 +98,7 @@ impl<'a: 't, 't> Flight<'a, 't> {
         let trying = Box::pin(async move {
             // What takes up a broken answer is never hedged, so nothing was seen of another.
             let errand = Errand { sidecar, now, request_id, told, hold, on_cut, seen: None, progress: &shared };
-            try_hop(&errand, &mut Caller::Elsewhere, (&hop, start), prepared.as_ref()).await
+            try_hop(&errand, &mut Caller::Elsewhere, (&hop, start), prepared.as_deref()).await
         });
         Self { leg, trying, progress }
     }

@@ -32,8 +32,6 @@ use crate::usage::Usage;
 
 const RULE: HeaderName = HeaderName::from_static("x-wayside-rule");
 const TIER: HeaderName = HeaderName::from_static("x-wayside-tier");
-/// Version of the record's shape.
-const SCHEMA: u8 = 1;
 /// Bytes of a token, where the provider sent no usage and nobody counted; the usual figure for English prose.
 const BYTES_PER_TOKEN: u64 = 4;
 
@@ -170,11 +168,6 @@ impl<'a> Settlement<'a> {
         tell(&words.facts(asked, &words.attributes()))
     }
 
-    /// RFC 3339 in UTC, with milliseconds.
-    fn admitted_at(&self) -> String {
-        format!("{:.3}", self.opened_at)
-    }
-
     /// Remembers the decision.
     pub fn decided(&mut self, plan: &Plan, readings: Readings) {
         let tier = match &plan.action {
@@ -222,11 +215,9 @@ impl<'a> Settlement<'a> {
     }
 
     fn record_bare(&self, outcome: Outcome, status: u16, reason: Option<&str>, request: FactsRecord<'_>) {
-        let time = self.admitted_at();
         let checked = self.now.policy.checked();
         self.sidecar.telemetry.record(&Record {
-            schema: SCHEMA,
-            time: &time,
+            time: self.opened_at,
             request_id: self.request_id(),
             outcome,
             status,
@@ -279,13 +270,11 @@ impl<'a> Settlement<'a> {
             rows.map(|(attempt, bill)| bills.row(attempt, name(attempt.snapshot), bill, elapsed)).collect();
         let words = Words::of(checked, asked);
         let attributes = words.attributes();
-        let time = self.admitted_at();
         let decided = self.decided.as_ref();
         let watch = ending.watch.as_ref();
         let cache = ending.cache.or(walk.keeps.map(|_| CacheUse { result: "miss", age: None }));
         self.sidecar.telemetry.record(&Record {
-            schema: SCHEMA,
-            time: &time,
+            time: self.opened_at,
             request_id: self.request_id(),
             outcome: ending.outcome,
             status: ending.status,

@@ -81,7 +81,7 @@ pub struct Walk<'a> {
     /// What the attempt in flight, or the one that answered, was not told.
     pub notes: Notes,
     /// What the attempt before sent, and to which hop: a retry sends the same.
-    sent: Option<(usize, Prepared)>,
+    sent: Option<(usize, Box<Prepared>)>,
 }
 
 impl<'a> Walk<'a> {
@@ -130,7 +130,7 @@ pub struct Leg<'a> {
     /// Where.
     pub hop: PlannedHop,
     /// What is sent; `None` where nothing is configured to send it to.
-    pub prepared: Option<Prepared>,
+    pub prepared: Option<Box<Prepared>>,
     /// Its row of [`Walk::bills`].
     pub row: usize,
     notes: Notes,
@@ -220,7 +220,7 @@ impl<'a> Walk<'a> {
                         progress: &progress,
                     };
                     let mut caller = Caller::Here { session, alive: &mut self.alive };
-                    let tried = try_hop(&errand, &mut caller, (&leg.hop, start), leg.prepared.as_ref()).await;
+                    let tried = try_hop(&errand, &mut caller, (&leg.hop, start), leg.prepared.as_deref()).await;
                     if matches!(tried, Tried::ClientGone) {
                         self.spent(leg.row, Spent::Begun(progress.load(Ordering::Relaxed)));
                     }
@@ -337,7 +337,7 @@ impl<'a> Walk<'a> {
         self.walk(session, told).await
     }
 
-    fn prepare(&self, told: &Told, hop: &PlannedHop) -> Result<Option<Prepared>, BadBody> {
+    fn prepare(&self, told: &Told, hop: &PlannedHop) -> Result<Option<Box<Prepared>>, BadBody> {
         let Some(upstream) = self.now.upstream(hop.snapshot) else { return Ok(None) };
         let provider = &upstream.provider;
         let speaks = provider.speaks(self.now.upstream_id(hop.snapshot));

@@ -1,6 +1,6 @@
 //! JSON lines, without the request path ever waiting for a disk or a pipe.
 //!
-//! In: values that serialize. Out: lines on a sink, written by one thread. Must not know: what a line says.
+//! In: whatever appends a line. Out: lines on a sink, written by one thread. Must not know: what a line says.
 //!
 //! Requests append to one buffer under a short lock; a thread swaps the buffer out and writes it. A thread and a channel
 //! would cost a wake-up for each line, and a write for each line costs more than the rest of the logging.
@@ -13,9 +13,6 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use prometheus::IntCounter;
-use serde::Serialize;
-
-use crate::json;
 
 /// How long a line may stay in memory.
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
@@ -75,15 +72,12 @@ impl LineLog {
         Ok(Self { shared: Some(shared) })
     }
 
-    /// Appends one line.
-    pub fn write(&self, line: &impl Serialize) {
+    /// Appends one line, which `write` appends to what it is given.
+    pub fn write(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let Some(shared) = &self.shared else { return };
         LINE.with_borrow_mut(|buffer| {
             buffer.clear();
-            if json::serialize(buffer, line).is_err() {
-                shared.lost.inc();
-                return;
-            }
+            write(buffer);
             buffer.push(b'\n');
             let mut state = shared.state.lock();
             if state.waiting.len() + buffer.len() > BUFFER_LIMIT {
@@ -188,7 +182,7 @@ mod tests {
         let memory = Memory::default();
         let log = LineLog::start(Sink::Writer(Box::new(memory.clone())), lost()).unwrap();
         for n in 0..1000 {
-            log.write(&n);
+            log.write(|line| line.extend_from_slice(n.to_string().as_bytes()));
         }
         log.flush();
         let expected: String = (0..1000).map(|n| format!("{n}\n")).collect();
@@ -199,8 +193,8 @@ mod tests {
     fn a_broken_sink_loses_lines_and_says_how_many() {
         let lost = lost();
         let log = LineLog::start(Sink::Writer(Box::new(Broken)), lost.clone()).unwrap();
-        log.write(&1);
-        log.write(&2);
+        log.write(|line| line.push(b'1'));
+        log.write(|line| line.push(b'2'));
         log.flush();
         assert_eq!(lost.get(), 2);
     }
@@ -211,10 +205,10 @@ mod tests {
         let shared =
             Shared { state: Mutex::default(), wake: Condvar::new(), written: Condvar::new(), lost: lost.clone() };
         let log = LineLog { shared: Some(Arc::new(shared)) };
-        // Two quotes and a line end belong to the line.
-        log.write(&"x".repeat(BUFFER_LIMIT - 3));
+        // The line's end belongs to it.
+        log.write(|line| line.resize(BUFFER_LIMIT - 1, b'x'));
         assert_eq!(lost.get(), 0);
-        log.write(&1);
+        log.write(|line| line.push(b'1'));
         assert_eq!(lost.get(), 1);
         std::mem::forget(log); // nobody drains it, so its flush would wait for ever
     }

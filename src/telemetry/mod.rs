@@ -4,6 +4,7 @@
 //! decisions are made.
 
 mod lines;
+mod log_line;
 mod metrics;
 mod record;
 
@@ -32,7 +33,7 @@ impl Telemetry {
     /// Counts a finished request and writes its line. Never waits for a disk.
     pub fn record(&self, record: &Record<'_>) {
         self.metrics.count(record);
-        self.lines.write(record);
+        self.lines.write(|line| record.write(line));
     }
 
     /// Writes what is still in memory; for the end of a process.

@@ -1,10 +1,6 @@
 //! One request, from admission to its last byte.
 //!
-//! In: borrowed pieces of an exchange that ended. Out: the JSON of the log line. Must not know: where lines go.
-//!
-//! The line carries the whole decision: `wayside explain --replay` needs nothing else.
-
-use serde::Serialize;
+//! In: borrowed pieces of an exchange that ended. Out: one value, which metrics count and [`log_line`](super::log_line) writes.
 
 use crate::failure::Failure;
 use crate::policy::plan::DropReason;
@@ -13,12 +9,10 @@ use crate::units::{Millis, Usd};
 use crate::usage::Usage;
 
 /// The line of one request.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Record<'a> {
-    /// Version of this shape; changes are additive.
-    pub schema: u8,
-    /// When it was admitted, RFC 3339 in UTC with milliseconds.
-    pub time: &'a str,
+    /// When it was admitted.
+    pub time: jiff::Timestamp,
     /// As the caller sees it in `x-wayside-request-id`.
     pub request_id: &'a str,
     /// How it ended.
@@ -26,25 +20,20 @@ pub struct Record<'a> {
     /// The HTTP status the caller got; 0 when the caller left before one was sent.
     pub status: u16,
     /// Why it was refused or failed, in the words of `x-wayside-reason`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'a str>,
     /// What was decided on.
     pub request: Facts<'a>,
     /// What memory and the clock said.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub readings: Option<Named<'a>>,
     /// The policy's name.
     pub policy: &'a str,
     /// The policy's content hash.
     pub policy_hash: &'a str,
     /// Where the clock of the readings stands: a changed policy may have another.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub timezone: Option<&'a str>,
     /// The rule that decided; absent when the request was refused before.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<&'a str>,
     /// The tier the rule promises.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tier: Option<&'a str>,
     /// The chain as planned.
     pub chain: &'a [HopRecord<'a>],
@@ -53,35 +42,26 @@ pub struct Record<'a> {
     /// What was tried, in order.
     pub attempts: &'a [AttemptRecord<'a>],
     /// The snapshot that answered.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<&'a str>,
     /// Its position in the chain, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub hop: Option<u8>,
     /// The model the answer itself names.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub served_model: Option<&'a str>,
     /// The answer names another model than the pin.
     pub drift: bool,
     /// The degrade step that answered: `template sorry`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub degraded: Option<&'a str>,
     /// The ticket that the caller was given; `wayside queue show` has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ticket: Option<&'a str>,
     /// What the rule's cache had: `hit`, `miss`, or `stale` where nothing else answered.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<&'a str>,
     /// Since that answer was complete.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_age_ms: Option<Millis>,
     /// Tokens used, every attempt included.
     pub usage: Usage,
     /// What they cost; absent when a price is unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cost_usd: Option<Usd>,
     /// From admission to the first content event; streams only.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub first_token_ms: Option<Millis>,
     /// From admission to the last byte.
     pub total_ms: Millis,
@@ -92,30 +72,23 @@ pub struct Record<'a> {
 }
 
 /// The facts of the request, as `explain` takes them.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub struct Facts<'a> {
     /// API endpoint.
-    pub endpoint: &'a str,
+    pub endpoint: &'static str,
     /// Tenant; absent when none was named.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<&'a str>,
     /// The label for metrics: the tenant if it has a row, else `other`.
-    #[serde(skip)]
     pub tenant_label: &'a str,
     /// Plan.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<&'a str>,
     /// Residency.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub residency: Option<&'a str>,
     /// Feature.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub feature: Option<&'a str>,
     /// User.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<&'a str>,
     /// Where this sidecar runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<&'a str>,
     /// The model the caller asked for.
     pub requested_model: &'a str,
@@ -132,26 +105,24 @@ pub struct Facts<'a> {
     /// Parts of the prompt: `text+image`.
     pub modality: &'a str,
     /// `interactive` or `batch`.
-    pub priority: &'a str,
+    pub priority: &'static str,
     /// Declared attributes: name and value.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub attributes: &'a [(&'a str, &'a str)],
 }
 
 /// A planned hop.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct HopRecord<'a> {
     /// Position, from 1.
     pub hop: u8,
     /// Which snapshot.
     pub snapshot: &'a str,
     /// Its tier.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tier: Option<&'a str>,
 }
 
 /// One attempt.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct AttemptRecord<'a> {
     /// Position of the hop, from 1.
     pub hop: u8,
@@ -160,19 +131,15 @@ pub struct AttemptRecord<'a> {
     /// Which try on this hop, from 1.
     pub attempt: u32,
     /// It was started beside a slow one (`hedge after`).
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub hedge: bool,
     /// It was the one attempt that an open breaker let through, to find out whether it can close.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub probe: bool,
     /// `None` when it answered, or when nobody waited for its end.
     pub failure: Option<Failure>,
     /// Nobody waited for its end: the caller left, the attempt beside it was quicker, or it was to take up a broken answer and said
     /// something else.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub canceled: bool,
     /// The upstream's status, if it sent one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// From admission.
     pub started_ms: Millis,
@@ -180,10 +147,8 @@ pub struct AttemptRecord<'a> {
     pub duration_ms: Millis,
     /// Its tokens; absent where nothing was answered that could be billed for. A call that was given up may be: what is known of
     /// it is estimated.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// What they cost; absent where the price is unknown, too.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cost_usd: Option<Usd>,
 }
 
@@ -209,8 +174,7 @@ impl AttemptRecord<'_> {
 }
 
 /// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// A hop answered.
     Answered,

@@ -149,7 +149,6 @@ async fn whoever_asks_is_answered_whoever_answers() {
             assert!(events.last().unwrap().contains(caller.last), "{name} to {upstream}: {}", answer.text());
         }
         for line in rig.lines.wait(8).await {
-            assert_eq!(line["usage"]["estimated"], line["usage"]["estimated"]);
             assert!(line["usage"]["output"].as_u64() > Some(5), "{line}");
         }
     }

@@ -155,6 +155,9 @@ fn logged(policy: &Policy, request: &str, change: impl FnOnce(&mut Value)) -> St
         .map(|hop| json!({"hop": hop.position, "snapshot": model(hop.snapshot), "tier": tier(hop.tier)}))
         .collect();
     let facts = &asked.facts;
+    let mut readings = Vec::new();
+    asked.readings.named(checked).write(&mut readings);
+    let readings: Value = serde_json::from_slice(&readings).unwrap();
     let mut line = json!({
         "schema": 1, "time": "2026-11-23T11:00:00.000Z", "request_id": "req_1", "outcome": "answered", "status": 200,
         "request": {
@@ -162,7 +165,7 @@ fn logged(policy: &Policy, request: &str, change: impl FnOnce(&mut Value)) -> St
             "user": &*facts.user, "requested_model": &*facts.requested_model,
             "prompt_tokens": [asked.prompt_tokens, asked.prompt_tokens], "modality": "text", "priority": "interactive",
         },
-        "readings": asked.readings.named(checked), "policy": "desk", "policy_hash": &**policy.tree.hash(),
+        "readings": readings, "policy": "desk", "policy_hash": &**policy.tree.hash(),
         "timezone": "UTC", "rule": checked.rules[plan.rule.index()].name.to_string(), "tier": tier(plan.tier),
         "chain": chain,
     });

@@ -6,14 +6,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::fmt::temporal::DateTimePrinter;
 use serde::Deserialize;
-use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{BudgetState, Readings, Standing};
+use crate::json::write::{self, Object};
 use crate::policy::checked::{BudgetId, Checked, ClassifierId, MetricId, RolloutId, SnapshotId, TierId};
 use crate::units::Share;
 
-/// Readings and the policy they are of; serializes by name.
+static DAY: DateTimePrinter = DateTimePrinter::new();
+
+/// Readings and the policy they are of, to be written by name.
 #[derive(Clone, Copy, Debug)]
 pub struct Named<'a> {
     readings: &'a Readings,
@@ -27,80 +30,86 @@ impl Readings {
     }
 }
 
-impl Serialize for Named<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Named<'_> {
+    /// Appends them as an object.
+    pub fn write(&self, out: &mut Vec<u8>) {
         let Self { readings, checked } = self;
         let moving = &checked.moving;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("minute_of_week", &readings.minute_of_week)?;
-        map.serialize_entry("today", &format_args!("{}", readings.today))?;
-        table(&mut map, "budgets", &readings.budgets, &moving.budgets, |one| &one.name, |state| Some(state.word()))?;
-        let label = |said: &Option<u16>, at: usize| {
-            let labels = &moving.classifiers.get(at)?.labels;
-            Some(&**labels.get(usize::from((*said)?))?)
-        };
-        let rows = readings.labels.iter().enumerate();
-        let labels: Vec<(&str, &str)> =
-            rows.filter_map(|(at, said)| Some((&*moving.classifiers.get(at)?.name, label(said, at)?))).collect();
-        entries(&mut map, "labels", &labels)?;
-        if readings.draw != 0 {
-            map.serialize_entry("draw", &readings.draw)?;
-        }
-        if let Some(standing) = &readings.standing {
-            self.standing(standing, &mut map)?;
-        }
-        map.end()
+        write::object(out, |o| {
+            o.number("minute_of_week", readings.minute_of_week.into());
+            let today = o.member("today");
+            today.push(b'"');
+            // Writing to memory cannot fail.
+            let _ = DAY.print_date(&readings.today, &mut *today);
+            today.push(b'"');
+            let state = |o: &mut Object<'_>, name: &str, state: BudgetState| write::text(o.named(name), state.word());
+            table(o, "budgets", (&readings.budgets, &moving.budgets), |one| &one.name, |state| Some(*state), state);
+            let rows = readings.labels.iter().zip(&moving.classifiers);
+            let labels = rows.filter_map(|(said, one)| Some((&*one.name, one.labels.get(usize::from((*said)?))?)));
+            entries(o, "labels", labels, |o, name, label| write::text(o.named(name), label));
+            if readings.draw != 0 {
+                o.number("draw", readings.draw.into());
+            }
+            if let Some(standing) = &readings.standing {
+                self.standing(standing, o);
+            }
+        });
     }
-}
 
-impl Named<'_> {
-    fn standing<M: SerializeMap>(&self, standing: &Standing, map: &mut M) -> Result<(), M::Error> {
+    fn standing(&self, standing: &Standing, o: &mut Object<'_>) {
         let checked = self.checked;
         let moving = &checked.moving;
-        table(map, "switches", &standing.switches, &moving.switches, |one| &one.name, |on| *on)?;
-        table(map, "signals", &standing.signals, &moving.signals, |one| &one.name, |on| Some(*on))?;
+        let boolean = |o: &mut Object<'_>, name: &str, on: bool| write::boolean(o.named(name), on);
+        table(o, "switches", (&standing.switches, &moving.switches), |one| &one.name, |on| *on, boolean);
+        table(o, "signals", (&standing.signals, &moving.signals), |one| &one.name, |on| Some(*on), boolean);
         let measured = standing.metrics.iter().enumerate().filter_map(|(at, value)| {
             moving.metrics.get(at)?;
             Some((checked.metric_name(MetricId(at as u16)), (*value)?))
         });
-        let measured: Vec<(String, u64)> = measured.collect();
-        entries(map, "metrics", &measured)?;
+        entries(o, "metrics", measured, |o, name, value| write::number(o.named(name), value));
         let order = |members: &Vec<SnapshotId>| {
-            let names: Vec<_> = members.iter().filter_map(|id| checked.snapshots.get(id.index())).collect();
-            (!names.is_empty()).then(|| names.iter().map(|one| one.model.to_string()).collect::<Vec<_>>())
+            let known = members.iter().filter_map(|id| checked.snapshots.get(id.index()));
+            Some(known.map(|one| one.model.to_string()).collect::<Vec<_>>()).filter(|names| !names.is_empty())
         };
-        table(map, "fastest", &standing.fastest, &checked.tiers, |one| &one.name, order)?;
+        table(
+            o,
+            "fastest",
+            (&standing.fastest, &checked.tiers),
+            |one| &one.name,
+            order,
+            |o, name, names| {
+                write::array(o.named(name), |list| names.iter().for_each(|model| list.text(model)));
+            },
+        );
         let stage = |stage: &Share| (*stage > Share(0)).then(|| stage.to_string());
-        table(map, "stages", &standing.stages, &moving.rollouts, |one| &one.name, stage)
+        let text = |o: &mut Object<'_>, name: &str, stage: String| write::text(o.named(name), &stage);
+        table(o, "stages", (&standing.stages, &moving.rollouts), |one| &one.name, stage, text);
     }
 }
 
 /// A table of readings beside the declarations they are of; nothing when no row says anything.
-fn table<M: SerializeMap, Row, Decl, Value: Serialize>(
-    map: &mut M,
-    key: &'static str,
-    rows: &[Row],
-    declared: &[Decl],
+fn table<Row, Decl, Value>(
+    o: &mut Object<'_>,
+    key: &str,
+    (rows, declared): (&[Row], &[Decl]),
     name: impl Fn(&Decl) -> &str,
     value: impl Fn(&Row) -> Option<Value>,
-) -> Result<(), M::Error> {
-    let said: Vec<(&str, Value)> =
-        declared.iter().zip(rows).filter_map(|(one, row)| Some((name(one), value(row)?))).collect();
-    entries(map, key, &said)
+    write: impl Fn(&mut Object<'_>, &str, Value),
+) {
+    let said = declared.iter().zip(rows).filter_map(|(one, row)| Some((name(one), value(row)?)));
+    entries(o, key, said, write);
 }
 
-fn entries<M: SerializeMap, Name: AsRef<str>, Value: Serialize>(
-    map: &mut M,
-    key: &'static str,
-    said: &[(Name, Value)],
-) -> Result<(), M::Error> {
-    struct Rows<'a, Name, Value>(&'a [(Name, Value)]);
-    impl<Name: AsRef<str>, Value: Serialize> Serialize for Rows<'_, Name, Value> {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.collect_map(self.0.iter().map(|(name, value)| (name.as_ref(), value)))
-        }
+fn entries<Name: AsRef<str>, Value>(
+    o: &mut Object<'_>,
+    key: &str,
+    said: impl Iterator<Item = (Name, Value)>,
+    write: impl Fn(&mut Object<'_>, &str, Value),
+) {
+    let mut said = said.peekable();
+    if said.peek().is_some() {
+        o.object(key, |inside| said.for_each(|(name, value)| write(inside, name.as_ref(), value)));
     }
-    if said.is_empty() { Ok(()) } else { map.serialize_entry(key, &Rows(said)) }
 }
 
 /// Readings of a line, but for the clock. What is not there is as it is when nothing has happened.
