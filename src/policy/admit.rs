@@ -3,6 +3,7 @@
 //! In: strings out of headers, bodies, `key=value` arguments or tests. Out: [`Facts`] of one policy, or a [`Refusal`]. Must not
 //! know: HTTP, files. Nothing is guessed: a value outside its domain is refused, never replaced by a default.
 
+mod meant;
 mod refusal;
 
 use std::borrow::Cow;
@@ -10,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashMap;
 
+use self::meant::{Meant, Requested};
 pub use self::refusal::{MAX_SHOWN_NAMES, MAX_SHOWN_VALUE, Reason, Refusal};
 use super::checked::{
     Attribute, AttributeDomain, AttributeValue, Checked, Endpoint, Subject, Tenant, TenantId, TierId,
@@ -102,6 +104,7 @@ pub struct Door {
     tenants: FxHashMap<Arc<str>, TenantId>,
     /// Snapshots of the policy, by the catalog's key for them.
     snapshots: FxHashMap<ModelRef, u16>,
+    meant: Arc<Meant>,
     plan: Option<u16>,
     residency: u16,
     feature: Option<u16>,
@@ -125,7 +128,8 @@ impl Door {
         let snapshots = snapshots.map(|(at, snapshot)| (snapshot.model.clone(), at as u16)).collect();
         let tests_plan = checked.columns.iter().any(|column| column.subject == Subject::Plan);
         let residency = residency.unwrap_or(0);
-        Ok(Self { checked, catalog, tenants, snapshots, plan, residency, feature, tests_plan, hash: Arc::default() })
+        let (meant, hash) = Default::default();
+        Ok(Self { checked, catalog, tenants, snapshots, meant, plan, residency, feature, tests_plan, hash })
     }
 
     /// The policy behind this door.
@@ -165,7 +169,8 @@ impl Door {
         if prompt.exceeds(checked.max_prompt.0) {
             return Err(Refusal::prompt(checked.max_prompt));
         }
-        let (requested_snapshot, requested_tier) = self.requested(claims.requested_model);
+        let (requested_snapshot, requested_tier) =
+            self.meant.of(claims.requested_model, || self.requested(claims.requested_model));
         Ok(Facts {
             endpoint: claims.endpoint,
             tenant,
@@ -225,7 +230,7 @@ impl Door {
     }
 
     /// The pinned snapshot behind the model a client names, and its tier (section 5.2, step 2).
-    fn requested(&self, model: &str) -> (Option<ModelRef>, Option<TierId>) {
+    fn requested(&self, model: &str) -> Requested {
         if model.is_empty() {
             return (None, None);
         }

@@ -249,6 +249,14 @@ impl<'a> Settlement<'a> {
         });
     }
 
+    /// What prices depend on besides tokens: the end of the request is when it is billed.
+    fn terms(&self, facts: &Facts, elapsed: Millis) -> Terms {
+        let end = self.opened_at.checked_add(elapsed.duration()).unwrap_or(self.opened_at);
+        let at = jiff::tz::TimeZone::UTC.to_datetime(end);
+        let minute = at.hour() as u16 * 60 + at.minute() as u16;
+        Terms { day: at.date(), minute, batch: facts.priority == Priority::Batch }
+    }
+
     /// Closes the books.
     pub fn settle(self, asked: &Asked<'_>, walk: &mut Walk<'_>, ending: Ending) -> Ended {
         ending.watch.iter().for_each(|watch| walk.paid(watch));
@@ -264,7 +272,7 @@ impl<'a> Settlement<'a> {
         let dropped: SmallVec<[_; 4]> =
             run.dropped.iter().map(|one| (one.snapshot.map_or("requested", name), one.reason)).collect();
         let elapsed = walk.elapsed();
-        let bills = Bills { now: self.now, asked, terms: terms(&asked.admitted.facts) };
+        let bills = Bills { now: self.now, asked, terms: self.terms(&asked.admitted.facts, elapsed) };
         let rows = walk.chain.record().attempts.iter().zip(&walk.bills);
         let attempts: SmallVec<[AttemptRecord<'_>; 4]> =
             rows.map(|(attempt, bill)| bills.row(attempt, name(attempt.snapshot), bill, elapsed)).collect();
@@ -352,12 +360,6 @@ fn sum(attempts: &[AttemptRecord<'_>]) -> Option<Usd> {
 /// Within what is known of the prompt, as near as may be to the four bytes that a token of English has.
 fn estimated((least, most): (u64, u64)) -> u64 {
     (most / BYTES_PER_TOKEN).max(least)
-}
-
-fn terms(facts: &Facts) -> Terms {
-    let at = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now());
-    let minute = at.hour() as u16 * 60 + at.minute() as u16;
-    Terms { day: at.date(), minute, batch: facts.priority == Priority::Batch }
 }
 
 /// Names behind the indices of [`Facts`].

@@ -417,8 +417,9 @@ pub(super) async fn try_hop(
     let kept = chat && plain && errand.on_cut == OnCut::Resume;
     let (after, on, progress) = (errand.seen, hop.on, errand.progress);
     let call = prepared.call();
-    let created = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
-    let echo = (prepared.dialect != caller).then(|| translate::echo(caller, &told.body)).flatten();
+    let translated = prepared.dialect != caller;
+    let created = if translated { u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0) } else { 0 };
+    let echo = translated.then(|| translate::echo(caller, &told.body)).flatten();
     let (id, include_usage) = (errand.request_id.as_str(), told.scan.include_usage);
     let reply = Reply { id, model, created, include_usage, echo: echo.as_ref() };
     let vectors = told.vectors.as_deref().map(|ask| Vectors { ask, model });

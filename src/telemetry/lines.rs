@@ -18,8 +18,8 @@ use prometheus::IntCounter;
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
 /// Bytes that may wait for a slow sink; lines beyond are lost and counted.
 const BUFFER_LIMIT: usize = 8 << 20;
-/// Bytes that wake the writer before its time.
-const WAKE_AT: usize = 256 << 10;
+/// Bytes that wake the writer before its time: few enough to be in the processor's cache still.
+const WAKE_AT: usize = 64 << 10;
 
 /// Where lines go.
 pub enum Sink {

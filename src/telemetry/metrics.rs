@@ -5,13 +5,12 @@
 //! Every label comes from the policy, or from a closed list, so a caller cannot grow the page. The one exception, the model an
 //! answer names, is bounded by [`SERVED_LIMIT`].
 
-use std::collections::HashSet;
-
 use parking_lot::Mutex;
 use prometheus::{
     CounterVec, Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
+use rustc_hash::FxHashSet;
 
 use super::record::{AttemptRecord, Outcome, Record};
 
@@ -46,7 +45,7 @@ pub struct Metrics {
     tokens: IntCounterVec,
     cost: CounterVec,
     served: IntCounterVec,
-    served_seen: Mutex<HashSet<String>>,
+    served_seen: Mutex<FxHashSet<String>>,
     drift: IntCounterVec,
     breaker_open: IntGaugeVec,
     breaker_opened: IntCounterVec,
