@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::ops::Add;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::HeaderName;
 use pingora::protocols::http::ServerSession;
@@ -249,9 +249,9 @@ impl<'a> Settlement<'a> {
         });
     }
 
-    /// What prices depend on besides tokens: the end of the request is when it is billed.
-    fn terms(&self, facts: &Facts, elapsed: Millis) -> Terms {
-        let end = self.opened_at.checked_add(elapsed.duration()).unwrap_or(self.opened_at);
+    /// What prices depend on besides tokens. A request is billed at its end, which is so long after its beginning.
+    fn terms(&self, facts: &Facts, after: Duration) -> Terms {
+        let end = self.opened_at.checked_add(after).unwrap_or(self.opened_at);
         let at = jiff::tz::TimeZone::UTC.to_datetime(end);
         let minute = at.hour() as u16 * 60 + at.minute() as u16;
         Terms { day: at.date(), minute, batch: facts.priority == Priority::Batch }
@@ -272,7 +272,8 @@ impl<'a> Settlement<'a> {
         let dropped: SmallVec<[_; 4]> =
             run.dropped.iter().map(|one| (one.snapshot.map_or("requested", name), one.reason)).collect();
         let elapsed = walk.elapsed();
-        let bills = Bills { now: self.now, asked, terms: self.terms(&asked.admitted.facts, elapsed) };
+        let after = walk.admitted.saturating_duration_since(self.opened) + elapsed.duration();
+        let bills = Bills { now: self.now, asked, terms: self.terms(&asked.admitted.facts, after) };
         let rows = walk.chain.record().attempts.iter().zip(&walk.bills);
         let attempts: SmallVec<[AttemptRecord<'_>; 4]> =
             rows.map(|(attempt, bill)| bills.row(attempt, name(attempt.snapshot), bill, elapsed)).collect();
