@@ -62,7 +62,7 @@ fn counted(upstream: Dialect, caller: Dialect, piece: &Delta<'_>, frames: bool) 
     let mut framer = framing::framer(upstream, frames);
     framer.push(Bytes::from(body));
     let mut follow = Follow::new(upstream, caller, 1, &REPLY);
-    follow.release();
+    follow.put_off_the_end();
     let mut sent = 0;
     let mut take = |events: usize| {
         for _ in 0..events {

@@ -22,8 +22,8 @@ pub struct Follow {
     side: Side,
     /// What it says, where that must be known.
     output: Option<Output>,
-    /// The caller sees what comes.
-    released: bool,
+    /// Callers of the same dialect wait for the reason for the end, too.
+    waits: bool,
     /// The reason for the end and what follows it, for the caller: a stream that breaks before its terminal event must not look whole.
     ending: Vec<u8>,
 }
@@ -79,7 +79,7 @@ impl Follow {
             let reader = StreamReader::new(upstream);
             Side::Other(Box::new(Other { reader, judge: Judge::default(), translation, malformed_in_a_row: 0 }))
         };
-        Self { side, output: None, released: false, ending: Vec::new() }
+        Self { side, output: None, waits: false, ending: Vec::new() }
     }
 
     /// From here on, what it says is put together.
@@ -108,8 +108,7 @@ impl Follow {
                 {
                     output.event(data);
                 }
-                // Before release it may still be held against what another hop said.
-                if self.released && judge.complete() && !judge.done() {
+                if self.waits && judge.complete() && !judge.done() {
                     return put_off(&mut self.ending, verdict, &event.raw);
                 }
                 Heard { verdict, bytes: event.raw }
@@ -126,9 +125,10 @@ impl Follow {
         }
     }
 
-    /// From here on the caller sees what comes.
-    pub const fn release(&mut self) {
-        self.released = true;
+    /// From here on the reason for the end waits for the end. Before, each event is what came, and can be held against what
+    /// another hop said.
+    pub const fn put_off_the_end(&mut self) {
+        self.waits = true;
     }
 
     /// What ends the stream for the caller, given that it is complete; to be asked once. A terminal event that the provider left out is
@@ -305,15 +305,15 @@ mod tests {
     }
 
     #[test]
-    fn callers_of_the_same_dialect_wait_for_it_once_the_stream_is_released() {
+    fn callers_of_the_same_dialect_wait_for_it_where_they_are_to() {
         let finish = Event::of(b"", br#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#);
-        for released in [false, true] {
+        for waits in [false, true] {
             let mut follow = Follow::new(Dialect::Chat, Dialect::Chat, 1, &REPLY);
-            if released {
-                follow.release();
+            if waits {
+                follow.put_off_the_end();
             }
-            assert_eq!(follow.event(finish.clone()).bytes.is_empty(), released);
-            let before = if released { &finish.raw[..] } else { b"" };
+            assert_eq!(follow.event(finish.clone()).bytes.is_empty(), waits);
+            let before = if waits { &finish.raw[..] } else { b"" };
             assert_eq!(follow.closing(), [before, DONE].concat());
         }
     }

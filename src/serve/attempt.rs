@@ -367,6 +367,10 @@ impl Held {
         if hop.shape.is_some() || hop.kept || hop.after.is_some() {
             follow.put_together();
         }
+        // What takes up another answer is held against it to its end.
+        if hop.after.is_none() {
+            follow.put_off_the_end();
+        }
         Self { watch: Watch::stream(hop.pin, follow), events: Vec::new(), size: 0, first_content: None }
     }
 

@@ -86,7 +86,7 @@ impl Watch {
     pub fn release(&mut self) {
         self.released = true;
         if let Said::Stream(follow) = &mut self.said {
-            follow.release();
+            follow.put_off_the_end();
         }
     }
 

@@ -67,6 +67,26 @@ async fn what_breaks_while_it_is_held_is_rescued_at_every_chunking() {
     }
 }
 
+/// Some servers say the last word and the reason for the end in one event.
+#[tokio::test]
+async fn a_reason_for_the_end_is_not_said_before_the_end_however_early_it_comes() {
+    let both = vec![delta(MODEL, r#"{"role":"assistant","content":"one"}"#, "\"stop\"")];
+    let whole = [both.clone(), vec![event("[DONE]")]].concat();
+    for hold in ["first_token", "1 tokens"] {
+        let scripts = vec![Script::stream(&whole), Script::stream(&both), Script::stream(&both).end(End::Cut)];
+        let there = format!("base_url: 'http://{}/v1'", upstream(scripts).await);
+        let policy = policy(hold).replace("first_token 2s, idle 1s", "first_token 2s, idle 1s, retry 0");
+        let rig = Rig::with(Setup { policy: &policy, anthropic: Some(&there), ..Setup::default() }).await;
+        for script in ["whole", "without [DONE]"] {
+            let answer = post(rig.address, &chat_stream("gpt-4o", "x"), &[]).await;
+            assert_eq!((answer.text(), answer.clean), (whole.concat().into(), true), "{hold}: {script}");
+        }
+        let answer = post(rig.address, &chat_stream("gpt-4o", "x"), &[]).await;
+        assert!(!answer.clean && !answer.text().contains("\"stop\""), "{hold}: {}", answer.text());
+        assert!(answer.events().last().unwrap().contains("stream_cut"), "{hold}: {}", answer.text());
+    }
+}
+
 #[tokio::test]
 async fn a_late_refusal_moves_on_where_it_is_named_and_still_held() {
     let refusal = [

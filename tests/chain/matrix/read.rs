@@ -107,7 +107,7 @@ pub fn hear<'c>(
     let (framer, mut follow) = (framer(upstream), Follow::new(upstream, caller, 1, &REPLY));
     follow.put_together();
     // What a caller sees who sees it from the beginning.
-    follow.release();
+    follow.put_off_the_end();
     let mut ear = Ear { framer, follow, told: Vec::new(), sent: Vec::new(), over: false };
     let mut last = 0;
     for (piece, chunk) in chunks {
