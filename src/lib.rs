@@ -25,7 +25,7 @@
 //! | room | comes in → goes out |
 //! |---|---|
 //! | [`names`], [`units`], [`failure`], [`usage`] | words and numbers → types that mean one thing |
-//! | [`json`] | JSON in one pass and without a tree: bytes → values that know where they stand; members, and types of serde → bytes |
+//! | [`json`] | JSON in one pass and without a tree: bytes → values that know where they stand; names and values → bytes |
 //! | [`catalog`] | the table compiled in, and an overlay → facts about `(provider, id)`; pin or alias |
 //! | [`policy`] | `.route` text → a tree and diagnostics; facts → decision → plan |
 //! | [`files`] | paths, or paths of a git revision → texts of a workspace, and nothing outside it; whole files replaced |
