@@ -79,7 +79,7 @@ async fn a_reason_for_the_end_is_not_said_before_the_end_however_early_it_comes(
         let rig = Rig::with(Setup { policy: &policy, anthropic: Some(&there), ..Setup::default() }).await;
         for script in ["whole", "without [DONE]"] {
             let answer = post(rig.address, &chat_stream("gpt-4o", "x"), &[]).await;
-            assert_eq!((answer.text(), answer.clean), (whole.concat().into(), true), "{hold}: {script}");
+            assert_eq!((answer.text(), answer.clean), (whole.concat(), true), "{hold}: {script}");
         }
         let answer = post(rig.address, &chat_stream("gpt-4o", "x"), &[]).await;
         assert!(!answer.clean && !answer.text().contains("\"stop\""), "{hold}: {}", answer.text());
