@@ -196,10 +196,8 @@ impl AddAssign for Usd {
     }
 }
 
-/// A decimal number of dollars without the sign: `0.0205`; at least two and at most six digits after the point, rounded up,
-/// so that a bound stays a bound.
 impl Usd {
-    /// The decimal digits, rounded up to a millionth, in parts.
+    /// What [`Display`](fmt::Display) shows, in parts.
     pub fn digits(self, mut part: impl FnMut(&[u8])) {
         let micro = self.0.div_ceil(1_000_000);
         let (mut fraction, mut digits) = (micro % 1_000_000, *b".000000");
@@ -213,6 +211,8 @@ impl Usd {
     }
 }
 
+/// A decimal number of dollars without the sign: `0.0205`; at least two and at most six digits after the point, rounded up,
+/// so that a bound stays a bound.
 impl fmt::Display for Usd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut written = Ok(());

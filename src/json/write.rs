@@ -5,6 +5,9 @@
 use super::cursor::{is_plain, plain_end};
 use super::{Quoted, Raw};
 
+/// Bytes of a text that is looked at as a whole: most are names and words, and of a long one, what is plain is copied as it is found.
+const SHORT: usize = 128;
+
 /// An object that is being written.
 pub struct Object<'o> {
     out: &'o mut Vec<u8>,
@@ -41,7 +44,7 @@ pub fn text(out: &mut Vec<u8>, text: &str) {
 /// Writes text as the inside of a JSON string.
 pub fn escape(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
-    if is_plain(bytes) {
+    if bytes.len() <= SHORT && is_plain(bytes) {
         return out.extend_from_slice(bytes);
     }
     let mut from = 0;

@@ -3,7 +3,7 @@
 //! In: strings out of headers, bodies, `key=value` arguments or tests. Out: [`Facts`] of one policy, or a [`Refusal`]. Must not
 //! know: HTTP, files. Nothing is guessed: a value outside its domain is refused, never replaced by a default.
 
-mod meant;
+mod memo;
 mod refusal;
 
 use std::borrow::Cow;
@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashMap;
 
-use self::meant::{Meant, Requested};
+use self::memo::{Memo, Requested};
 pub use self::refusal::{MAX_SHOWN_NAMES, MAX_SHOWN_VALUE, Reason, Refusal};
 use super::checked::{
     Attribute, AttributeDomain, AttributeValue, Checked, Endpoint, Subject, Tenant, TenantId, TierId,
@@ -104,7 +104,7 @@ pub struct Door {
     tenants: FxHashMap<Arc<str>, TenantId>,
     /// Snapshots of the policy, by the catalog's key for them.
     snapshots: FxHashMap<ModelRef, u16>,
-    meant: Arc<Meant>,
+    memo: Arc<Memo>,
     plan: Option<u16>,
     residency: u16,
     feature: Option<u16>,
@@ -128,8 +128,8 @@ impl Door {
         let snapshots = snapshots.map(|(at, snapshot)| (snapshot.model.clone(), at as u16)).collect();
         let tests_plan = checked.columns.iter().any(|column| column.subject == Subject::Plan);
         let residency = residency.unwrap_or(0);
-        let (meant, hash) = Default::default();
-        Ok(Self { checked, catalog, tenants, snapshots, meant, plan, residency, feature, tests_plan, hash })
+        let (memo, hash) = Default::default();
+        Ok(Self { checked, catalog, tenants, snapshots, memo, plan, residency, feature, tests_plan, hash })
     }
 
     /// The policy behind this door.
@@ -170,7 +170,7 @@ impl Door {
             return Err(Refusal::prompt(checked.max_prompt));
         }
         let (requested_snapshot, requested_tier) =
-            self.meant.of(claims.requested_model, || self.requested(claims.requested_model));
+            self.memo.of(claims.requested_model, || self.requested(claims.requested_model));
         Ok(Facts {
             endpoint: claims.endpoint,
             tenant,

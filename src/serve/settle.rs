@@ -216,36 +216,19 @@ impl<'a> Settlement<'a> {
 
     fn record_bare(&self, outcome: Outcome, status: u16, reason: Option<&str>, request: FactsRecord<'_>) {
         let checked = self.now.policy.checked();
-        self.sidecar.telemetry.record(&Record {
-            time: self.opened_at,
-            request_id: self.request_id(),
-            outcome,
-            status,
-            reason,
+        let bare = Record::bare(
+            (self.opened_at, self.request_id()),
+            (outcome, status),
             request,
+            (&checked.name, self.now.policy.hash()),
+        );
+        self.sidecar.telemetry.record(&Record {
+            reason,
             readings: self.decided.as_ref().map(|decided| decided.readings.named(checked)),
-            policy: &checked.name,
-            policy_hash: self.now.policy.hash(),
             timezone: checked.timezone.iana_name(),
             rule: self.rule(),
-            tier: None,
-            chain: &[],
-            dropped: &[],
-            attempts: &[],
-            snapshot: None,
-            hop: None,
-            served_model: None,
-            drift: false,
-            degraded: None,
-            ticket: None,
-            cache: None,
-            cache_age_ms: None,
-            usage: Usage::default(),
-            cost_usd: None,
-            first_token_ms: None,
             total_ms: Millis(self.opened.elapsed().as_millis() as u64),
-            request_bytes: 0,
-            answer_bytes: 0,
+            ..bare
         });
     }
 

@@ -11,7 +11,7 @@
 use jiff::fmt::temporal::DateTimePrinter;
 
 use super::record::{AttemptRecord, Facts, HopRecord, Record};
-use crate::json::write::{boolean, number, text};
+use crate::json::write::{array, boolean, number, text};
 use crate::policy::plan::DropReason;
 use crate::units::{Millis, Usd};
 use crate::usage::{Service, Usage};
@@ -156,11 +156,7 @@ impl Value for jiff::Timestamp {
 /// Least and most.
 impl Value for (u64, u64) {
     fn put(self, out: &mut Vec<u8>) {
-        out.push(b'[');
-        number(out, self.0);
-        out.push(b',');
-        number(out, self.1);
-        out.push(b']');
+        array(out, |list| [self.0, self.1].into_iter().for_each(|count| number(list.item(), count)));
     }
 }
 
@@ -255,11 +251,10 @@ impl Value for &(&str, DropReason) {
 }
 
 fn pair(out: &mut Vec<u8>, first: &str, second: impl Value) {
-    out.push(b'[');
-    first.put(out);
-    out.push(b',');
-    second.put(out);
-    out.push(b']');
+    array(out, |list| {
+        first.put(list.item());
+        second.put(list.item());
+    });
 }
 
 impl<'r, Row> Value for &'r [Row]
@@ -267,14 +262,7 @@ where
     &'r Row: Value,
 {
     fn put(self, out: &mut Vec<u8>) {
-        out.push(b'[');
-        for (at, row) in self.iter().enumerate() {
-            if at > 0 {
-                out.push(b',');
-            }
-            row.put(out);
-        }
-        out.push(b']');
+        array(out, |list| self.iter().for_each(|row| row.put(list.item())));
     }
 }
 
@@ -307,37 +295,9 @@ mod tests {
     }
 
     fn record<'r>() -> Record<'r> {
-        Record {
-            time: "2026-11-23T12:00:00.0129Z".parse().unwrap(),
-            request_id: "req_1",
-            outcome: Outcome::Refused,
-            status: 400,
-            reason: None,
-            request: Facts { endpoint: "chat", priority: "interactive", ..Facts::default() },
-            readings: None,
-            policy: "p",
-            policy_hash: "sha256:00",
-            timezone: None,
-            rule: None,
-            tier: None,
-            chain: &[],
-            dropped: &[],
-            attempts: &[],
-            snapshot: None,
-            hop: None,
-            served_model: None,
-            drift: false,
-            degraded: None,
-            ticket: None,
-            cache: None,
-            cache_age_ms: None,
-            usage: Usage::default(),
-            cost_usd: None,
-            first_token_ms: None,
-            total_ms: Millis(0),
-            request_bytes: 0,
-            answer_bytes: 0,
-        }
+        let time = "2026-11-23T12:00:00.0129Z".parse().unwrap();
+        let request = Facts { endpoint: "chat", priority: "interactive", ..Facts::default() };
+        Record::bare((time, "req_1"), (Outcome::Refused, 400), request, ("p", "sha256:00"))
     }
 
     fn written(write: impl FnOnce(&mut Vec<u8>)) -> serde_json::Value {

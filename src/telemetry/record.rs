@@ -71,6 +71,48 @@ pub struct Record<'a> {
     pub answer_bytes: u64,
 }
 
+impl<'a> Record<'a> {
+    /// Of a request for which nothing was done yet.
+    pub fn bare(
+        (time, request_id): (jiff::Timestamp, &'a str),
+        (outcome, status): (Outcome, u16),
+        request: Facts<'a>,
+        (policy, policy_hash): (&'a str, &'a str),
+    ) -> Self {
+        Self {
+            time,
+            request_id,
+            outcome,
+            status,
+            reason: None,
+            request,
+            readings: None,
+            policy,
+            policy_hash,
+            timezone: None,
+            rule: None,
+            tier: None,
+            chain: &[],
+            dropped: &[],
+            attempts: &[],
+            snapshot: None,
+            hop: None,
+            served_model: None,
+            drift: false,
+            degraded: None,
+            ticket: None,
+            cache: None,
+            cache_age_ms: None,
+            usage: Usage::default(),
+            cost_usd: None,
+            first_token_ms: None,
+            total_ms: Millis(0),
+            request_bytes: 0,
+            answer_bytes: 0,
+        }
+    }
+}
+
 /// The facts of the request, as `explain` takes them.
 #[derive(Debug, Default)]
 pub struct Facts<'a> {

@@ -2,7 +2,7 @@
 //!
 //! In: a name, and how to find out. Out: the same as the last time. Must not know: catalogs.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
 
@@ -19,18 +19,18 @@ const LONGEST: usize = 128;
 
 /// Names and what they mean under one policy.
 #[derive(Debug, Default)]
-pub(super) struct Meant(Mutex<FxHashMap<Box<str>, Requested>>);
+pub(super) struct Memo(RwLock<FxHashMap<Box<str>, Requested>>);
 
-impl Meant {
+impl Memo {
     /// What `name` means; found out where that is not known.
     pub(super) fn of(&self, name: &str, find: impl FnOnce() -> Requested) -> Requested {
         if name.len() > LONGEST {
             return find();
         }
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         known.unwrap_or_else(|| {
             let found = find();
-            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
             if known.len() >= MAX_NAMES {
                 known.clear();
             }
@@ -50,22 +50,22 @@ mod tests {
 
     #[test]
     fn a_name_is_looked_up_once() {
-        let meant = Meant::default();
-        assert_eq!(meant.of("a", || tier(1)), tier(1));
-        assert_eq!(meant.of("a", || panic!("known")), tier(1));
-        assert_eq!(meant.of("b", || tier(2)), tier(2));
+        let memo = Memo::default();
+        assert_eq!(memo.of("a", || tier(1)), tier(1));
+        assert_eq!(memo.of("a", || panic!("known")), tier(1));
+        assert_eq!(memo.of("b", || tier(2)), tier(2));
     }
 
     #[test]
     fn callers_cannot_fill_the_memory_with_names() {
-        let meant = Meant::default();
+        let memo = Memo::default();
         for number in 0..3 * MAX_NAMES {
-            assert_eq!(meant.of(&number.to_string(), || tier(number)), tier(number));
-            assert!(meant.0.lock().unwrap().len() <= MAX_NAMES);
+            assert_eq!(memo.of(&number.to_string(), || tier(number)), tier(number));
+            assert!(memo.0.read().unwrap().len() <= MAX_NAMES);
         }
         let long = "x".repeat(LONGEST + 1);
-        let before = meant.0.lock().unwrap().len();
-        assert_eq!((meant.of(&long, || tier(7)), meant.of(&long, || tier(8))), (tier(7), tier(8)));
-        assert_eq!(meant.0.lock().unwrap().len(), before);
+        let before = memo.0.read().unwrap().len();
+        assert_eq!((memo.of(&long, || tier(7)), memo.of(&long, || tier(8))), (tier(7), tier(8)));
+        assert_eq!(memo.0.read().unwrap().len(), before);
     }
 }
