@@ -88,13 +88,18 @@ fn start(mut command: Command) -> (Process, SocketAddr) {
     (Process(child), address)
 }
 
+/// All threads of a process that runs already.
+fn move_to(core: &str, pid: u32) {
+    let moved = Command::new("taskset").args(["-a", "-c", "-p", core, &pid.to_string()]).stdout(Stdio::null()).status();
+    assert!(moved.expect("taskset, from util-linux").success());
+}
+
 pub fn upstream() -> Upstream {
     let mut command = pinned(LOAD_CORE, &std::env::current_exe().unwrap());
     command.arg("upstream");
     let (process, address) = start(command);
     // The load comes from this process.
-    let own = std::process::id().to_string();
-    Command::new("taskset").args(["-a", "-c", "-p", LOAD_CORE, &own]).stdout(Stdio::null()).status().unwrap();
+    move_to(LOAD_CORE, std::process::id());
     Upstream { address, _process: process }
 }
 
@@ -169,6 +174,11 @@ impl Kind {
 impl Contender {
     fn of((process, address, files): (Process, SocketAddr, tempfile::TempDir)) -> Self {
         Self { address, pids: vec![process.0.id()], _process: Some(process), _files: Some(files) }
+    }
+
+    /// To where upstream and load are.
+    pub fn join_the_load(&self) {
+        self.pids.iter().for_each(|pid| move_to(LOAD_CORE, *pid));
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Scenario {
     pub name: &'static str,
     pub shape: Shape,
     pub connections: usize,
+    /// Everybody on one core: what a proxy adds, without what it takes to wake another core.
+    pub together: bool,
 }
 
 /// What is asked.

@@ -52,12 +52,15 @@ fn compare(arguments: &[String]) {
     let text = |name: &str| arguments.iter().position(|one| one == name).and_then(|at| arguments.get(at + 1));
     let beside = text("--beside").map(Path::new);
     let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Beside || beside.is_some());
+    let chat = Shape::Chat { bytes: 2 << 10 };
+    let scenario = |name, shape, connections| Scenario { name, shape, connections, together: false };
     let scenarios = [
-        Scenario { name: "2 KB chat, 1 connection", shape: Shape::Chat { bytes: 2 << 10 }, connections: 1 },
-        Scenario { name: "2 KB chat, 16 connections", shape: Shape::Chat { bytes: 2 << 10 }, connections: 16 },
-        Scenario { name: "800 KB prompt, 4 connections", shape: Shape::Chat { bytes: LONG_PROMPT }, connections: 4 },
-        Scenario { name: "100-event stream, 16 connections", shape: Shape::Stream, connections: 16 },
-        Scenario { name: "fallback after a 503, 16 connections", shape: Shape::Fallback, connections: 16 },
+        scenario("2 KB chat, 1 connection", chat, 1),
+        Scenario { name: "2 KB chat, 1 connection, one core", shape: chat, connections: 1, together: true },
+        scenario("2 KB chat, 16 connections", chat, 16),
+        scenario("800 KB prompt, 4 connections", Shape::Chat { bytes: LONG_PROMPT }, 4),
+        scenario("100-event stream, 16 connections", Shape::Stream, 16),
+        scenario("fallback after a 503, 16 connections", Shape::Fallback, 16),
     ];
     let mut report = report::Report::default();
     let only = text("--only");
@@ -66,7 +69,11 @@ fn compare(arguments: &[String]) {
             eprint!("\r\x1b[K{} ({round}/{rounds})", scenario.name);
             let kinds = kinds.clone().filter(|kind| kind.can(scenario));
             let begun = kinds.filter_map(|kind| Some((kind, kind.begin(&upstream, beside)?)));
-            for (kind, sample) in take_turns(begun.collect(), scenario, seconds) {
+            let begun: Vec<_> = begun.collect();
+            if scenario.together {
+                begun.iter().for_each(|(_, contender)| contender.join_the_load());
+            }
+            for (kind, sample) in take_turns(begun, scenario, seconds) {
                 report.add(scenario.name, kind.name(), sample);
             }
         }

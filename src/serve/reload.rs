@@ -64,7 +64,8 @@ impl Watch {
     }
 
     fn follow(&mut self, files: &[PathBuf]) {
-        for directory in files.iter().filter_map(|file| directory(file)) {
+        let directories = files.iter().filter_map(|file| directory(file)).collect::<BTreeSet<_>>();
+        for directory in directories {
             if self.watched.contains(&directory) {
                 continue;
             }
@@ -86,17 +87,17 @@ fn is_change(kind: EventKind) -> bool {
     }
 }
 
-/// The request log often lies beside the policy, and every batch of lines is an event.
+/// The request log often lies beside the policy, and every batch of lines is an event. Both are canonical: hundreds of events a
+/// second are not worth a look at the disk each.
 fn is_own(changed: &[PathBuf], log: Option<&Path>) -> bool {
-    let Some(log) = log else { return false };
-    let same =
-        |path: &PathBuf| path.file_name() == log.file_name() && path.canonicalize().is_ok_and(|path| path == log);
-    !changed.is_empty() && changed.iter().all(same)
+    !changed.is_empty() && changed.iter().all(|path| Some(path.as_path()) == log)
 }
 
 fn directory(file: &Path) -> Option<PathBuf> {
     let parent = file.parent()?;
-    Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() })
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    // What is not there is named as it was meant: watching it says so.
+    Some(parent.canonicalize().unwrap_or_else(|_| parent.to_owned()))
 }
 
 #[cfg(test)]
@@ -105,17 +106,25 @@ mod tests {
 
     #[test]
     fn lines_of_the_request_log_are_no_change() {
+        let (log, policy) = (PathBuf::from("/etc/wayside/requests.log"), PathBuf::from("/etc/wayside/policy.route"));
+        assert!(is_own(std::slice::from_ref(&log), Some(&log)));
+        assert!(!is_own(std::slice::from_ref(&policy), Some(&log)) && !is_own(&[log.clone(), policy], Some(&log)));
+        assert!(!is_own(&[], Some(&log)) && !is_own(&[log], None));
+    }
+
+    #[test]
+    fn events_of_a_directory_name_files_as_the_disk_does() {
         let directory = tempfile::tempdir().unwrap();
-        let put = |name: &str| {
-            let path = directory.path().join(name);
-            std::fs::write(&path, "").unwrap();
-            path
-        };
-        let (log, policy) = (put("requests.log"), put("policy.route"));
-        let own = log.canonicalize().unwrap();
-        assert!(is_own(std::slice::from_ref(&log), Some(&own)));
-        assert!(is_own(&[directory.path().join(".").join("requests.log")], Some(&own)));
-        assert!(!is_own(std::slice::from_ref(&policy), Some(&own)) && !is_own(&[log.clone(), policy], Some(&own)));
-        assert!(!is_own(&[], Some(&own)) && !is_own(&[log], None));
+        let (real, link) = (directory.path().join("real"), directory.path().join("link"));
+        std::fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let log = real.join("requests.log");
+        std::fs::write(&log, "").unwrap();
+        for way in [link.join("policy.route"), real.join(".").join("policy.route")] {
+            let named = super::directory(&way).unwrap().join("requests.log");
+            assert!(is_own(&[named], Some(&log.canonicalize().unwrap())), "{}", way.display());
+        }
+        assert_eq!(super::directory(Path::new("policy.route")), std::env::current_dir().unwrap().canonicalize().ok());
+        assert_eq!(super::directory(Path::new("/nowhere/policy.route")), Some(PathBuf::from("/nowhere")));
     }
 }
