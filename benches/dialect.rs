@@ -20,8 +20,6 @@ use wayside::dialect::translate::{self, StreamReader, StreamWriter};
 use wayside::json::{Quoted, Raw};
 use wayside::usage::Usage;
 
-/// Those that send requests.
-const CALLERS: [Dialect; 4] = [Dialect::Chat, Dialect::Responses, Dialect::Messages, Dialect::Gemini];
 const MODEL: &str = "a-model";
 /// Pieces of text in a stream, each about as long as a token; then half as many of a call's arguments.
 const PIECES: usize = 1000;
@@ -134,7 +132,7 @@ fn streams(c: &mut Criterion) {
     for upstream in Dialect::ALL {
         let events = events(upstream);
         group.throughput(Throughput::Elements(events.len() as u64));
-        for caller in CALLERS.into_iter().filter(|caller| *caller != upstream) {
+        for caller in Dialect::CALLERS.into_iter().filter(|caller| *caller != upstream) {
             let mut out = Vec::with_capacity(1 << 20);
             group.bench_function(BenchmarkId::new(caller.word(), upstream.word()), |b| {
                 b.iter(|| {
@@ -156,7 +154,7 @@ fn streams(c: &mut Criterion) {
 fn bodies(c: &mut Criterion) {
     let mut group = c.benchmark_group("dialect/body");
     group.measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
-    for caller in CALLERS {
+    for caller in Dialect::CALLERS {
         let body = body(caller);
         group.throughput(Throughput::Bytes(body.len() as u64));
         let in_path = (caller == Dialect::Gemini).then_some((MODEL, false));

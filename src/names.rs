@@ -34,6 +34,8 @@ pub enum Dialect {
 impl Dialect {
     /// What a provider may be said to speak, in the order the documentation lists it.
     pub const ALL: [Self; 5] = [Self::Chat, Self::Responses, Self::Messages, Self::Gemini, Self::Converse];
+    /// What a caller may speak who wants a conversation.
+    pub const CALLERS: [Self; 4] = [Self::Chat, Self::Responses, Self::Messages, Self::Gemini];
 
     /// As configuration, logs and metrics write it.
     pub const fn word(self) -> &'static str {

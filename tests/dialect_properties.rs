@@ -31,7 +31,7 @@ mod wire;
 #[cfg(feature = "serve")]
 use wayside::dialect::event_stream;
 
-use wire::{CALLERS, MODEL, REPLY};
+use wire::{MODEL, REPLY};
 
 /// Bytes of a hostile value.
 const HOSTILE: usize = 16 * 1024;
@@ -197,7 +197,7 @@ proptest! {
 
     #[test]
     fn a_request_is_read_back_as_it_was_meant(said in conversation()) {
-        for dialect in CALLERS {
+        for dialect in Dialect::CALLERS {
             let mut said = said.clone();
             // Its fields are named as another dialect names them: nobody writes what came in the same dialect.
             said.from = if dialect == Dialect::Chat { Dialect::Responses } else { Dialect::Chat };
@@ -220,7 +220,7 @@ proptest! {
 
     #[test]
     fn an_answer_is_read_back_as_it_was_meant(answer in completion()) {
-        for dialect in CALLERS {
+        for dialect in Dialect::CALLERS {
             let body = translate::write(dialect, &answer, &REPLY);
             let back = translate::read(dialect, &body).unwrap();
             prop_assert_eq!(difference(&said(&back, dialect), &said(&answer, dialect)), None, "{:?}: {}", dialect, String::from_utf8_lossy(&body));
@@ -229,7 +229,7 @@ proptest! {
 
     #[test]
     fn a_stream_is_read_back_as_it_was_meant(answer in completion(), cut in 1..20usize) {
-        for dialect in CALLERS {
+        for dialect in Dialect::CALLERS {
             let mut writer = StreamWriter::new(dialect, &REPLY);
             let mut out = Vec::new();
             pieces(&answer, cut, &mut |delta| writer.write(&delta, &mut out));

@@ -15,7 +15,6 @@ use wayside::dialect::follow::Follow;
 use wayside::dialect::translate::StreamWriter;
 use wayside::json::Quoted;
 
-const CALLERS: [Dialect; 4] = [Dialect::Chat, Dialect::Responses, Dialect::Messages, Dialect::Gemini];
 const REPLY: Reply<'_> = Reply { id: "1", model: "a-model", created: 1, include_usage: true, echo: None };
 /// Events that are watched.
 const WATCHED: usize = 1000;
@@ -83,7 +82,7 @@ fn counted(upstream: Dialect, caller: Dialect, piece: &Delta<'_>, frames: bool) 
 #[test]
 fn events_of_every_pair_use_the_memory_of_those_before() {
     for upstream in Dialect::ALL.into_iter().filter(|one| !matches!(one, Dialect::Embeddings | Dialect::Converse)) {
-        for caller in CALLERS {
+        for caller in Dialect::CALLERS {
             let count = counted(upstream, caller, &text(), false);
             let growth = if caller == Dialect::Responses && upstream != caller { GROWTH } else { 0 };
             assert!(count <= growth, "{upstream:?} for {caller:?}: {count}");
@@ -95,7 +94,7 @@ fn events_of_every_pair_use_the_memory_of_those_before() {
 fn so_do_the_pieces_of_a_call() {
     let piece = Delta::Arguments { index: 0, piece: Quoted::of("[\"\", ") };
     for upstream in [Dialect::Chat, Dialect::Responses, Dialect::Messages] {
-        for caller in CALLERS {
+        for caller in Dialect::CALLERS {
             let count = counted(upstream, caller, &piece, false);
             let kept = upstream != caller && matches!(caller, Dialect::Responses | Dialect::Gemini);
             assert!(count <= if kept { GROWTH } else { 0 }, "{upstream:?} for {caller:?}: {count}");
@@ -116,7 +115,7 @@ fn events_in_frames_allocate_what_amazons_crate_allocates() {
                 black_box(framer.next_event().unwrap().unwrap());
             }
         });
-        for caller in CALLERS {
+        for caller in Dialect::CALLERS {
             let count = counted(upstream, caller, &text(), true);
             assert!(
                 count <= frames + GROWTH + NOW_AND_THEN,

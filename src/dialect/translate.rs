@@ -236,7 +236,6 @@ mod tests {
     use crate::json::{Quoted, Raw};
     use crate::names::{Control, Modality, Place};
 
-    const CALLERS: [Dialect; 4] = [Dialect::Chat, Dialect::Responses, Dialect::Messages, Dialect::Gemini];
     const MEDIA: [(Modality, MediaKind, &str); 4] = [
         (Modality::Image, MediaKind::Image, "image/png"),
         (Modality::Audio, MediaKind::Audio, "audio/wav"),
@@ -246,7 +245,7 @@ mod tests {
 
     /// Whether a provider is told it by a caller of every other dialect; all must come to the same.
     fn told(to: Dialect, model: &str, change: impl Fn(&mut Conversation<'static>)) -> bool {
-        let carried = CALLERS.into_iter().filter(|from| *from != to).flat_map(|from| {
+        let carried = Dialect::CALLERS.into_iter().filter(|from| *from != to).flat_map(|from| {
             let mut said = Conversation::empty(from);
             let part = Part::Text(Quoted::of("look")).into();
             said.turns = vec![Turn { role: Role::User, blocks: vec![part], at: 0 }];
@@ -381,7 +380,7 @@ mod tests {
 
     #[test]
     fn readers_take_what_the_table_of_names_says_that_callers_send() {
-        for caller in CALLERS {
+        for caller in Dialect::CALLERS {
             for (content, kind, _) in MEDIA {
                 let place = match written(caller, content) {
                     [None, _] => Place::Nowhere,

@@ -42,8 +42,6 @@ const HEAD: u64 = 100;
 const GAP: u64 = 50;
 /// When a hedge starts.
 const HEDGE: Millis = Millis(1000);
-/// What callers speak.
-const CALLERS: [Dialect; 4] = [Dialect::Chat, Dialect::Messages, Dialect::Responses, Dialect::Gemini];
 
 /// One fault.
 #[derive(Deserialize)]
@@ -239,7 +237,7 @@ fn every_fault_ends_as_the_matrix_says() {
         for provider in providers.iter().filter(|provider| row.is_of(provider.key)) {
             let key = provider.key;
             let mut seen = false;
-            for caller in CALLERS {
+            for caller in Dialect::CALLERS {
                 let tongues = (provider.dialect, caller);
                 let listen = |name: &str, _: &Provider, pieces: &[Vec<u8>], clean: bool| {
                     read::every_chunking(name, tongues, pieces, clean)

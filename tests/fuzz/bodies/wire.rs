@@ -15,8 +15,6 @@ use wayside::failure::Failure;
 
 use super::stream::{Stream, split};
 
-/// Those that send requests; Converse is only written.
-pub const CALLERS: [Dialect; 4] = [Dialect::Chat, Dialect::Responses, Dialect::Messages, Dialect::Gemini];
 /// The model of every target and every reply.
 pub const MODEL: &str = "a-model";
 /// What an answer is written with.
@@ -81,7 +79,7 @@ fn events(limit: usize, pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Option<TooLarge>) {
 /// Any bytes as the body of a request in every dialect: what is found lies in it, and what another dialect makes of it is JSON of
 /// about its size. Who refuses more says no more.
 pub fn requests(bytes: &[u8]) {
-    for caller in CALLERS {
+    for caller in Dialect::CALLERS {
         let in_path = (caller == Dialect::Gemini).then_some((MODEL, seed(bytes).is_multiple_of(2)));
         match translate::scan(caller, bytes, in_path, Wants { metadata: true }) {
             Ok(scan) => {
@@ -139,7 +137,7 @@ fn carried(said: &Conversation<'_>, to: Dialect, read: usize) {
 pub fn answers(bytes: &[u8]) {
     let body = Bytes::copy_from_slice(bytes);
     for upstream in Dialect::ALL {
-        for caller in CALLERS {
+        for caller in Dialect::CALLERS {
             let whole = Whole::read(upstream, caller, &body, None);
             let (_, failed) = whole.summary();
             bounded(whole.output().len(), bytes.len());
@@ -159,14 +157,16 @@ pub fn answers(bytes: &[u8]) {
             }
         }
         if let Ok(answer) = translate::read(upstream, bytes) {
-            CALLERS.into_iter().for_each(|caller| are_events(&translate::stream(caller, &answer, &REPLY), bytes.len()));
+            Dialect::CALLERS
+                .into_iter()
+                .for_each(|caller| are_events(&translate::stream(caller, &answer, &REPLY), bytes.len()));
         }
     }
     let now = jiff::Timestamp::UNIX_EPOCH;
     for status in [400, 404, 429, 503] {
         let error = UpstreamError::from_response(status, NO_HEADERS, bytes, now);
         assert!(error.message.len() <= MAX_MESSAGE);
-        CALLERS.into_iter().for_each(|caller| is_error(&error.for_caller(status), caller));
+        Dialect::CALLERS.into_iter().for_each(|caller| is_error(&error.for_caller(status), caller));
     }
     if let Ok(ask) = embeddings::request::scan(br#"{"model":"m","input":["a","b"]}"#) {
         let vectors = Some(Vectors { ask: &ask, model: MODEL });
@@ -183,7 +183,7 @@ pub fn answers(bytes: &[u8]) {
 pub fn streams(bytes: &[u8]) {
     let pieces = split(bytes, seed(bytes));
     for upstream in Dialect::ALL {
-        for caller in CALLERS {
+        for caller in Dialect::CALLERS {
             let whole = Stream::run(upstream, caller, &REPLY, &[bytes]);
             assert_eq!(Stream::run(upstream, caller, &REPLY, &pieces), whole, "{upstream:?} for {caller:?}");
             if upstream != caller {
