@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
-use super::ask::{Betas, Told};
+use super::ask::{self, Betas, Told};
 use super::sidecar::InForce;
 use crate::catalog::Capabilities;
 use crate::config::Cloud;
@@ -23,6 +23,9 @@ use crate::dialect::translate::{BETA_HEADER, VERSION_HEADER};
 use crate::dialect::{Dialect, embeddings, messages, translate};
 use crate::policy::plan::PlannedHop;
 use crate::upstream::{Call, Upstream};
+
+/// Translating a body of this size takes about a millisecond; other requests of the same thread should not wait for more.
+const LONG_TRANSLATION: usize = 256 << 10;
 
 type Header = (HeaderName, HeaderValue);
 type Body = SmallVec<[Bytes; 7]>;
@@ -50,9 +53,22 @@ impl Prepared {
 /// # Errors
 /// The field that the upstream's dialect, or its model, cannot carry.
 pub fn prepare(now: &InForce, told: &Told, hop: &PlannedHop, upstream: &Upstream) -> Result<Box<Prepared>, BadBody> {
-    let model = now.upstream_id(hop.snapshot);
     let caller = told.entrance.dialect;
-    let dialect = spoken(caller, upstream.provider.speaks(model));
+    let dialect = spoken(caller, upstream.provider.speaks(now.upstream_id(hop.snapshot)));
+    // What passes as it is takes no longer for being long, and moving other requests to another thread costs more.
+    let passes = caller == dialect && upstream.provider.hosts(dialect).is_none();
+    let long = !passes && told.body.len() >= LONG_TRANSLATION;
+    ask::aside(long, || prepare_in(dialect, now, told, hop, upstream))
+}
+
+fn prepare_in(
+    dialect: Dialect,
+    now: &InForce,
+    told: &Told,
+    hop: &PlannedHop,
+    upstream: &Upstream,
+) -> Result<Box<Prepared>, BadBody> {
+    let (model, caller) = (now.upstream_id(hop.snapshot), told.entrance.dialect);
     let max_output = hop.max_output.map(|cap| cap.0);
     let output_cap = upstream.provider.output_cap.word();
     // A key for one dialect's provider is a secret to another's.

@@ -9,7 +9,7 @@ use std::time::Instant;
 use pingora::protocols::http::ServerSession;
 use smallvec::SmallVec;
 
-use super::ask::{self, Told};
+use super::ask::Told;
 use super::attempt::{Failed, Live, Said, Spent, StreamLimits, Tried, Try, Whole, attempt};
 use super::cached::Keeps;
 use super::caller::Caller;
@@ -34,9 +34,6 @@ use crate::policy::ast::OnCut;
 use crate::policy::checked::Hold;
 use crate::policy::plan::PlannedHop;
 use crate::units::Millis;
-
-/// Translating a body of this size takes about a millisecond; other requests of the same thread should not wait for more.
-const LONG_TRANSLATION: usize = 256 << 10;
 
 /// What the walk brought.
 pub enum Found {
@@ -345,7 +342,7 @@ impl<'a> Walk<'a> {
         if bound && self.keeper(told).as_ref() != Some(&provider.name) {
             return Err(BadBody::kept_elsewhere());
         }
-        ask::aside(told.body.len() >= LONG_TRANSLATION, || prepare(self.now, told, hop, upstream)).map(Some)
+        prepare(self.now, told, hop, upstream).map(Some)
     }
 
     /// The provider that keeps what a request refers to: the first of the chain that speaks as the caller does. `None` where that one
