@@ -1,10 +1,10 @@
 //! What Wayside costs beside nothing, beside a bare pingora copy loop and, where it is installed, beside nginx: all in one run.
 //!
 //! `cargo bench --bench overhead` prints the table of the README. Every contender is a process of its own with one worker
-//! thread, pinned to one core; the upstream and the load share the other. Each round begins every process anew: where one happens
-//! to lie in memory is worth more than 10 %, for as long as it lives. Within a round the contenders take turns of a fraction of a
-//! second, so that a machine that slows down does so for all of them. Medians are printed, of ratios those within a round, and of
-//! CPU the least as well: compare the columns of one run, never two runs.
+//! thread, pinned to one core; the upstream and the load share the other, but in the row that has all on one. Each round begins
+//! every process anew: where one happens to lie in memory is worth more than 10 %, for as long as it lives. Within a round the
+//! contenders take turns of a fraction of a second, so that a machine that slows down does so for all of them. Medians are printed,
+//! of ratios those within a round, and of CPU the least as well: compare the columns of one run, never two runs.
 //!
 //! Wayside stands there three times: with nothing on that can be left out, as it is by default, and with everything on.
 //!
@@ -68,8 +68,7 @@ fn compare(arguments: &[String]) {
         for round in 1..=rounds {
             eprint!("\r\x1b[K{} ({round}/{rounds})", scenario.name);
             let kinds = kinds.clone().filter(|kind| kind.can(scenario));
-            let begun = kinds.filter_map(|kind| Some((kind, kind.begin(&upstream, beside)?)));
-            let begun: Vec<_> = begun.collect();
+            let begun: Vec<_> = kinds.filter_map(|kind| Some((kind, kind.begin(&upstream, beside)?))).collect();
             if scenario.together {
                 begun.iter().for_each(|(_, contender)| contender.join_the_load());
             }

@@ -64,8 +64,7 @@ impl Watch {
     }
 
     fn follow(&mut self, files: &[PathBuf]) {
-        let directories = files.iter().filter_map(|file| directory(file)).collect::<BTreeSet<_>>();
-        for directory in directories {
+        for directory in files.iter().filter_map(|file| directory(file)) {
             if self.watched.contains(&directory) {
                 continue;
             }
