@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::ask::{Answer, Ask, Call, Choice, Finish, Format, REFUSAL, Says, Tool, ToolChoice, Usage};
 use super::error::Complaint;
-use super::fields;
+use super::fields::{self, text_of};
 use super::script::{Event, Events, Role};
 use super::text::{Pieces, Size};
 
@@ -67,15 +67,6 @@ pub fn read(body: &Map<String, Value>) -> Result<Ask, Complaint> {
     ask.choice = tool_choice(body)?;
     ask.format = format(body)?;
     Ok(ask)
-}
-
-/// The text of string content or of its text parts.
-fn text_of(content: Option<&Value>) -> String {
-    match content {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => parts.iter().filter_map(|part| part.get("text")?.as_str()).collect(),
-        _ => String::new(),
-    }
 }
 
 fn tools(body: &Map<String, Value>) -> Result<Vec<Tool>, Complaint> {

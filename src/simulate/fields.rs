@@ -45,3 +45,12 @@ pub fn count(body: &Map<String, Value>, name: &str, least: u64, most: u64) -> Re
         },
     }
 }
+
+/// The text of content that is a string or a list of parts.
+pub fn text_of(content: Option<&Value>) -> String {
+    match content {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(parts)) => parts.iter().filter_map(|part| part.get("text")?.as_str()).collect(),
+        _ => String::new(),
+    }
+}

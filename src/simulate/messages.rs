@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::ask::{Answer, Ask, Choice, Finish, Format, REFUSAL, Says, THOUGHT, Tool, ToolChoice, Usage, prompt_tokens};
 use super::chat::Stamp;
 use super::error::Complaint;
-use super::fields;
+use super::fields::{self, text_of};
 use super::script::{Event, Events, Role};
 use super::text::{Pieces, Size};
 use super::turns;
@@ -140,15 +140,6 @@ fn thinking(body: &Map<String, Value>, ask: &mut Ask) -> Result<(), Complaint> {
         ));
     }
     Ok(())
-}
-
-/// The text of string content or of its text blocks.
-fn text_of(content: Option<&Value>) -> String {
-    match content {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(blocks)) => blocks.iter().filter_map(|block| block.get("text")?.as_str()).collect(),
-        _ => String::new(),
-    }
 }
 
 fn tools(body: &Map<String, Value>, ask: &mut Ask) -> Result<(), Complaint> {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::ask::{Answer, Ask, Call, Choice, Finish, Format, REFUSAL, Says, Tool, ToolChoice, Usage};
 use super::chat::Stamp;
 use super::error::Complaint;
-use super::fields;
+use super::fields::{self, text_of};
 use super::script::{Event, Events, Role};
 use super::text::{Pieces, Size};
 
@@ -108,15 +108,6 @@ fn read_item(ask: &mut Ask, index: usize, item: &Value) -> Result<(), Complaint>
         }
     }
     Ok(())
-}
-
-/// The text of string content or of its text parts.
-fn text_of(content: Option<&Value>) -> String {
-    match content {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => parts.iter().filter_map(|part| part.get("text")?.as_str()).collect(),
-        _ => String::new(),
-    }
 }
 
 fn tools(body: &Map<String, Value>) -> Result<Vec<Tool>, Complaint> {
