@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use http::HeaderName;
+
 use super::super::ast::{self, ItemKind, Value, ValueKind};
 use super::super::checked::{Attribute, AttributeDomain, AttributeSource, AttributeValue};
 use super::super::diagnostic::{Diagnostic, R108, R112, R113, R118, R119};
@@ -90,21 +92,20 @@ impl<'a> Resolver<'a> {
             "metadata" => Some(AttributeSource::Metadata(key.into())),
             "claim" => Some(AttributeSource::Claim(key.into())),
             "header" => {
-                let key = key.to_ascii_lowercase();
-                let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-                if key.is_empty() || !key.chars().all(token) {
+                let Ok(name) = HeaderName::from_bytes(key.as_bytes()) else {
                     let message = format!("`{}` cannot be the name of a header", source.key.node);
                     self.desk
                         .report(Diagnostic::new(&R119, source.key.span, message).help("write it like `\"x-channel\"`"));
                     return None;
-                }
-                if key.starts_with("x-wayside-") || RESERVED_HEADERS.contains(&key.as_str()) {
-                    let message = format!("header `{key}` is reserved and cannot carry an attribute");
+                };
+                let name = name.as_str();
+                if name.starts_with("x-wayside-") || RESERVED_HEADERS.contains(&name) {
+                    let message = format!("header `{name}` is reserved and cannot carry an attribute");
                     let finding = Diagnostic::new(&R119, source.key.span, message);
                     self.desk.report(finding.help("choose a header of your own, like `\"x-channel\"`"));
                     return None;
                 }
-                Some(AttributeSource::Header(key.into()))
+                Some(AttributeSource::Header(name.into()))
             }
             other => {
                 let message = format!("an attribute cannot come from `{other}`");
