@@ -19,7 +19,7 @@ pub use delta::{Delta, Judge};
 pub use echo::{Echo, MAX_ECHO};
 pub use field::Field;
 pub use ids::Ids;
-pub use notes::{Notes, UNSUPPORTED, Written};
+pub use notes::{Notes, Once, UNSUPPORTED, Written};
 pub use part::{Block, Media, MediaKind, Part, Source, ToolCall, ToolResult};
 
 use std::borrow::Cow;

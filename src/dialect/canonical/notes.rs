@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::{Conversation, Fate, Field, Target};
+use super::{Conversation, Fate, Field, Role, Target};
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 
@@ -27,6 +27,34 @@ pub struct Notes {
     pub adapted: Vec<Cow<'static, str>>,
 }
 
+/// What is noted once for a request, however often its turns have it.
+#[derive(Default)]
+pub struct Once {
+    /// What models thought was left out.
+    pub thinking: bool,
+    /// That a tool failed is said in words.
+    pub errors: bool,
+    /// Documents that are texts go as texts.
+    pub documents: bool,
+    /// Media that a tool gave come after its result.
+    pub moved: bool,
+}
+
+impl Once {
+    /// Says it.
+    pub fn note(self, notes: &mut Notes) {
+        if self.thinking {
+            notes.dropped.push("reasoning".into());
+        }
+        let adapted = [
+            (self.errors, "failed tool results->text"),
+            (self.documents, "text documents->text"),
+            (self.moved, "media of tool results->user message"),
+        ];
+        notes.adapted.extend(adapted.into_iter().filter(|(is, _)| *is).map(|(_, words)| words.into()));
+    }
+}
+
 /// The stable word of every refusal of this kind.
 pub const UNSUPPORTED: &str = "unsupported_by_target";
 
@@ -41,6 +69,31 @@ impl Conversation<'_> {
     /// The same for something inside the turn with this place, which is named with it.
     pub fn refuse_in_turn(&self, at: usize, target: &Target<'_>, why: &str) -> BadBody {
         refusal(&format!("{}[{at}]", Field::Turns.of(self.from)), target, why)
+    }
+
+    /// The beginning of an answer, in the turn with this place, that the target would not go on with but answer.
+    ///
+    /// # Errors
+    /// The refusal, unless the configuration is lenient.
+    pub fn prefill_as_history(&self, at: usize, target: &Target<'_>, notes: &mut Notes) -> Result<(), BadBody> {
+        if !target.lenient {
+            return Err(self.refuse_in_turn(at, target, "cannot go on with an answer that has begun"));
+        }
+        notes.adapted.push(format!("{}[{at}] prefill->history", Field::Turns.of(self.from)).into());
+        Ok(())
+    }
+
+    /// The same for OpenAI's APIs, none of which goes on with an answer: only other callers mean that by ending with one.
+    ///
+    /// # Errors
+    /// The refusal, unless the configuration is lenient.
+    pub fn begun_as_history(&self, target: &Target<'_>, notes: &mut Notes) -> Result<(), BadBody> {
+        match self.turns.last() {
+            Some(last) if last.role == Role::Assistant && matches!(self.from, Dialect::Messages | Dialect::Gemini) => {
+                self.prefill_as_history(last.at, target, notes)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A field that may be left out where the configuration says so; refused otherwise.

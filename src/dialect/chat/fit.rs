@@ -7,7 +7,8 @@ use super::strict::Strict;
 use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
-    Conversation, Effort, Field, Format, Media, MediaKind, Notes, Part, Role, Source, Target, Thinking, ToolMode, Turn,
+    Conversation, Effort, Field, Format, Media, MediaKind, Notes, Once, Part, Role, Source, Target, Thinking, ToolMode,
+    Turn,
 };
 use crate::json::Raw;
 
@@ -166,40 +167,9 @@ fn turns(conversation: &Conversation<'_>, target: &Target<'_>, notes: &mut Notes
             part(&block.part, turn, conversation, target, &mut once)?;
         }
     }
-    if let Some(last) = conversation.turns.last()
-        && last.role == Role::Assistant
-        && matches!(conversation.from, Dialect::Messages | Dialect::Gemini)
-    {
-        if !target.lenient {
-            return Err(conversation.refuse_in_turn(last.at, target, "cannot go on with an answer that has begun"));
-        }
-        notes.adapted.push(format!("{}[{}] prefill->history", Field::Turns.of(conversation.from), last.at).into());
-    }
+    conversation.begun_as_history(target, notes)?;
     once.note(notes);
     Ok(())
-}
-
-/// What is said once, however often it happens.
-#[derive(Default)]
-struct Once {
-    thinking: bool,
-    errors: bool,
-    documents: bool,
-    moved: bool,
-}
-
-impl Once {
-    fn note(self, notes: &mut Notes) {
-        if self.thinking {
-            notes.dropped.push("reasoning".into());
-        }
-        let adapted = [
-            (self.errors, "failed tool results->text"),
-            (self.documents, "text documents->text"),
-            (self.moved, "media of tool results->user message"),
-        ];
-        notes.adapted.extend(adapted.into_iter().filter(|(is, _)| *is).map(|(_, words)| words.into()));
-    }
 }
 
 fn part(

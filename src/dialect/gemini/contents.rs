@@ -7,7 +7,7 @@ use super::compact::compact;
 use super::parts::{FILES, mime_of_name};
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
-    Block, Conversation, Field, Media, MediaKind, Notes, Part, Role, Source, Target, ToolCall, ToolResult, Turn,
+    Block, Conversation, Media, MediaKind, Notes, Part, Role, Source, Target, ToolCall, ToolResult, Turn,
 };
 use crate::json::{Quoted, Raw, write};
 use crate::names::GeminiGeneration as Generation;
@@ -76,12 +76,7 @@ impl<'c, 'a> Contents<'c, 'a> {
         if self.target.able.assistant_prefill == Some(true) {
             return Ok(());
         }
-        if !self.target.lenient {
-            return Err(self.refuse(at, "cannot go on with an answer that has begun"));
-        }
-        let name = Field::Turns.of(self.conversation.from);
-        self.notes.adapted.push(format!("{name}[{at}] prefill->history").into());
-        Ok(())
+        self.conversation.prefill_as_history(at, self.target, self.notes)
     }
 
     /// Turns with something to write. What the model did not say says nothing; what the caller did not say is a mistake.

@@ -8,10 +8,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::media::{FILE_NAME, write_data_url};
 use super::write::write_json_text;
-use crate::dialect::Dialect;
 use crate::dialect::bad_body::BadBody;
 use crate::dialect::canonical::{
-    Block, Conversation, Field, Ids, Media, MediaKind, Notes, Part, Role, Source, Target, ToolResult, Turn,
+    Block, Conversation, Ids, Media, MediaKind, Notes, Once, Part, Role, Source, Target, ToolResult, Turn,
 };
 use crate::json::Quoted;
 use crate::json::write::{Array, Object, array, object};
@@ -26,8 +25,8 @@ pub(super) fn write_input(
     notes: &mut Notes,
     out: &mut Vec<u8>,
 ) -> Result<(), BadBody> {
+    conversation.begun_as_history(target, notes)?;
     let mut items = Items { conversation, target, ids: Ids::default(), waiting: Vec::new(), once: Once::default() };
-    items.begun(notes)?;
     // INVARIANT: of a list that cannot be finished nothing is sent.
     let mut outcome = Ok(());
     array(out, |list| outcome = conversation.turns.iter().try_for_each(|turn| items.turn(list, turn)));
@@ -37,24 +36,6 @@ pub(super) fn write_input(
     }
     items.once.note(notes);
     Ok(())
-}
-
-/// What is noted once, however often it happens.
-#[derive(Default)]
-struct Once {
-    thinking: bool,
-    errors: bool,
-    documents: bool,
-}
-
-impl Once {
-    fn note(self, notes: &mut Notes) {
-        if self.thinking {
-            notes.dropped.push("reasoning".into());
-        }
-        let adapted = [(self.errors, "failed tool results->text"), (self.documents, "text documents->text")];
-        notes.adapted.extend(adapted.into_iter().filter(|(is, _)| *is).map(|(_, words)| words.into()));
-    }
 }
 
 /// The texts among blocks.
@@ -75,18 +56,6 @@ struct Items<'c> {
 }
 
 impl<'c> Items<'c> {
-    /// An answer that was begun would not be continued here but answered.
-    fn begun(&self, notes: &mut Notes) -> Result<(), BadBody> {
-        let from = self.conversation.from;
-        let last = self.conversation.turns.last().filter(|turn| turn.role == Role::Assistant);
-        let Some(turn) = last.filter(|_| matches!(from, Dialect::Messages | Dialect::Gemini)) else { return Ok(()) };
-        if !self.target.lenient {
-            return Err(self.refuse(turn.at, "cannot go on with an answer that has begun"));
-        }
-        notes.adapted.push(format!("{}[{}] prefill->history", Field::Turns.of(from), turn.at).into());
-        Ok(())
-    }
-
     fn refuse(&self, at: usize, why: &str) -> BadBody {
         self.conversation.refuse_in_turn(at, self.target, why)
     }
