@@ -83,6 +83,7 @@ const OWNED: &[(&str, &[&str])] = &[
             "dialect/gemini/address",
             "dialect/converse/mod",
             "upstream/grant",
+            "serve/schema/compile",
             "simulate/endpoint",
             "simulate/gemini",
             "simulate/hosted",

@@ -3,16 +3,23 @@
 //! In: a demand, what an answer says. Out: whether it has the shape. Must not know: hops, streams, what happens next.
 //!
 //! An application sends the same few schemas with every request, so each is compiled once. References lead nowhere but into the
-//! schema itself: nothing is ever fetched. A schema that does not compile is its caller's business, and nothing is held
-//! against it.
+//! schema itself: nothing is ever fetched. A schema that does not compile, or that takes too long, is its caller's business, and
+//! nothing is held against it.
 
+mod compile;
+mod metered;
+
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
-use jsonschema::{PatternOptions, Validator};
 use lru::LruCache;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
+use self::compile::{Compiled, compile};
+use self::metered::{Allowance, Seen, need_stack, within};
 use super::ask::aside;
 use crate::dialect::chat::answer::Finish;
 use crate::dialect::chat::demand::Demand;
@@ -24,28 +31,43 @@ use crate::failure::Failure;
 pub const MAX_SCHEMA: usize = 256 << 10;
 /// Largest text that is held against one, in bytes. As much as of a stream is held: what is larger cannot be what was asked for.
 pub const MAX_TEXT: usize = super::attempt::MAX_HELD;
-/// Compiled schemas that are kept, by the bytes of their text; compiled, each is a few times as large.
+/// Compiled schemas that are kept, by the bytes of their texts and of their patterns. Compiled, a text is some 20 times as large, and
+/// an `enum` of objects 120 times.
 pub const MAX_KEPT: usize = 2 << 20;
-/// Compiled size of one `pattern`.
-const MAX_PATTERN: usize = 1 << 20;
+/// Looks at what one answer says before it is let through unjudged: a tenth of a second, and eight times what a mebibyte of numbers
+/// takes that must be one of three types.
+pub const MAX_LOOKS: usize = 1 << 24;
+/// Stack that one answer may take before it is let through unjudged, on a thread that has twice as much. Compiling is as deep.
+pub const MAX_STACK: usize = 32 << 20;
+/// Looks to find the keyword that is broken: the validator describes every branch that was tried, in a kilobyte each.
+const MAX_NAMING: usize = 1 << 16;
+/// Threads with such a stack are had one at a time, and nobody waits longer for theirs.
+const MAX_WAIT: Duration = Duration::from_secs(1);
+/// What each call of a validator takes of the stack, without optimization twice as much as with it.
+const CALL: usize = 1 << 10;
+/// Stack that can be had of the thread that is there.
+const STACK_HERE: usize = 512 << 10;
 /// What a schema costs beside its text.
 const OVERHEAD: usize = 1 << 10;
 /// Checking this much takes about a millisecond; other requests of the same thread should not wait for more.
 const LONG_TEXT: usize = 64 << 10;
+/// Looks that take about as long.
+const LONG_LOOKS: usize = 1 << 17;
 
 /// Every schema that was compiled lately.
 pub struct Schemas {
     kept: Mutex<Kept>,
     most: usize,
+    deep: Mutex<()>,
 }
 
 struct Kept {
-    by_digest: LruCache<[u8; 32], (Compiled, usize)>,
+    by_digest: LruCache<[u8; 32], (Known, usize)>,
     bytes: usize,
 }
 
 /// `None` for what does not compile.
-type Compiled = Option<Arc<Validator>>;
+type Known = Option<Arc<Compiled>>;
 
 impl Default for Schemas {
     fn default() -> Self {
@@ -55,11 +77,12 @@ impl Default for Schemas {
 
 impl Schemas {
     fn with_limit(most: usize) -> Self {
-        Self { kept: Mutex::new(Kept { by_digest: LruCache::unbounded(), bytes: 0 }), most }
+        let kept = Mutex::new(Kept { by_digest: LruCache::unbounded(), bytes: 0 });
+        Self { kept, most, deep: Mutex::new(()) }
     }
 
     /// The compiled form of a schema.
-    fn of(&self, text: &[u8]) -> Compiled {
+    fn of(&self, text: &[u8]) -> Known {
         if text.len() > MAX_SCHEMA {
             return None;
         }
@@ -67,9 +90,9 @@ impl Schemas {
         if let Some((known, _)) = self.kept.lock().by_digest.get(&digest) {
             return known.clone();
         }
-        let compiled = aside(true, || compile(text));
+        let compiled = aside(true, || on_deep_stack(|| compile(text)))?.map(Arc::new);
         let mut kept = self.kept.lock();
-        let size = text.len() + OVERHEAD;
+        let size = text.len() + OVERHEAD + compiled.as_ref().map_or(0, |compiled| compiled.patterns);
         kept.bytes += size;
         if let Some((_, size)) = kept.by_digest.put(digest, (compiled.clone(), size)) {
             kept.bytes -= size;
@@ -80,19 +103,25 @@ impl Schemas {
         }
         compiled
     }
+
+    /// Does it on a thread with a stack for everything, when it is free.
+    fn deep<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Option<T> {
+        aside(true, || {
+            let _alone = self.deep.try_lock_for(MAX_WAIT)?;
+            on_deep_stack(work)
+        })
+    }
 }
 
-fn compile(text: &[u8]) -> Compiled {
-    let schema = serde_json::from_slice(text).ok()?;
-    // The engine without look-around takes linear time on every text.
-    let patterns = PatternOptions::regex().size_limit(MAX_PATTERN);
-    match jsonschema::options().offline().with_pattern_options(patterns).build(&schema) {
-        Ok(validator) => Some(Arc::new(validator)),
-        Err(error) => {
-            tracing::debug!(at = %error.schema_path(), "a schema that does not compile: its answers are not checked");
-            None
+/// `None` if the system has no thread to give.
+fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().name("schema".to_owned()).stack_size(2 * MAX_STACK);
+        match thread.spawn_scoped(scope, work).ok()?.join() {
+            Ok(done) => Some(done),
+            Err(panic) => resume_unwind(panic),
         }
-    }
+    })
 }
 
 /// What one answer must look like.
@@ -117,7 +146,15 @@ impl Shape<'_> {
     /// # Errors
     /// Names the keyword that was broken, and nothing of the answer.
     pub fn check(&self, output: &Output) -> Result<(), UpstreamError> {
-        aside(output.len() >= LONG_TEXT, || output.choices.iter().try_for_each(|choice| self.choice(choice)))
+        let judge = || output.choices.iter().try_for_each(|choice| self.choice(choice));
+        let long = output.len() >= LONG_TEXT;
+        let here = Allowance { looks: if long { MAX_LOOKS } else { LONG_LOOKS }, stack: STACK_HERE };
+        let all = Allowance { looks: MAX_LOOKS, stack: MAX_STACK };
+        let told = aside(long, || within(here, judge)).or_else(|| self.schemas.deep(|| within(all, judge))?);
+        told.unwrap_or_else(|| {
+            tracing::debug!("a schema that takes too long: the answer is not checked");
+            Ok(())
+        })
     }
 
     /// One that was cut short, filtered or refused says so itself, and no other model would have had more room.
@@ -139,12 +176,23 @@ impl Shape<'_> {
     }
 
     fn holds(&self, schema: &[u8], text: &str, what: &str) -> Result<(), UpstreamError> {
-        let Some(validator) = self.schemas.of(schema) else { return Ok(()) };
+        let Some(compiled) = self.schemas.of(schema) else { return Ok(()) };
+        need_stack(compiled.blind * CALL);
         if text.len() > MAX_TEXT {
             return Err(invalid(&format!("{what} is larger than {MAX_TEXT} bytes")));
         }
         let Ok(value) = serde_json::from_str(text) else { return Err(invalid(&format!("{what} is no JSON"))) };
-        validator.validate(&value).map_err(|error| invalid(&format!("{what} breaks `{}`", error.schema_path())))
+        if compiled.validator.is_valid(Seen(&value)) {
+            return Ok(());
+        }
+        let keyword = within(Allowance { looks: MAX_NAMING, stack: MAX_STACK }, || {
+            let error = compiled.validator.validate(Seen(&value)).err()?;
+            Some(error.schema_path().to_string())
+        });
+        Err(match keyword.flatten() {
+            Some(keyword) => invalid(&format!("{what} breaks `{keyword}`")),
+            None => invalid(&format!("{what} breaks its schema")),
+        })
     }
 }
 
@@ -155,6 +203,7 @@ pub fn invalid(why: &str) -> UpstreamError {
 
 #[cfg(test)]
 mod tests {
+    use super::compile::MAX_REFERENCES_LEFT_OVER;
     use super::*;
     use crate::dialect::chat::request::scan;
     use crate::dialect::scan::Wants;
@@ -270,6 +319,137 @@ mod tests {
         assert_eq!(check(&schemas, &format(&nested(90)), &text("[]"), "stop"), Ok(()));
     }
 
+    /// `depth` definitions, each of which says `branch` of the next, where that is `@`; the last is `end`.
+    fn doubling(depth: usize, branch: &str, end: &str) -> String {
+        let step = |n: usize| {
+            let next = n + 1;
+            format!(r##""a{n}":{},"##, branch.replace('@', &format!(r##"{{"$ref":"#/$defs/a{next}"}}"##)))
+        };
+        let steps: String = (0..depth).map(step).collect();
+        format!(r##"{{"$defs":{{{steps}"a{depth}":{end}}},"$ref":"#/$defs/a0"}}"##)
+    }
+
+    #[test]
+    fn schemas_that_double_with_each_line_judge_while_they_are_short_and_end_when_they_are_long() {
+        let schemas = Schemas::default();
+        for (branch, end, value) in [
+            (r#"{"anyOf":[@,@]}"#, r#"{"type":"string"}"#, "1"),
+            (r#"{"anyOf":[@,@]}"#, "false", "1"),
+            (r#"{"oneOf":[@,@]}"#, "{}", "1"),
+            (r#"{"anyOf":[@,{"not":{"not":@}}]}"#, r#"{"not":true}"#, "{}"),
+            (r#"{"if":@,"then":@,"else":@}"#, "false", "1"),
+        ] {
+            let of = |depth| check(&schemas, &format(&doubling(depth, branch, end)), &text(value), "stop");
+            assert!(of(3).is_err(), "{branch}");
+            assert_eq!(of(60), Ok(()), "{branch}");
+        }
+    }
+
+    #[test]
+    fn schemas_that_double_by_what_they_leave_over_end() {
+        let nested = |depth: usize| {
+            let front = r#"{"unevaluatedProperties":false,"anyOf":["#.repeat(depth);
+            format!(r#"{front}{{"properties":{{"a":true}}}}{}"#, "]}".repeat(depth))
+        };
+        let judged = |depth| {
+            let compiled = compile(nested(depth).as_bytes()).unwrap();
+            within(Allowance { looks: MAX_LOOKS, stack: STACK_HERE }, || {
+                compiled.validator.is_valid(Seen(&serde_json::json!({"a":1})))
+            })
+        };
+        assert_eq!((judged(3), judged(30)), (Some(true), None));
+    }
+
+    #[test]
+    fn schemas_of_many_calls_inside_each_other_are_judged_as_far_as_the_stack_allowed_and_do_not_overflow_it() {
+        let schemas = Schemas::default();
+        let of = |schema: &str, value: &str| check(&schemas, &format(schema), &text(value), "stop");
+        for (depth, branch) in [
+            (8000, "@"),
+            (5000, r#"{"anyOf":[@]}"#),
+            (5000, r#"{"oneOf":[@]}"#),
+            (3000, r#"{"dependentSchemas":{"k":@}}"#),
+        ] {
+            assert!(of(&doubling(depth, branch, "false"), r#"{"k":1}"#).is_err(), "{branch}");
+        }
+        let twice = doubling(3000, r#"{"not":{"not":@}}"#, "false");
+        assert!(of(&twice, "1").is_err());
+        let each = doubling(2000, r#"{"anyOf":[@]}"#, r##"{"type":"array","items":{"$ref":"#"}}"##);
+        let nested = |depth: usize, inmost: &str| format!("{}{inmost}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(of(&each, &nested(2, "1")).is_err());
+        assert_eq!(of(&each, &nested(2, "")), Ok(()));
+        assert_eq!(of(&each, &nested(120, "1")), Ok(()), "not judged");
+    }
+
+    #[test]
+    fn what_is_left_over_is_asked_with_so_many_references_and_not_one_more() {
+        let schemas = Schemas::default();
+        let branch = r#"{"unevaluatedProperties":false,"allOf":[@]}"#;
+        // One leads to the first.
+        let of = |references: usize| {
+            let schema = doubling(references - 1, branch, r#"{"properties":{"a":true}}"#);
+            check(&schemas, &format(&schema), &text(r#"{"b":1}"#), "stop")
+        };
+        assert!(of(MAX_REFERENCES_LEFT_OVER).is_err());
+        assert_eq!(of(MAX_REFERENCES_LEFT_OVER + 1), Ok(()));
+        assert_eq!(of(4000), Ok(()));
+    }
+
+    #[test]
+    fn an_answer_that_fails_in_too_many_ways_is_judged_and_no_way_is_named() {
+        let schemas = Schemas::default();
+        let of = |depth| {
+            let schema = doubling(depth, r#"{"anyOf":[@,@]}"#, r#"{"type":"string"}"#);
+            check(&schemas, &format(&schema), &text("1"), "stop")
+        };
+        assert_eq!(of(3), Err("the text breaks `/$defs/a0/anyOf`".into()));
+        assert_eq!(of(18), Err("the text breaks its schema".into()));
+    }
+
+    #[test]
+    fn all_patterns_of_a_schema_share_one_limit() {
+        let schemas = Schemas::default();
+        let of = |patterns: &[&str]| {
+            let all: Vec<String> = patterns.iter().map(|pattern| format!(r#"{{"pattern":"{pattern}"}}"#)).collect();
+            check(&schemas, &format(&format!(r#"{{"allOf":[{}]}}"#, all.join(","))), &text("\"a\""), "stop")
+        };
+        assert!(of(&["[^a]{1000}"]).is_err());
+        assert!(of(&["[^a]{1000}", "[^a]{1000}"]).is_err(), "the same one counts once");
+        assert_eq!(of(&["[^a]{1000}", "[^a]{1000}b"]), Ok(()));
+        let names = r#"{"patternProperties":{"[^a]{1000}":true,"[^a]{1000}b":true},"required":["x"]}"#;
+        assert_eq!(check(&schemas, &format(names), &text("{}"), "stop"), Ok(()));
+        let usual = |n: usize| format!(r#"{{"pattern":"^[a-z]{{2}}-[0-9a-f]+-{n}$"}}"#);
+        let many: Vec<String> = (0..200).map(usual).collect();
+        let many = format(&format!(r#"{{"allOf":[{}]}}"#, many.join(",")));
+        assert!(check(&schemas, &many, &text("\"a\""), "stop").is_err(), "two hundred usual ones");
+    }
+
+    #[test]
+    fn a_reference_into_data_or_to_no_schema_judges_nothing() {
+        let schemas = Schemas::default();
+        for (reference, judged) in [
+            ("#/$defs/a", true),
+            ("#/$defs/enum", true),
+            ("#/properties/if", true),
+            ("#/properties", false),
+            ("#/$defs/b/const", false),
+            ("#/$defs/b/%63onst", false),
+        ] {
+            let schema = format!(
+                r##"{{"$defs":{{"a":false,"enum":false,"b":{{"const":{{"not":{{}}}}}}}},"properties":{{"if":false,"not":{{}}}},
+                "$ref":"{reference}"}}"##
+            );
+            assert_eq!(check(&schemas, &format(&schema), &text("{}"), "stop").is_err(), judged, "{reference}");
+        }
+        let data = r#"{"const":{"anyOf":[1,2]}}"#;
+        assert_eq!(
+            check(&schemas, &format(data), &text(r#"{"anyOf":[1,2]}"#), "stop"),
+            Ok(()),
+            "data is left as it is"
+        );
+        assert!(check(&schemas, &format(data), &text(r#"{"anyOf":[1,3]}"#), "stop").is_err());
+    }
+
     #[test]
     fn a_schema_is_compiled_up_to_the_limit_and_not_one_byte_above() {
         let schemas = Schemas::default();
@@ -301,5 +481,13 @@ mod tests {
         let kept = schemas.kept.lock();
         let has = |n: usize| kept.by_digest.contains::<[u8; 32]>(&Sha256::digest(schema(n)).into());
         assert_eq!((has(1), has(2), has(3), kept.bytes), (true, false, true, 2 * one));
+    }
+
+    #[test]
+    fn patterns_count_among_what_is_kept() {
+        let schema = r#"{"allOf":[{"pattern":"^a+b$"},{"pattern":"^b+a$"},{"pattern":"^a+b$"}]}"#;
+        let schemas = Schemas::default();
+        check(&schemas, &format(schema), &text("\"x\""), "stop").unwrap_err();
+        assert_eq!(schemas.kept.lock().bytes, schema.len() + OVERHEAD + 2 * (8 << 10));
     }
 }
