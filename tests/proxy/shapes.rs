@@ -98,6 +98,31 @@ async fn a_schema_that_does_not_compile_is_the_providers_to_judge() {
     assert_eq!(hop(&post(rig.address, &request(false, more), &[]).await), "1");
 }
 
+/// Each definition leads to the next one twice, or once where `levels` are many.
+fn leading_on(levels: usize) -> Value {
+    let next = |n: usize| json!({"$ref": format!("#/$defs/a{}", n + 1)});
+    let branches = |n: usize| if levels > 100 { vec![next(n)] } else { vec![next(n), next(n)] };
+    let step = |n: usize| (format!("a{n}"), json!({"anyOf": branches(n)}));
+    let last = (format!("a{levels}"), json!({"type": "string"}));
+    let all: serde_json::Map<String, Value> = (0..levels).map(step).chain([last]).collect();
+    json!({"$defs": all, "$ref": "#/$defs/a0"})
+}
+
+#[tokio::test]
+async fn a_schema_that_would_take_all_time_or_all_of_the_stack_takes_neither() {
+    let rig = rig(POLICY, "bad-schema").await;
+    // So deep the simulator does not follow either, and the degrade step stands in.
+    for (levels, expected) in [(3, "2"), (40, "1"), (5000, "")] {
+        let more = json!({"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": leading_on(levels)}}});
+        assert_eq!(hop(&post(rig.address, &request(false, more), &[]).await), expected, "{levels}");
+    }
+    assert_eq!(
+        hop(&post(rig.address, &request(false, json!({})), &[]).await),
+        "1",
+        "and the next request finds it there"
+    );
+}
+
 #[tokio::test]
 async fn a_model_that_breaks_schemas_is_not_left_alone() {
     let rig = rig(POLICY, "bad-schema").await;

@@ -158,3 +158,92 @@ fn leads_to_schema(reference: &str) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::metered::{Allowance, Seen, within};
+    use super::*;
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let scalar =
+            prop_oneof![Just(json!(null)), Just(json!(true)), Just(json!(1)), Just(json!("a")), Just(json!("bb"))];
+        scalar.prop_recursive(3, 12, 3, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..3).prop_map(Value::from),
+                btree_map("[ab]", inner, 0..3).prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// Of every keyword that holds schemas, and of some that do not.
+    fn schema() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Value::Bool),
+            Just(json!({})),
+            select(&["#", "#/$defs/a", "#/$defs/b", "#/$defs/b/anyOf/0", "#name"][..])
+                .prop_map(|to| json!({"$ref": to})),
+            Just(json!({"$dynamicRef": "#name"})),
+            select(&["string", "integer", "array", "object"][..]).prop_map(|kind| json!({"type": kind})),
+            value().prop_map(|value| json!({"const": value})),
+            Just(json!({"enum": [1, "a", {"anyOf": [1]}]})),
+            Just(json!({"pattern": "^b+$"})),
+            Just(json!({"required": ["a"]})),
+            Just(json!({"uniqueItems": true})),
+        ];
+        leaf.prop_recursive(4, 24, 3, |inner| {
+            let several = (select(&["allOf", "anyOf", "oneOf"][..]), vec(inner.clone(), 1..3));
+            let one = select(
+                &[
+                    "not",
+                    "items",
+                    "contains",
+                    "additionalProperties",
+                    "propertyNames",
+                    "unevaluatedProperties",
+                    "unevaluatedItems",
+                ][..],
+            );
+            let named = select(&["properties", "patternProperties", "dependentSchemas"][..]);
+            prop_oneof![
+                several.prop_map(|(keyword, schemas)| json!({keyword: schemas})),
+                (one, inner.clone()).prop_map(|(keyword, schema)| json!({keyword: schema})),
+                (named, btree_map("[ab]", inner.clone(), 1..3))
+                    .prop_map(|(keyword, schemas)| json!({keyword: schemas})),
+                (inner.clone(), inner.clone(), inner.clone())
+                    .prop_map(|(a, b, c)| json!({"if": a, "then": b, "else": c})),
+                (inner.clone(), inner).prop_map(|(a, b)| match (a, b) {
+                    (Value::Object(a), Value::Object(b)) => Value::Object(a.into_iter().chain(b).collect()),
+                    (a, _) => a,
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+        #[test]
+        fn what_is_bounded_judges_as_the_library_does(
+            (root, a, b) in (schema(), schema(), schema()),
+            dialect in select(&["https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema#"][..]),
+            values in vec(value(), 4),
+        ) {
+            let mut whole = json!({"$schema": dialect, "$defs": {"a": a, "b": b, "c": {"$dynamicAnchor": "name"}}});
+            if let (Value::Object(whole), Value::Object(root)) = (&mut whole, root) {
+                whole.extend(root);
+            }
+            let bounded = compile(whole.to_string().as_bytes());
+            let plain = jsonschema::options().offline().build(&whole);
+            prop_assert!(bounded.is_none() || plain.is_ok());
+            if let (Some(bounded), Ok(plain)) = (bounded, plain) {
+                for value in &values {
+                    let told = within(Allowance { looks: 1 << 20, stack: 1 << 20 }, || bounded.validator.is_valid(Seen(value)));
+                    prop_assert_eq!(told, Some(plain.is_valid(value)), "{} of {}", whole, value);
+                }
+            }
+        }
+    }
+}
