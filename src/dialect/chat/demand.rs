@@ -32,6 +32,11 @@ impl Demand {
         member(self.format?.of(body), "schema")
     }
 
+    /// Bytes that are read to find the schema of a tool's arguments.
+    pub fn tools_len(&self) -> usize {
+        [self.tools, self.functions].into_iter().flatten().map(Span::len).sum()
+    }
+
     /// The schema of a tool's arguments. A tool without one takes anything.
     pub fn of_call<'b>(&self, body: &'b [u8], tool: &str) -> Option<&'b [u8]> {
         let tools = self.tools.and_then(|span| parameters(span.of(body), Some("function"), tool));

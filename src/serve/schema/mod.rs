@@ -164,6 +164,7 @@ impl Shape<'_> {
             return Ok(());
         }
         for call in &choice.calls {
+            metered::read(self.demand.tools_len());
             let Some(schema) = self.demand.of_call(self.body, &call.name) else { continue };
             let arguments = call.arguments.trim();
             // Some servers write nothing for a call without arguments.
@@ -264,6 +265,28 @@ mod tests {
         let both = format!("{},{}", format(POINT), tool(POINT));
         assert_eq!(of(&both, &call("f", "{\"x\":1}")), Ok(()), "a call stands in for the text");
         assert_eq!(schemas.kept.lock().by_digest.len(), 2);
+    }
+
+    #[test]
+    fn looking_for_tools_counts_too() {
+        let filler = "x".repeat(64 << 10);
+        let tool =
+            format!(r#"{{"type":"function","function":{{"name":"f","description":"{filler}","parameters":{POINT}}}}}"#);
+        let body =
+            format!(r#"{{"model":"m","messages":[{{"role":"user","content":"x"}}],"tools":[{tool}]}}"#).into_bytes();
+        let demand = scan(&body, Wants::default()).unwrap().demand;
+        let schemas = Schemas::default();
+        let judged = |calls: usize, looks: usize| {
+            let call = r#"{"id":"1","function":{"name":"f","arguments":"{\"x\":1}"}}"#;
+            let answer = format!(r#"{{"choices":[{{"message":{{"tool_calls":[{}]}}}}]}}"#, vec![call; calls].join(","));
+            let output = Output::of_answer(answer.as_bytes());
+            let shape = Shape { schemas: &schemas, body: &body, demand: &demand };
+            within(Allowance { looks, stack: STACK_HERE }, || shape.choice(&output.choices[0]).is_ok())
+        };
+        // Four thousand to find each, and a handful to judge it.
+        assert_eq!(judged(2, 10_000), Some(true));
+        assert_eq!(judged(3, 10_000), None);
+        assert_eq!(judged(3, 15_000), Some(true));
     }
 
     #[test]
