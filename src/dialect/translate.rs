@@ -45,7 +45,7 @@ pub fn scan(dialect: Dialect, body: &[u8], in_path: InPath<'_>, wants: Wants) ->
 /// # Errors
 /// What is wrong with the body, for its sender.
 pub fn conversation<'a>(dialect: Dialect, body: &'a [u8], in_path: InPath<'a>) -> Result<Conversation<'a>, BadBody> {
-    match dialect {
+    let conversation = match dialect {
         Dialect::Chat | Dialect::Converse => chat::read::conversation(body),
         Dialect::Embeddings => Err(embeddings::not_spoken("another dialect")),
         Dialect::Responses => responses::read::conversation(body),
@@ -54,7 +54,9 @@ pub fn conversation<'a>(dialect: Dialect, body: &'a [u8], in_path: InPath<'a>) -
             let (model, stream) = in_path.unwrap_or_default();
             gemini::read::conversation(body, model, stream)
         }
-    }
+    }?;
+    conversation.check_open_calls()?;
+    Ok(conversation)
 }
 
 /// The same request in another dialect.

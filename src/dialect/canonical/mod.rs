@@ -12,6 +12,7 @@ mod echo;
 mod field;
 mod ids;
 mod notes;
+pub mod open_calls;
 mod part;
 
 pub use completion::{Completion, Finish, Reply};
@@ -23,6 +24,7 @@ pub use notes::{Notes, Once, UNSUPPORTED, Written};
 pub use part::{Block, Media, MediaKind, Part, Source, ToolCall, ToolResult};
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::Dialect;
 use crate::catalog::Capabilities;
@@ -152,6 +154,13 @@ pub struct ToolChoice<'a> {
     pub mode: ToolMode,
     /// Only these; empty means all.
     pub only: Vec<Quoted<'a>>,
+}
+
+impl ToolChoice<'_> {
+    /// What they are called.
+    pub fn names(&self) -> HashSet<Cow<'_, str>> {
+        self.only.iter().map(Quoted::decode).collect()
+    }
 }
 
 /// Whether a function must be called. A single named one is `Required` with one name in [`ToolChoice::only`].

@@ -3,6 +3,7 @@
 //! In: [`Media`]. Out: one member of a content block, or why there is none. Must not know: whose message it stands in.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::dialect::canonical::{Media, MediaKind, Source, Target};
 use crate::json::write::Object;
@@ -88,7 +89,11 @@ const fn shape(kind: MediaKind) -> Shape {
 
 /// The names of the documents of one request.
 #[derive(Default)]
-pub(super) struct Names(Vec<String>);
+pub(super) struct Names {
+    given: HashSet<String>,
+    /// What tells the next one apart from one of the same name; never tried again.
+    number: usize,
+}
 
 impl Names {
     /// A name that the provider takes and no other document has; `true` when it is not the caller's own.
@@ -96,10 +101,15 @@ impl Names {
         let asked = written.unwrap_or_default();
         let neutral = neutral(&asked);
         let mut name = if neutral.is_empty() { "document".to_owned() } else { neutral };
-        if self.0.contains(&name) {
-            name = format!("{name} {}", self.0.len() + 1);
+        if self.given.contains(&name) {
+            let numbered = |number: usize| format!("{name} {number}");
+            self.number = self.number.max(self.given.len()) + 1;
+            while self.given.contains(&numbered(self.number)) {
+                self.number += 1;
+            }
+            name = numbered(self.number);
         }
-        self.0.push(name.clone());
+        self.given.insert(name.clone());
         let changed = !asked.is_empty() && *asked != name;
         (name, changed)
     }
@@ -191,5 +201,8 @@ mod tests {
         assert_eq!(name(""), ("document".to_owned(), false));
         assert_eq!(name("ü"), ("document 5".to_owned(), true));
         assert_eq!(neutral(&"a".repeat(MAX_NAME + 1)).len(), MAX_NAME);
+        let mut names = Names::default();
+        let given = ["a", "a 3", "a", "a"].map(|name| names.of(Some(Cow::Borrowed(name))).0);
+        assert_eq!(given, ["a", "a 3", "a 4", "a 5"], "a name that another document has already is not made up");
     }
 }

@@ -4,7 +4,9 @@
 //! messages, but for whether they hold calls.
 
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::canonical::{CacheMark, Conversation, Field, Notes, Part, Target, Tool, ToolMode, UNSUPPORTED};
+use crate::dialect::canonical::{
+    CacheMark, Conversation, Field, Notes, Part, Target, Tool, ToolChoice, ToolMode, UNSUPPORTED,
+};
 use crate::json::Quoted;
 use crate::json::write::{Array, Object};
 
@@ -68,7 +70,8 @@ impl<'s> Tools<'s> {
             conversation.drop_or_refuse(Field::OneCall, target, notes, "may call several functions at once")?;
         }
         let only = conversation.tool_choice.as_ref().map_or(&[][..], |choice| &choice.only);
-        let wanted = |tool: &&Tool<'_>| only.is_empty() || only.iter().any(|name| name.decode() == tool.name.decode());
+        let names = conversation.tool_choice.as_ref().map(ToolChoice::names).unwrap_or_default();
+        let wanted = |tool: &&Tool<'_>| names.is_empty() || names.contains(&tool.name.decode());
         let offered: Vec<_> = conversation.tools.iter().filter(wanted).collect();
         let choice = match (mode, only) {
             (None | Some(ToolMode::None), _) => None,

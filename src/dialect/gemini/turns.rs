@@ -11,7 +11,7 @@ use std::mem;
 use super::parts::{self, Read};
 use super::proto::{self, Step, Stop};
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::canonical::{Block, Conversation, Part, Role, ToolCall, ToolResult, Turn};
+use crate::dialect::canonical::{Block, Conversation, Part, Role, ToolCall, ToolResult, Turn, open_calls};
 use crate::json::{Cursor, Kind, Quoted};
 
 /// Reads one content after the other.
@@ -55,7 +55,7 @@ impl<'a> Turns<'a> {
         }
         for part in &mut blocks {
             match part {
-                Part::Call(call) => self.called(call),
+                Part::Call(call) => self.called(call, &param)?,
                 Part::Result(result) => self.answered(result, &param)?,
                 _ => {}
             }
@@ -64,13 +64,17 @@ impl<'a> Turns<'a> {
         Ok(())
     }
 
-    fn called(&mut self, call: &mut ToolCall<'a>) {
+    fn called(&mut self, call: &mut ToolCall<'a>, param: &str) -> Result<(), BadBody> {
+        if self.open.len() == open_calls::MAX_OPEN_CALLS {
+            return Err(open_calls::too_many(param.to_owned()));
+        }
         let invented = call.id.is_empty();
         if invented {
             call.id = Quoted::of(&format!("call_{}", self.invented)).into_owned();
             self.invented += 1;
         }
         self.open.push(Open { id: call.id.clone(), name: call.name.clone(), invented });
+        Ok(())
     }
 
     fn answered(&mut self, result: &mut ToolResult<'a>, param: &str) -> Result<(), BadBody> {

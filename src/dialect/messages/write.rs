@@ -185,12 +185,14 @@ fn tools<'w, 'a>(said: &'w Conversation<'a>, target: &Target<'_>) -> Result<Vec<
     if target.able.tools == Some(false) {
         return Err(said.refuse(Field::Tools, target, "calls no functions"));
     }
-    let named = |tool: &&Tool<'_>| match &said.tool_choice {
+    let limits = |choice: &&ToolChoice<'_>| match (choice.mode, choice.only.len()) {
+        (ToolMode::Auto, names) => names > 0,
         // A single name is told as the choice, beside all others.
-        Some(ToolChoice { mode: ToolMode::Auto, only }) if !only.is_empty() => only.contains(&tool.name),
-        Some(ToolChoice { mode: ToolMode::Required, only }) if only.len() > 1 => only.contains(&tool.name),
-        _ => true,
+        (ToolMode::Required, names) => names > 1,
+        (ToolMode::None, _) => false,
     };
+    let names = said.tool_choice.as_ref().filter(limits).map(ToolChoice::names);
+    let named = |tool: &&Tool<'_>| names.as_ref().is_none_or(|names| names.contains(&tool.name.decode()));
     let tools: Vec<_> = said.tools.iter().filter(named).collect();
     if tools.is_empty() {
         return Err(said.refuse(Field::ToolChoice, target, "can call only functions that are among the tools"));

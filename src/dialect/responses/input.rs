@@ -162,7 +162,7 @@ impl<'a> Input<'_, 'a> {
     /// Calls belong to what the model said before them, and results stand together: other dialects say so with one message, this
     /// one with an item each.
     fn join(&mut self, role: Role, part: Part<'a>, at: usize) -> Step {
-        let results = |turn: &Turn<'_>| turn.blocks.iter().all(|block| matches!(block.part, Part::Result(_)));
+        let results = |turn: &Turn<'_>| turn.blocks.first().is_none_or(|block| matches!(block.part, Part::Result(_)));
         match self.conversation.turns.last_mut() {
             Some(turn) if turn.role == role && (role == Role::Assistant || results(turn)) => {
                 turn.blocks.push(part.into());
