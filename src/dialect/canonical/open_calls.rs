@@ -3,11 +3,10 @@
 //! In: what was said. Out: whether so many may wait at once. Must not know: targets.
 //!
 //! A result is looked for among the calls that wait, so how many there are bounds what a conversation costs. Models make a handful at
-//! once; no dialect's answer here holds more than this many.
+//! once.
 
-use super::{Conversation, Part};
+use super::{Conversation, Field, Part};
 use crate::dialect::bad_body::BadBody;
-use crate::dialect::canonical::Field;
 
 /// Calls of functions whose results are still to come, at any place of a conversation.
 pub const MAX_OPEN_CALLS: usize = 1024;

@@ -41,8 +41,11 @@ pub const MAX_LOOKS: usize = 1 << 24;
 pub const MAX_STACK: usize = 32 << 20;
 /// Looks to find the keyword that is broken: the validator describes every branch that was tried, in a kilobyte each.
 const MAX_NAMING: usize = 1 << 16;
-/// One judge at a time has such a thread. An answer that waits longer for it is let through unjudged.
+/// One judge at a time has such a thread, and one schema that is larger than [`LARGE_SCHEMA`] is compiled at a time. An answer that
+/// waits longer for its turn is let through unjudged.
 const MAX_WAIT: Duration = Duration::from_secs(1);
+/// A schema that takes some megabytes and milliseconds to compile.
+const LARGE_SCHEMA: usize = 16 << 10;
 /// What a keyword takes of the stack: 300 bytes at most where it was measured, 800 without optimization.
 const CALL: usize = 1 << 10;
 /// Stack that can be had of the thread that is there.
@@ -58,7 +61,8 @@ const LONG_LOOKS: usize = 1 << 17;
 pub struct Schemas {
     kept: Mutex<Kept>,
     most: usize,
-    deep: Mutex<()>,
+    compiling: Mutex<()>,
+    judging: Mutex<()>,
 }
 
 struct Kept {
@@ -78,7 +82,7 @@ impl Default for Schemas {
 impl Schemas {
     fn with_limit(most: usize) -> Self {
         let kept = Mutex::new(Kept { by_digest: LruCache::unbounded(), bytes: 0 });
-        Self { kept, most, deep: Mutex::new(()) }
+        Self { kept, most, compiling: Mutex::new(()), judging: Mutex::new(()) }
     }
 
     /// The compiled form of a schema.
@@ -87,10 +91,21 @@ impl Schemas {
             return None;
         }
         let digest: [u8; 32] = Sha256::digest(text).into();
-        if let Some((known, _)) = self.kept.lock().by_digest.get(&digest) {
-            return known.clone();
+        self.known(&digest).or_else(|| aside(true, || self.compile(digest, text))).flatten()
+    }
+
+    fn known(&self, digest: &[u8; 32]) -> Option<Known> {
+        self.kept.lock().by_digest.get(digest).map(|(known, _)| known.clone())
+    }
+
+    fn compile(&self, digest: [u8; 32], text: &[u8]) -> Option<Known> {
+        let large = text.len() > LARGE_SCHEMA;
+        let _alone = if large { Some(self.compiling.try_lock_for(MAX_WAIT)?) } else { None };
+        // Whoever was there before may have come for the same one.
+        if let Some(known) = large.then(|| self.known(&digest)).flatten() {
+            return Some(known);
         }
-        let compiled = aside(true, || on_deep_stack(|| compile(text)))?.map(Arc::new);
+        let compiled = on_deep_stack(|| compile(text))?.map(Arc::new);
         let mut kept = self.kept.lock();
         let size = text.len() + OVERHEAD + compiled.as_ref().map_or(0, |compiled| compiled.patterns);
         kept.bytes += size;
@@ -101,13 +116,13 @@ impl Schemas {
             let Some((_, (_, size))) = kept.by_digest.pop_lru() else { break };
             kept.bytes -= size;
         }
-        compiled
+        Some(compiled)
     }
 
     /// Does it where the stack is as large as can be asked for, once nobody else is there.
     fn deep<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Option<T> {
         aside(true, || {
-            let _alone = self.deep.try_lock_for(MAX_WAIT)?;
+            let _alone = self.judging.try_lock_for(MAX_WAIT)?;
             on_deep_stack(work)
         })
     }
@@ -491,6 +506,23 @@ mod tests {
         let of = |size: usize| text(&format!("{}1", " ".repeat(size - 1)));
         assert_eq!(check(&schemas, &format("{}"), &of(MAX_TEXT), "stop"), Ok(()));
         assert!(check(&schemas, &format("{}"), &of(MAX_TEXT + 1), "stop").is_err());
+    }
+
+    #[test]
+    fn who_waits_too_long_for_a_turn_is_let_through_and_looked_at_again_the_next_time() {
+        let schemas = Schemas::default();
+        let large = format(&format!(r#"{{"type":"integer","description":"{}"}}"#, "x".repeat(LARGE_SCHEMA)));
+        let deep = format(&doubling(2000, r#"{"anyOf":[@]}"#, "false"));
+        let of = |schema: &str| check(&schemas, schema, &text("true"), "stop");
+        let compiling = schemas.compiling.lock();
+        assert_eq!(of(&large), Ok(()));
+        assert!(of(&format(r#"{"type":"integer"}"#)).is_err(), "a small one does not wait");
+        drop(compiling);
+        assert!(of(&large).is_err());
+        let judging = schemas.judging.lock();
+        assert_eq!(of(&deep), Ok(()));
+        drop(judging);
+        assert!(of(&deep).is_err());
     }
 
     #[test]
