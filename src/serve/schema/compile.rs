@@ -15,8 +15,8 @@ use super::metered::Metered;
 
 /// Compiled size of all patterns of a schema.
 pub const MAX_PATTERNS: usize = 1 << 20;
-/// References in a schema that also says what may be left over. For each such keyword the library follows all of them again, those
-/// that branch in twice as many ways: 28 take ten seconds.
+/// References for the same value in a schema that also says what may be left over. For each such keyword the library follows all of
+/// them again, those that branch in twice as many ways: 28 take ten seconds. A reference for a member or an item costs nothing.
 pub const MAX_REFERENCES_LEFT_OVER: usize = 20;
 /// What most patterns take at most: those of mail addresses, identifiers, dates.
 const USUAL_PATTERN: usize = 8 << 10;
@@ -70,7 +70,7 @@ struct Found {
 pub fn compile(text: &[u8]) -> Option<Compiled> {
     let mut schema = serde_json::from_slice(text).ok()?;
     let mut found = Found::default();
-    if !found.bound(&mut schema) {
+    if !found.bound(&mut schema, true) {
         tracing::debug!("a schema with a reference to what is no schema: its answers are not checked");
         return None;
     }
@@ -98,16 +98,20 @@ fn build(schema: &Value, pattern: usize) -> Result<Validator<Metered>, Validatio
 
 impl Found {
     /// Lets each schema that branches look at its value before it does: `true`, `false` and `{}` never do, and may be reached in more
-    /// ways than anybody waits for. `false` if a reference leads where no look was put.
-    fn bound(&mut self, schema: &mut Value) -> bool {
+    /// ways than anybody waits for. `false` if a reference leads where no look was put. `same`: the schema is for the value that the
+    /// one around it is for, or a reference may make it so.
+    fn bound(&mut self, schema: &mut Value, same: bool) -> bool {
         match schema {
-            Value::Array(schemas) => schemas.iter_mut().all(|schema| self.bound(schema)),
+            Value::Array(schemas) => schemas.iter_mut().all(|schema| self.bound(schema, same)),
             Value::Object(members) => {
                 let all = members.iter_mut().all(|(keyword, value)| self.member(keyword, value));
                 let here = IN_PLACE.iter().filter(|(keyword, _)| members.contains_key(*keyword));
                 let (keywords, schemas) =
                     here.fold((0, 0), |(keywords, sum), (_, schemas)| (keywords + 1, sum + schemas));
                 self.in_place += keywords;
+                if same || schemas > 1 {
+                    self.references += REFERENCES.iter().filter(|keyword| members.contains_key(**keyword)).count();
+                }
                 if schemas > 1 {
                     members.entry("type").or_insert_with(any_type);
                 }
@@ -123,19 +127,18 @@ impl Found {
                 self.patterns.insert(pattern.clone());
                 true
             }
-            Value::String(reference) if REFERENCES.contains(&keyword) => {
-                self.references += 1;
-                leads_to_schema(reference)
-            }
+            Value::String(reference) if REFERENCES.contains(&keyword) => leads_to_schema(reference),
             Value::Object(named) if NAMED.contains(&keyword) => {
                 if keyword == "patternProperties" {
                     self.patterns.extend(named.keys().cloned());
                 }
-                named.values_mut().all(|schema| self.bound(schema))
+                let same = !["patternProperties", "properties"].contains(&keyword);
+                named.values_mut().all(|schema| self.bound(schema, same))
             }
             _ => {
                 self.left_over |= LEFT_OVER.contains(&keyword);
-                DATA.contains(&keyword) || self.bound(value)
+                let same = IN_PLACE.iter().any(|(known, _)| *known == keyword);
+                DATA.contains(&keyword) || self.bound(value, same)
             }
         }
     }

@@ -102,7 +102,7 @@ impl Schemas {
         let large = text.len() > LARGE_SCHEMA;
         let _alone = if large { Some(self.compiling.try_lock_for(MAX_WAIT)?) } else { None };
         // Whoever was there before may have come for the same one.
-        if let Some(known) = large.then(|| self.known(&digest)).flatten() {
+        if large && let Some(known) = self.known(&digest) {
             return Some(known);
         }
         let compiled = on_deep_stack(|| compile(text))?.map(Arc::new);
@@ -431,6 +431,16 @@ mod tests {
         assert!(of(MAX_REFERENCES_LEFT_OVER).is_err());
         assert_eq!(of(MAX_REFERENCES_LEFT_OVER + 1), Ok(()));
         assert_eq!(of(4000), Ok(()));
+        for branch in [
+            r#"{"unevaluatedProperties":false,"anyOf":[@,@]}"#,
+            r#"{"unevaluatedProperties":false,"properties":{"k":false},"anyOf":[{"allOf":[@]},{"if":@,"then":@}]}"#,
+            r#"{"unevaluatedItems":false,"dependentSchemas":{"a":@,"b":@}}"#,
+        ] {
+            assert!(compile(doubling(60, branch, "false").as_bytes()).is_none(), "{branch}");
+        }
+        let members = doubling(500, r#"{"unevaluatedProperties":false,"properties":{"k":@},"items":@}"#, "false");
+        let members = check(&schemas, &format(&members), &text(r#"{"k":{"b":1}}"#), "stop");
+        assert!(members.is_err(), "references for members and items do not count");
     }
 
     #[test]
